@@ -1,0 +1,112 @@
+"""Who broke the rules: every error that leadsync raises, by culprit.
+
+LeadsyncError
+├── OperatorMistake      the person can mend it; the message says what to type
+│   ├── ConfigInvalid    one or more problems in the TOML files          exit 78
+│   ├── UsageMistake     a job that does not exist, a flag too many      exit 2
+│   ├── StoreRefused     a store that is newer, foreign or damaged       exit 78
+│   └── Busy             another leadsync holds the store                exit 75
+├── BadWeather           nobody's fault; time mends it                   exit 1
+│   ├── DiskLow          too little room to promise that a page is kept
+│   └── StoreFailed      the database could not do what it was asked
+└── Bug                  ours: an invariant does not hold; nothing more is sent
+    ├── OffTheTable      a state met an event that its table does not know
+    └── Fenced           another instance has taken the store over
+
+What a vendor answers is no exception: `vendors.wire.decipher` turns it into a value, and the core decides.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+__all__ = [
+    "BadWeather",
+    "Bug",
+    "Busy",
+    "ConfigInvalid",
+    "DiskLow",
+    "Fenced",
+    "LeadsyncError",
+    "OffTheTable",
+    "OperatorMistake",
+    "Problem",
+    "StoreFailed",
+    "StoreRefused",
+    "UsageMistake",
+]
+
+
+class LeadsyncError(Exception):
+    """The root; `exit_code` is what the command line answers with (design § 8)."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class OperatorMistake(LeadsyncError):
+    """The operator can mend it: the message says what happened and what to type."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong in one configuration file; `line` is 1-based, 0 where the file as a whole is meant."""
+
+    file: str
+    line: int
+    key: str
+    message: str
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}" if self.line else self.file
+        return f"{place}: {self.key}: {self.message}" if self.key else f"{place}: {self.message}"
+
+
+class ConfigInvalid(OperatorMistake):
+    """The configuration cannot be used; `problems` holds all of them, in reading order, never empty."""
+
+    exit_code = 78
+
+    def __init__(self, problems: tuple[Problem, ...]) -> None:
+        super().__init__("\n".join(map(str, problems)))
+        self.problems = problems
+
+
+class UsageMistake(OperatorMistake):
+    """The command was called in a way that means nothing."""
+
+    exit_code = 2
+
+
+class StoreRefused(OperatorMistake):
+    """The store is not one that this version may write: newer, foreign, damaged, or in an unsafe mode."""
+
+    exit_code = 78
+
+
+class Busy(OperatorMistake):
+    """Another leadsync holds the store."""
+
+    exit_code = 75
+
+
+class BadWeather(LeadsyncError):
+    """Nobody's fault and not for ever."""
+
+
+class DiskLow(BadWeather):
+    """Too little room left to promise that a paid page can be kept; nothing was sent."""
+
+
+class StoreFailed(BadWeather):
+    """The database refused or failed; the transaction it was in has not happened."""
+
+
+class Bug(LeadsyncError):
+    """leadsync broke its own rule. What was being done stops; nothing more is sent."""
+
+
+class OffTheTable(Bug):
+    """A state machine met an event that its table does not know."""
+
+
+class Fenced(Bug):
+    """Another instance has opened this store since; this one may not write any more (P5)."""
