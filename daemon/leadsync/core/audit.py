@@ -1,0 +1,146 @@
+"""Before anything is spent: the ledger against the vendor's session list, and the criteria against the epoch's.
+
+The rows of the table, top to bottom as in `audit`. "Used": a property was stored in this epoch, or, for a session that
+is absent, it had been adopted with properties in it:
+
+    ledger      open key  vendor                                do
+    deleted     any       absent                                park session_vanished
+    used        any       absent                                park session_vanished, an open key waits for the person
+    used        no        the same total                        go on
+    used        yes       the same, or more by at most its take replay, then compare
+    used        any       another total                         park session_drifted, or go on from there if allowed
+    not used    any       absent                                go on if a slot is free, else wait
+    not used    no        present                               park session_foreign, unless adopted
+    not used    no        present, asked before, the same total go on: our own session that found nothing yet
+    not used    yes       base line to base line + take         replay
+    not used    yes       another total                         park session_foreign
+"""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TypeAlias
+
+from leadsync.core.model import Books, Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What the ledger knows of a session before a run. `open_take`: records that an open key may have billed."""
+
+    session: str
+    books: Books
+    open_take: int | None = None
+    deleted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """What the job file allows, and what a record costs in US dollars."""
+
+    adopt: bool = False
+    drift: bool = False
+    criteria_change: bool = False
+    buy_again: bool = False
+    price: Decimal = Decimal(0)
+
+    def answers(self, reason: Reason) -> bool:
+        """Whether the file has answered this question by now; all others wait for `resume`."""
+        return {
+            Reason.SESSION_FOREIGN: self.adopt,
+            Reason.SESSION_DRIFTED: self.drift,
+            Reason.CRITERIA_CHANGED: self.criteria_change,
+            Reason.CRITERIA_KNOWN: self.buy_again,
+        }.get(reason, False)
+
+
+@dataclass(frozen=True, slots=True)
+class GoOn:
+    """The books agree, or were made to: `base_line` is the new one where it moves."""
+
+    base_line: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NoSlot:
+    """A new session is needed and no slot is free."""
+
+
+@dataclass(frozen=True, slots=True)
+class ParkJob:
+    """Only a person can answer this."""
+
+    reason: Reason
+    message: str
+
+
+Verdict: TypeAlias = GoOn | NoSlot | ParkJob
+
+
+def audit(ledger: Standing, vendor_total: int | None, *, slot_free: bool, leave: Leave) -> Verdict:
+    """Judge one session; `vendor_total` is None where the vendor's list does not have it."""
+    if vendor_total is None:
+        return _absent(ledger, slot_free=slot_free, price=leave.price)
+    if ledger.books.delivered:
+        return _present_used(ledger, vendor_total, leave)
+    return _present_unused(ledger, vendor_total, leave)
+
+
+def _absent(ledger: Standing, *, slot_free: bool, price: Decimal) -> Verdict:
+    known = ledger.books.total
+    if not known:
+        return GoOn() if slot_free else NoSlot()
+    cost = f"about ${known * price:,.2f} at ${price} a record"
+    who = "was deleted by leadsync" if ledger.deleted else "is gone at the vendor"
+    return ParkJob(
+        Reason.SESSION_VANISHED,
+        f"session {ledger.session} {who}; the next page would bring and bill its {known} properties again ({cost})",
+    )
+
+
+def _present_used(ledger: Standing, vendor_total: int, leave: Leave) -> Verdict:
+    books = ledger.books
+    if books.total <= vendor_total <= books.total + (ledger.open_take or 0):
+        return GoOn()
+    if leave.drift:
+        # With a key open the base line is set after its replay, when its page is known.
+        return GoOn(None if ledger.open_take else vendor_total - books.delivered)
+    return ParkJob(
+        Reason.SESSION_DRIFTED,
+        f"session {ledger.session}: the vendor's total is {vendor_total}, the ledger's {books.total}:"
+        " someone else uses it, or this store is old",
+    )
+
+
+def _present_unused(ledger: Standing, vendor_total: int, leave: Leave) -> Verdict:
+    books = ledger.books
+    if ledger.open_take is not None:
+        ours = books.base_line <= vendor_total <= books.base_line + ledger.open_take
+    else:
+        ours = books.asked_before and vendor_total == books.base_line
+    if ours:
+        return GoOn()
+    if leave.adopt and ledger.open_take is None:
+        return GoOn(base_line=vendor_total)
+    return ParkJob(
+        Reason.SESSION_FOREIGN,
+        f"session {ledger.session} is at the vendor with {vendor_total} properties delivered, and not by leadsync",
+    )
+
+
+def judge_criteria(*, kept: str | None, now: str, known_from: str | None, leave: Leave) -> ParkJob | None:
+    """Say whether the list is still the one that this epoch began with, and not one that was bought before.
+
+    `kept` is the hash that the epoch began with, None where nothing was asked yet; `known_from` names another session
+    of the account that has delivered the same criteria.
+    """
+    if kept is not None and kept != now and not leave.criteria_change:
+        return ParkJob(
+            Reason.CRITERIA_CHANGED,
+            "[search] or the sort is not what this session began with; what the session would bring now is unknown",
+        )
+    if kept is None and known_from is not None and not leave.buy_again:
+        return ParkJob(
+            Reason.CRITERIA_KNOWN,
+            f"session {known_from} has delivered these criteria; a new session would buy that list again",
+        )
+    return None

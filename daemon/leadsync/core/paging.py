@@ -1,0 +1,366 @@
+"""The protocol of a pull: which key goes out when, what an answer means, and how a run ends.
+
+The rules, in words:
+
+1. An open key comes first. Nothing new is asked while one is open (P2).
+2. A key is journaled with its bytes before it is sent, and its page stored before the next is asked (P3, P4).
+3. An unknown outcome sends the same bytes again after a quiet time, backing off; after ten minutes the run ends
+   `failed` and the key stays open.
+4. A 429 waits, and holds the whole account.
+5. A refusal closes the key, uses its number up and parks the job. A denial (401, 403) ends the run with the key open.
+6. An empty page without a cursor is the end, and so are three pages in a row without anything new. A short page is not.
+7. A run stops only between pages: before a key is journaled, or while it waits to send one again.
+
+The table; a pair that is not in it is a bug:
+
+    state    event        next     effect
+    Asking   Journaled    Sending  Send
+    Asking   BudgetSpent  Ended    Finish over_budget
+    Asking   Halted       Ended    Finish interrupted
+    Asking   Denied       Ended    Finish failed: another job of the account was turned down
+    Sending  PageReply    Storing  Store
+    Sending  Lost         Pausing  Wait, or Finish failed
+    Sending  Throttled    Pausing  Wait for the account, or Finish failed
+    Sending  Denied       Ended    Finish failed
+    Sending  Refused      Closing  Close
+    Sending  SlotsFull    Closing  Close where the session is new, else as its status says
+    Pausing  Waited       Sending  Send
+    Pausing  Halted       Ended    Finish interrupted, key open
+    Pausing  Denied       Ended    Finish failed, key open
+    Storing  Stored       Asking   Ask, or Finish
+    Closing  Closed       Ended    Finish parked or waiting
+
+The machine holds no key, no page and no books: those are durable, and a new run begins from what the ledger has.
+"""
+
+from dataclasses import dataclass, field, replace
+from typing import Final, TypeAlias
+
+from leadsync.core.model import End, Outcome, PageReply, Reason, Tally
+from leadsync.core.retry import GIVE_UP_S, replay_wait_s, throttle_wait_s
+from leadsync.errors import OffTheTable
+
+BARREN_MAX: Final = 3
+"""Pages in a row without a new property that end a run: the end of the stream is OPEN at the vendor."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What one run may do. `settle_only`: how it ends once no key is open; None goes on asking.
+
+    `new_session`: the vendor does not have the session yet, so a refusal for want of a slot can be meant.
+    """
+
+    page_size: int
+    records_max: int | None = None
+    new_session: bool = False
+    settle_only: End | None = None
+
+
+# States ---------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """The sending of one key in this run. `number` counts from 1; `since_s` is when the first began.
+
+    `maybe_seen`: the vendor may have answered this key before, so its page may be a replay.
+    """
+
+    number: int
+    since_s: float
+    maybe_seen: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """A new key is being journaled."""
+
+    tally: Tally
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """The open key is on its way."""
+
+    tally: Tally
+    attempt: Attempt
+
+
+@dataclass(frozen=True, slots=True)
+class Pausing:
+    """The open key waits to be sent again."""
+
+    tally: Tally
+    attempt: Attempt
+
+
+@dataclass(frozen=True, slots=True)
+class Storing:
+    """A whole page is being stored."""
+
+    tally: Tally
+    has_cursor: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """The open key is being closed without a page; `end` is how the run will end."""
+
+    tally: Tally
+    end: End
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """Nothing more happens in this run."""
+
+    tally: Tally
+    end: End
+
+
+State: TypeAlias = Asking | Sending | Pausing | Storing | Closing | Ended
+
+# Events ---------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Journaled:
+    """The key, its bytes and its reservation are durable."""
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetSpent:
+    """The account's budget leaves nothing to ask for; `message` names the limit."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Halted:
+    """Somebody asked the run to stop; `message` says who."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """The outcome is unknown: the page may be billed. `waited_s` is how long the attempt itself had waited."""
+
+    why: str
+    waited_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Throttled:
+    """429. `retry_after_s` is None where the vendor named no time."""
+
+    retry_after_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Denied:
+    """401, 402 or 403: a cause that stops the whole account."""
+
+    reason: Reason
+    status: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The vendor will never answer this key with a page; `message` is the vendor's, cut and redacted."""
+
+    status: int
+    message: str
+
+
+PlainTrouble: TypeAlias = Lost | Throttled | Denied | Refused
+
+
+@dataclass(frozen=True, slots=True)
+class SlotsFull:
+    """The vendor speaks of sessions and a limit; `otherwise` is what its status alone would mean.
+
+    The refusal of the 101st session is OPEN at the vendor. It is believed only where a session is new.
+    """
+
+    status: int
+    message: str
+    otherwise: PlainTrouble
+
+
+@dataclass(frozen=True, slots=True)
+class Waited:
+    """The pause is over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """The page, its totals and the spent key are durable; `reason` where that parked the job."""
+
+    records: int
+    new: int
+    reason: Reason | None = None
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """The refused key is closed in the ledger."""
+
+
+VendorReply: TypeAlias = PageReply | PlainTrouble | SlotsFull
+Event: TypeAlias = VendorReply | Journaled | BudgetSpent | Halted | Waited | Stored | Closed
+
+# Effects --------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Journal the next key with its bytes, for at most `take` records."""
+
+    take: int
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Send the open key's stored bytes. `replay`: they may have been sent before."""
+
+    replay: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Wait; `account_wide`: nobody else of the account sends either."""
+
+    wait_s: float
+    why: str
+    account_wide: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """Store the page in one transaction. `fresh`: it answers the first sending of its key."""
+
+    page: PageReply = field(repr=False)
+    fresh: bool
+    replays: int
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """Close the open key without a page; `reason` parks the job in the same transaction."""
+
+    status: int
+    message: str
+    reason: Reason | None
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """Record how the run ended."""
+
+    end: End
+
+
+Effect: TypeAlias = Ask | Send | Wait | Store | Close | Finish
+Step: TypeAlias = tuple[State, Effect]
+
+# The table ------------------------------------------------------------------------------------------------------------
+
+
+def begin(plan: Plan, *, key_open: bool, now_s: float) -> Step:
+    """Begin a run from what the ledger has: an open key first, else the next page. `now_s` is any steady clock's."""
+    tally = Tally()
+    if key_open:
+        return Sending(tally, Attempt(1, now_s, maybe_seen=True)), Send(replay=True)
+    return _next_page(plan, tally)
+
+
+def step(plan: Plan, state: State, event: Event, *, now_s: float, draw: float) -> Step:
+    """Return the next state and what to do. `draw` in [0, 1) jitters waits."""
+    match state, event:
+        case Asking(tally), Journaled():
+            return Sending(tally, Attempt(1, now_s, maybe_seen=False)), Send(replay=False)
+        case Asking(tally), BudgetSpent(message):
+            return _finish(tally, End(Outcome.OVER_BUDGET, message))
+        case ((Asking(tally) | Pausing(tally, _)), Halted(message)):
+            return _finish(tally, End(Outcome.INTERRUPTED, message))
+        case Sending(tally, attempt), PageReply():
+            return Storing(tally, event.has_cursor), Store(event, not attempt.maybe_seen, attempt.number - 1)
+        case Sending(), Lost() | Throttled():
+            return _again(state, event, now_s, draw)
+        case ((Asking(tally) | Pausing(tally, _) | Sending(tally, _)), Denied(reason, status, message)):
+            return _finish(tally, End(Outcome.FAILED, f"HTTP {status}: {message}", reason))
+        case Sending(tally), Refused(status, message):
+            return _refused(tally, status, message)
+        case Sending(tally), SlotsFull(status, message, otherwise):
+            if plan.new_session and not tally.pages:
+                return Closing(tally, _no_slot(status, message)), Close(status, message, None)
+            return step(plan, state, otherwise, now_s=now_s, draw=draw)
+        case Pausing(tally, attempt), Waited():
+            return Sending(tally, attempt), Send(replay=True)
+        case Storing(tally, has_cursor), Stored():
+            return _after_page(plan, tally, event, has_cursor=has_cursor)
+        case Closing(tally, end), Closed():
+            return _finish(tally, end)
+        case _:
+            raise OffTheTable(f"{type(state).__name__} met {type(event).__name__}")
+
+
+def _finish(tally: Tally, end: End) -> Step:
+    return Ended(tally, end), Finish(end)
+
+
+def _next_page(plan: Plan, tally: Tally) -> Step:
+    if plan.settle_only is not None:
+        return _finish(tally, plan.settle_only)
+    left = plan.page_size if plan.records_max is None else plan.records_max - tally.records
+    if left <= 0:
+        return _finish(tally, End(Outcome.LIMITED, f"records_per_run of {plan.records_max} is reached"))
+    return Asking(tally), Ask(min(plan.page_size, left))
+
+
+def _again(state: Sending, event: Lost | Throttled, now_s: float, draw: float) -> Step:
+    """Rule 3 and rule 4: the same bytes after a wait, or `failed` when ten minutes would pass without an answer."""
+    attempt = state.attempt
+    if isinstance(event, Lost):
+        wait = Wait(replay_wait_s(attempt.number, event.waited_s, draw), event.why)
+    else:
+        wait_s = throttle_wait_s(attempt.number, event.retry_after_s, draw)
+        wait = Wait(wait_s, "the vendor's rate limit", account_wide=True)
+    if now_s + wait.wait_s - attempt.since_s > GIVE_UP_S:
+        message = (
+            f"no answer in {GIVE_UP_S / 60:.0f} minutes ({wait.why}); the key stays open and is sent again next run"
+        )
+        return _finish(state.tally, End(Outcome.FAILED, message))
+    tally = replace(state.tally, replays=state.tally.replays + 1, waited_s=state.tally.waited_s + wait.wait_s)
+    return Pausing(tally, Attempt(attempt.number + 1, attempt.since_s, maybe_seen=True)), wait
+
+
+def _refused(tally: Tally, status: int, message: str) -> Step:
+    end = End(Outcome.PARKED, f"the vendor refused the request with HTTP {status}: {message}", Reason.REFUSED)
+    return Closing(tally, end), Close(status, message, Reason.REFUSED)
+
+
+def _no_slot(status: int, message: str) -> End:
+    return End(Outcome.WAITING, f"the vendor has no slot for a new session (HTTP {status}: {message})")
+
+
+def _after_page(plan: Plan, tally: Tally, stored: Stored, *, has_cursor: bool) -> Step:
+    tally = replace(
+        tally,
+        pages=tally.pages + 1,
+        records=tally.records + stored.records,
+        new=tally.new + stored.new,
+        barren=0 if stored.new else tally.barren + 1,
+    )
+    if stored.reason is not None:
+        return _finish(tally, End(Outcome.PARKED, stored.message, stored.reason))
+    if plan.settle_only is None:
+        if not stored.records and not has_cursor:
+            return _finish(tally, End(Outcome.COMPLETE, "the session has nothing more to deliver"))
+        if tally.barren >= BARREN_MAX:
+            return _finish(tally, End(Outcome.COMPLETE, f"{BARREN_MAX} pages in a row brought nothing new"))
+    return _next_page(plan, tally)

@@ -1,0 +1,31 @@
+"""How long to wait before the same bytes go out again, and when to give up. Draws are in [0, 1)."""
+
+from typing import Final
+
+QUIET_S: Final = 2.0
+"""After an unknown outcome: a slow first attempt gets the chance to end before its replay arrives."""
+
+BACKOFF_FIRST_S: Final = 0.5
+BACKOFF_MAX_S: Final = 30.0
+
+GIVE_UP_S: Final = 600.0
+"""After this long without an answer the run ends `failed`; the key stays open."""
+
+HOLD_MAX_S: Final = 300.0
+"""The longest `Retry-After` that is believed; an absurd one must not stop an account for a year."""
+
+
+def backoff_s(attempt: int, draw: float) -> float:
+    """Seconds after the `attempt`-th failure (from 1): 0.5 doubling to 30, times 0.5 to 1.5 so that jobs part ways."""
+    doubled = BACKOFF_FIRST_S * 2.0 ** min(attempt - 1, 10)
+    return min(doubled, BACKOFF_MAX_S) * (0.5 + draw)
+
+
+def replay_wait_s(attempt: int, waited_s: float, draw: float) -> float:
+    """Seconds before a replay; what a time-out has already waited counts as quiet."""
+    return max(QUIET_S - waited_s, backoff_s(attempt, draw))
+
+
+def throttle_wait_s(attempt: int, retry_after_s: float | None, draw: float) -> float:
+    """Seconds after a 429; `Retry-After: 0` must not burn the retries at once, so the back-off is the least."""
+    return max(min(retry_after_s or 0.0, HOLD_MAX_S), backoff_s(attempt, draw))

@@ -1,0 +1,121 @@
+"""The log's catalogue: every event that leadsync logs, with its fields and what an operator does about it.
+
+Names are `noun.verb_past`. A name is used through its constant, so that the catalogue and the code cannot part.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One event: what it means, the fields beside time and level, and what to do when it is seen."""
+
+    name: str
+    meaning: str
+    fields: tuple[str, ...]
+    action: str
+
+
+CATALOGUE: Final[dict[str, Entry]] = {}
+
+NOTHING: Final = "Nothing."
+
+
+def _event(name: str, meaning: str, fields: str, action: str = NOTHING) -> str:
+    CATALOGUE[name] = Entry(name, meaning, tuple(fields.split()), action)
+    return name
+
+
+STORE_OPENED = _event(
+    "store.opened",
+    "The store is open for writing; clean=false means that the last process was killed or lost power.",
+    "installation fence clean",
+)
+STORE_UPGRADED = _event(
+    "store.upgraded",
+    "The schema was brought up to date; `backup` is the copy made before, null for a new store.",
+    "schema_before schema backup",
+    "Keep the backup until the new version has run for a while.",
+)
+RUN_STARTED = _event("run.started", "A run has begun.", "run job account session trigger")
+RUN_INTERRUPTED = _event(
+    "run.interrupted",
+    "A run that a dead process had left behind was closed; its open key, if any, is sent again first.",
+    "run job pages records",
+    "Nothing, unless it happens often: then look why leadsync dies (memory, power, kill).",
+)
+RUN_ENDED = _event(
+    "run.ended",
+    "The one closing line of a run: how it ended, in figures and one sentence.",
+    "run job account session outcome reason message pages records new replays waited_s cost",
+    "complete, limited: nothing. parked: answer the reason. failed: read the message; the next run tries again.",
+)
+ACCOUNT_AUDITED = _event(
+    "account.audited",
+    "The vendor's session list was compared with the ledger before anything was spent.",
+    "account slots_used slots_cap",
+)
+ACCOUNT_PAUSED = _event(
+    "account.paused",
+    "The vendor turned the account down (token, ability or wallet); nothing more is sent until the next due run.",
+    "account reason message",
+    "Mend the cause: renew the token, give it the ability, or fill the wallet. The next due run tries once by itself.",
+)
+ACCOUNT_RESUMED = _event("account.resumed", "The vendor answers the account again.", "account")
+ACCOUNT_THROTTLED = _event(
+    "account.throttled",
+    "The vendor said 429; the whole account is silent for `wait_s`.",
+    "job account wait_s",
+    "Nothing. If it is frequent: somebody else uses the token, or requests_per_minute is too high.",
+)
+AUDIT_DELAYED = _event(
+    "audit.delayed",
+    "The session list could not be had; nothing is sent until it can.",
+    "account why wait_s",
+    "Nothing; after ten minutes the run fails and the next one tries again.",
+)
+PAGE_ASKED = _event(
+    "page.asked", "A key is durable in the journal and goes out (level debug).", "run job session key take"
+)
+PAGE_STORED = _event(
+    "page.stored",
+    "A page is durable: `records` were billed, `new` of them for the first time; `total` is the session's.",
+    "run job session epoch page records new redelivered replays total",
+)
+REPLY_LOST = _event(
+    "reply.lost",
+    "No whole answer came, so the page may be billed; the same key and bytes go out again after `wait_s`.",
+    "run job session key attempt why wait_s",
+    "Nothing: a replay is not billed. If it goes on for minutes: look at the vendor's status and the network.",
+)
+KEY_REFUSED = _event(
+    "key.refused",
+    "The vendor refused the request for good; the key is closed, nothing was billed.",
+    "run job session key status message",
+    "Mend the job file: the message is the vendor's.",
+)
+KEY_LEFT_OPEN = _event(
+    "key.left_open",
+    "An open key belongs to an account that the configuration does not have, so it cannot be settled.",
+    "job account session",
+    "Put the account back until the key is settled: its page may be billed.",
+)
+JOB_PARKED = _event(
+    "job.parked",
+    "The job waits for a person; it spends nothing until then.",
+    "job session reason message",
+    "Read the message; `leadsync status` keeps showing it.",
+)
+VENDOR_LEARNED = _event(
+    "vendor.learned",
+    "Something that the vendor's documents leave open was learned from a reply.",
+    "account fact value",
+)
+LOG_LINE = _event("log.line", "A line of a library, kept from warning upwards.", "logger message")
+COMMAND_CRASHED = _event(
+    "command.crashed",
+    "leadsync broke one of its own rules; what is durable is safe, and an open key is sent again next time.",
+    "error",
+    "Report it with this line; the traceback is in it, without secrets.",
+)

@@ -1,0 +1,126 @@
+"""Asking the vendor, before anything is spent, whether its totals are ours: one list call for all jobs of an account.
+
+The call is made with nothing of the account on its way. Its verdicts are kept for `audit_every`; the numbers are not,
+since the first page makes them old. Where the list cannot be had, nothing is sent.
+"""
+
+import asyncio
+from datetime import datetime
+from typing import TypeAlias
+
+import structlog
+
+from leadsync import events
+from leadsync.core.audit import GoOn, Standing, Verdict, audit
+from leadsync.core.model import End, Outcome
+from leadsync.core.paging import Denied, Lost, Refused, SlotsFull, Throttled
+from leadsync.core.retry import GIVE_UP_S, replay_wait_s, throttle_wait_s
+from leadsync.jobs.desk import Desk, Surroundings, Ticket
+from leadsync.store.ledger import Ledger, SessionState
+from leadsync.vendors.wire import Trouble
+
+Facts: TypeAlias = dict[str, tuple[Standing, int | None]]
+"""By session: what the ledger and the vendor said at the moment of the audit."""
+
+
+class Auditor:
+    """One per account."""
+
+    def __init__(self, desk: Desk, ledger: Ledger, around: Surroundings) -> None:
+        self._desk = desk
+        self._ledger = ledger
+        self._around = around
+        self._one_at_a_time = asyncio.Lock()
+        self._facts: Facts = {}
+        self._verdicts: dict[str, Verdict] = {}
+        self._taken_at: datetime | None = None
+        self._slots_left = 0
+
+    async def verdict(self, ticket: Ticket) -> Verdict | End:
+        """Say whether the run may go on; an End where the vendor could not be asked."""
+        async with self._one_at_a_time:
+            name = ticket.session.name
+            if not self._is_kept(name):
+                trouble = await self._take()
+                if trouble is not None:
+                    return trouble
+            if name not in self._verdicts:
+                self._verdicts[name] = self._judge(ticket)
+            return self._verdicts[name]
+
+    def forget(self, session: str) -> None:
+        """Ask anew next time: the session's last run did not end well."""
+        self._facts.pop(session, None)
+        self._verdicts.pop(session, None)
+
+    def _is_kept(self, session: str) -> bool:
+        fresh = self._taken_at is not None and self._around.now() - self._taken_at < self._desk.terms.audit_every
+        return fresh and session in self._facts
+
+    def _judge(self, ticket: Ticket) -> Verdict:
+        standing, vendor_total = self._facts[ticket.session.name]
+        verdict = audit(standing, vendor_total, slot_free=self._slots_left > 0, leave=ticket.brief.leave)
+        if vendor_total is None and isinstance(verdict, GoOn):
+            self._slots_left -= 1
+        return verdict
+
+    async def _take(self) -> End | None:
+        """Compare everything at once, while nothing of the account is on its way."""
+        began_s, attempt = asyncio.get_running_loop().time(), 0
+        while True:
+            async with self._desk.traffic.quiet():
+                totals = await self._desk.client.list_sessions()
+                if isinstance(totals, dict):
+                    await self._enter(totals)
+                    return None
+            attempt += 1
+            end = await self._after(totals, attempt, began_s)
+            if end is not None:
+                return end
+
+    async def _enter(self, totals: dict[str, int]) -> None:
+        now, terms = self._around.now(), self._desk.terms
+        states = await self._ledger.sessions(self._desk.name)
+        self._facts = {state.name: (_standing(state), totals.get(state.name)) for state in states}
+        self._verdicts = {}
+        self._taken_at = now
+        self._slots_left = terms.slots - terms.slots_reserved - len(totals)
+        await self._ledger.note_listing(self._desk.name, totals, now)
+        _log.info(events.ACCOUNT_AUDITED, account=self._desk.name, slots_used=len(totals), slots_cap=terms.slots)
+
+    async def _after(self, trouble: Trouble, attempt: int, began_s: float) -> End | None:
+        """Wait and return None to ask again, or say how the run ends."""
+        plain = trouble.otherwise if isinstance(trouble, SlotsFull) else trouble
+        match plain:
+            case Denied(reason, status, message):
+                self._desk.denied = plain
+                return End(Outcome.FAILED, f"the session list was denied with HTTP {status}: {message}", reason)
+            case Refused(status, message):
+                return End(Outcome.FAILED, f"the session list was refused with HTTP {status}: {message}")
+            case Throttled(retry_after_s):
+                wait_s = throttle_wait_s(attempt, retry_after_s, self._around.draw())
+                return await self._delay(wait_s, "the vendor's rate limit", began_s)
+            case Lost(why):
+                return await self._delay(replay_wait_s(attempt, 0.0, self._around.draw()), why, began_s)
+
+    async def _delay(self, wait_s: float, why: str, began_s: float) -> End | None:
+        if asyncio.get_running_loop().time() + wait_s - began_s > GIVE_UP_S:
+            return End(Outcome.FAILED, f"the session list could not be had ({why}); nothing was sent or billed")
+        _log.warning(events.AUDIT_DELAYED, account=self._desk.name, why=why, wait_s=round(wait_s, 1))
+        return await self._wait(wait_s)
+
+    async def _wait(self, wait_s: float) -> End | None:
+        try:
+            async with asyncio.timeout(wait_s):
+                await self._around.stopping.wait()
+        except TimeoutError:
+            return None
+        return End(Outcome.INTERRUPTED, "leadsync was asked to stop; nothing was sent or billed")
+
+
+_log = structlog.get_logger()
+
+
+def _standing(state: SessionState) -> Standing:
+    open_take = state.open_page.take if state.open_page else None
+    return Standing(state.name, state.books, open_take, state.deleted)

@@ -1,0 +1,124 @@
+"""What the jobs are handed: the account they speak through, the run they serve, and the world around them."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any, Final
+
+from leadsync.config import Job
+from leadsync.core.audit import Leave
+from leadsync.core.budget import Limits
+from leadsync.core.criteria import criteria_hash
+from leadsync.core.model import End, Outcome
+from leadsync.core.paging import Denied
+from leadsync.store.ledger import SessionState
+from leadsync.vendors.batchdata import BatchData
+from leadsync.vendors.traffic import Traffic
+
+SETTLE_TIMEOUT: Final = timedelta(hours=1)
+"""Longer than the ten minutes after which an unanswered key gives up by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the core must not know by itself: the time (UTC), a die in [0, 1), the wish to stop, the disk's free bytes.
+
+    `stopping` is set once: runs then end at their next page boundary.
+    """
+
+    now: Callable[[], datetime]
+    draw: Callable[[], float]
+    stopping: asyncio.Event
+    free_bytes: Callable[[], int]
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What the configuration grants an account."""
+
+    limits: Limits
+    slots: int
+    slots_reserved: int
+    audit_every: timedelta
+
+
+@dataclass(slots=True)
+class Desk:
+    """One account at work. `denied` is set while the vendor turns the account down, so that its other runs end too."""
+
+    name: str
+    client: BatchData
+    terms: Terms
+    traffic: Traffic = field(default_factory=Traffic)
+    denied: Denied | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Brief:
+    """What a run is to do. `settle_only` is its end as soon as no key is open; None goes on asking.
+
+    `criteria` is the hash of what would be asked now; `records_max` is the run's own limit.
+    """
+
+    job: str
+    account: str
+    session: str
+    criteria: str
+    leave: Leave
+    timeout: timedelta
+    page_size: int = 0
+    records_max: int | None = None
+    search: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
+    settle_only: End | None = None
+
+    @classmethod
+    def to_pull(cls, job: Job, price: Decimal) -> "Brief":
+        """Pull what the job's file asks for."""
+        return cls(
+            job=job.name,
+            account=job.account,
+            session=job.session,
+            criteria=criteria_hash(job.search, job.options.get("sort")),
+            leave=_leave(job, price),
+            timeout=job.run_timeout,
+            page_size=job.page_size,
+            records_max=job.records_per_run,
+            search=job.search,
+            options={**job.options, "datasets": list(job.datasets)} if job.datasets else job.options,
+        )
+
+    @classmethod
+    def to_settle(cls, session: SessionState, job: Job | None, price: Decimal) -> "Brief":
+        """Settle the open key of a session, whatever has become of its job: its page may be billed already."""
+        return cls(
+            job=session.job,
+            account=session.account,
+            session=session.name,
+            criteria=session.criteria or "",
+            leave=_leave(job, price) if job else Leave(price=price),
+            timeout=SETTLE_TIMEOUT,
+            settle_only=End(Outcome.LIMITED, "the key that an earlier run had left open is settled"),
+        )
+
+
+def _leave(job: Job, price: Decimal) -> Leave:
+    return Leave(
+        adopt=job.adopt,
+        drift=job.on_drift == "continue",
+        criteria_change=job.on_criteria_change == "continue",
+        buy_again=job.buy_again,
+        price=price,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """One run under way: its row, its brief, and its session as the ledger had it when the run began."""
+
+    run_id: int
+    brief: Brief
+    session: SessionState
+    desk: Desk

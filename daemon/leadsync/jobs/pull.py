@@ -1,0 +1,183 @@
+"""One run of a session: performs, one after another, the effects that the protocol in `core.paging` decides.
+
+A request and the storing of its page are one stretch of traffic, so that no audit looks in between. All waiting is done
+outside of it, and ends at once when leadsync is asked to stop.
+"""
+
+import asyncio
+from functools import partial
+from typing import Final, assert_never
+
+import structlog
+
+from leadsync import events
+from leadsync.core import paging
+from leadsync.core.model import OpenPage, PageReply
+from leadsync.core.paging import (
+    Ask,
+    BudgetSpent,
+    Close,
+    Closed,
+    Denied,
+    Effect,
+    Ended,
+    Event,
+    Finish,
+    Halted,
+    Journaled,
+    Plan,
+    Send,
+    State,
+    Step,
+    Store,
+    Stored,
+    Wait,
+    Waited,
+)
+from leadsync.errors import Bug, DiskLow
+from leadsync.jobs.desk import Surroundings, Ticket
+from leadsync.store.ledger import Arrival, Ledger, Order, Receipt
+from leadsync.vendors.wire import search_request
+
+DISK_RESERVE_BYTES: Final = 128 * 1024 * 1024
+"""A page is up to 14 MB, in the file and in its write-ahead log; what is paid for must find room."""
+
+
+class Pull:
+    """One run; made for it and thrown away."""
+
+    def __init__(self, ticket: Ticket, ledger: Ledger, around: Surroundings) -> None:
+        self._ticket = ticket
+        self._ledger = ledger
+        self._around = around
+        self._open: OpenPage | None = ticket.session.open_page
+        self._loop = asyncio.get_running_loop()
+        self._deadline_s = self._loop.time() + ticket.brief.timeout.total_seconds()
+        self._log = structlog.get_logger().bind(run=ticket.run_id, job=ticket.brief.job, session=ticket.session.name)
+
+    async def run(self, plan: Plan) -> Ended:
+        """Pull until the run ends. Raises DiskLow, StoreFailed, Fenced; an open key is then sent again next time."""
+        state, effect = paging.begin(plan, key_open=self._open is not None, now_s=self._loop.time())
+        while not isinstance(state, Ended):
+            if isinstance(effect, Send):
+                async with self._ticket.desk.traffic.sending():
+                    state, effect = await self._exchange(plan, state, effect)
+            else:
+                state, effect = self._next(plan, state, await self._perform(effect))
+        return state
+
+    async def _exchange(self, plan: Plan, state: State, effect: Effect) -> Step:
+        """Send, and settle what comes back, before anybody else may look."""
+        while isinstance(effect, Send | Store | Close):
+            state, effect = self._next(plan, state, await self._perform(effect))
+        return state, effect
+
+    def _next(self, plan: Plan, state: State, event: Event) -> Step:
+        return paging.step(plan, state, event, now_s=self._loop.time(), draw=self._around.draw())
+
+    async def _perform(self, effect: Effect) -> Event:
+        match effect:
+            case Ask(take):
+                return self._halted() or await self._ask(take)
+            case Send():
+                return await self._send()
+            case Store(page, fresh, replays):
+                return await self._store(page, fresh=fresh, replays=replays)
+            case Close():
+                return await self._close(effect)
+            case Wait():
+                return await self._wait(effect)
+            case Finish():
+                raise Bug("a finished run has nothing left to perform")
+            case _:
+                assert_never(effect)
+
+    async def _ask(self, take: int) -> Event:
+        if self._around.free_bytes() < DISK_RESERVE_BYTES:
+            raise DiskLow(
+                f"less than {DISK_RESERVE_BYTES // 1024**2} MiB are free where the store lies; nothing more is asked"
+                " for until there is room"
+            )
+        brief = self._ticket.brief
+        order = Order(
+            session_id=self._ticket.session.session_id,
+            run_id=self._ticket.run_id,
+            take=take,
+            limits=self._ticket.desk.terms.limits,
+            criteria=brief.criteria,
+            request=partial(search_request, brief.search, brief.options, brief.session),
+        )
+        asked = await self._ledger.journal(order, self._around.now())
+        if isinstance(asked, BudgetSpent):
+            return asked
+        self._open = asked
+        self._log.debug(events.PAGE_ASKED, key=asked.key, take=asked.take)
+        return Journaled()
+
+    async def _send(self) -> Event:
+        reply = await self._ticket.desk.client.search(self._open_page().request)
+        if isinstance(reply, Denied):
+            self._ticket.desk.denied = reply
+        return reply
+
+    async def _store(self, page: PageReply, *, fresh: bool, replays: int) -> Stored:
+        drift_allowed = self._ticket.brief.leave.drift
+        arrival = Arrival(self._open_page().page_id, self._ticket.run_id, page, fresh, replays, drift_allowed)
+        receipt = await self._ledger.store(arrival, self._around.now())
+        self._open = None
+        self._report(receipt, replays)
+        return receipt.stored
+
+    async def _close(self, effect: Close) -> Closed:
+        page = self._open_page()
+        await self._ledger.close(page.page_id, self._ticket.run_id, effect, self._around.now())
+        self._open = None
+        self._log.warning(events.KEY_REFUSED, key=page.key, status=effect.status, message=effect.message)
+        return Closed()
+
+    async def _wait(self, wait: Wait) -> Event:
+        desk, key = self._ticket.desk, self._open_page().key
+        if wait.account_wide:
+            desk.client.hold(wait.wait_s)
+            self._log.warning(events.ACCOUNT_THROTTLED, account=desk.name, wait_s=round(wait.wait_s, 1))
+        else:
+            self._log.warning(events.REPLY_LOST, key=key, why=wait.why, wait_s=round(wait.wait_s, 1))
+        wait_s = min(wait.wait_s, max(self._deadline_s - self._loop.time(), 0.0))
+        try:
+            async with asyncio.timeout(wait_s):
+                await self._around.stopping.wait()
+        except TimeoutError:
+            pass
+        return self._halted() or Waited()
+
+    def _halted(self) -> Event | None:
+        """Whatever ends the run at this boundary, if anything does."""
+        if self._around.stopping.is_set():
+            return Halted("leadsync was asked to stop")
+        if self._loop.time() >= self._deadline_s:
+            return Halted(f"run_timeout of {self._ticket.brief.timeout} is over")
+        return self._ticket.desk.denied
+
+    def _open_page(self) -> OpenPage:
+        if self._open is None:
+            raise Bug("there is no open key to send or to settle")
+        return self._open
+
+    def _report(self, receipt: Receipt, replays: int) -> None:
+        account = self._ticket.desk.name
+        stored = receipt.stored
+        if receipt.learned is not None:
+            counts = "counts its own page" if receipt.learned else "does not count its own page"
+            self._log.info(events.VENDOR_LEARNED, account=account, fact="totalDelivered", value=counts)
+        if receipt.resumed:
+            self._log.info(events.ACCOUNT_RESUMED, account=account)
+        self._log.info(
+            events.PAGE_STORED,
+            epoch=receipt.epoch,
+            page=receipt.number,
+            records=stored.records,
+            new=stored.new,
+            redelivered=receipt.redelivered,
+            replays=replays,
+            total=receipt.total,
+        )

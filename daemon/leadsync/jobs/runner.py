@@ -1,0 +1,139 @@
+"""A run from its claim to its closing line: claim, judge, pull, record. Every run ends with exactly one `run.ended`.
+
+The runner finds out whether the run may begin; how a page is pulled it leaves to whoever drives the route.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeAlias, assert_never
+
+import structlog
+
+from leadsync import events
+from leadsync.core.audit import GoOn, NoSlot, ParkJob, Verdict, judge_criteria
+from leadsync.core.model import End, Outcome, Route, Tally
+from leadsync.core.paging import Ended, Plan
+from leadsync.errors import BadWeather
+from leadsync.jobs.desk import Brief, Desk, Surroundings, Ticket
+from leadsync.store.ledger import Figures, Ledger, NewRun
+
+Audit: TypeAlias = Callable[[Ticket], Awaitable[Verdict | End]]
+Drive: TypeAlias = Callable[[Ticket, Plan], Awaitable[Ended]]
+
+
+class Runner:
+    """Runs jobs; keeps nothing in memory that the next run would need."""
+
+    def __init__(self, ledger: Ledger, around: Surroundings, *, audit: Audit, drive: Drive) -> None:
+        self._ledger = ledger
+        self._around = around
+        self._audit = audit
+        self._drive = drive
+
+    async def run(self, brief: Brief, desk: Desk, trigger: str) -> End:
+        """Run a brief once and return how it ended."""
+        session = await self._ledger.session(brief.account, brief.session, brief.job)
+        claim = NewRun(brief.job, brief.account, brief.session, Route.SESSION, trigger)
+        ticket = Ticket(await self._ledger.begin_run(claim, self._around.now()), brief, session, desk)
+        desk.denied = None  # a due run tries once, whatever the account was told before
+        _log_of(ticket).info(events.RUN_STARTED, trigger=trigger)
+        try:
+            ended = await self._conduct(ticket)
+        except BadWeather as error:
+            ended = _nothing(End(Outcome.FAILED, str(error)))
+        return await self._record(ticket, ended)
+
+    async def _conduct(self, ticket: Ticket) -> Ended:
+        """Ask everybody who may forbid the run; then let the route be driven."""
+        parked = ticket.session.parked
+        if parked is not None and not ticket.brief.leave.answers(parked.reason):
+            return _nothing(End(Outcome.PARKED, parked.message, parked.reason))
+        verdict = await self._audit(ticket)
+        match verdict:
+            case End():
+                return _nothing(verdict)
+            case NoSlot():
+                return _nothing(End(Outcome.WAITING, "no session slot is free, and this job needs a new session"))
+            case ParkJob():
+                return _nothing(await self._park(ticket, verdict))
+            case GoOn(base_line):
+                if parked is not None:
+                    await self._ledger.unpark(ticket.session.session_id)
+                if base_line is not None:
+                    await self._ledger.move_base_line(ticket.session.session_id, base_line)
+            case _:
+                assert_never(verdict)
+        return await self._pull(ticket)
+
+    async def _pull(self, ticket: Ticket) -> Ended:
+        """Settle the open key whatever the criteria are by now; ask for more only where they may be asked."""
+        brief, session = ticket.brief, ticket.session
+        doubt = await self._doubt_criteria(ticket)
+        if doubt is not None and session.open_page is None:
+            return _nothing(await self._park(ticket, doubt))
+        plan = Plan(
+            page_size=brief.page_size,
+            records_max=brief.records_max,
+            new_session=not session.books.total and session.open_page is None,
+            settle_only=End(Outcome.PARKED, doubt.message, doubt.reason) if doubt else brief.settle_only,
+        )
+        ended = await self._drive(ticket, plan)
+        if doubt is not None and ended.end is plan.settle_only:
+            await self._park(ticket, doubt)
+        return ended
+
+    async def _doubt_criteria(self, ticket: Ticket) -> ParkJob | None:
+        session, now = ticket.session, ticket.brief.criteria
+        known_from = None
+        if session.criteria is None:
+            known_from = await self._ledger.known_criteria(session.account, now, but=session.session_id)
+        doubt = judge_criteria(kept=session.criteria, now=now, known_from=known_from, leave=ticket.brief.leave)
+        if doubt is None and session.criteria not in (None, now):
+            await self._ledger.begin_criteria(session.session_id, now)
+        return doubt
+
+    async def _park(self, ticket: Ticket, why: ParkJob) -> End:
+        await self._ledger.park(ticket.session.session_id, why.reason, why.message, self._around.now())
+        return End(Outcome.PARKED, why.message, why.reason)
+
+    async def _pauses(self, ticket: Ticket, end: End) -> bool:
+        """Whether this end pauses the account, and that is news."""
+        if end.reason is None or not end.reason.pauses_account:
+            return False
+        return await self._ledger.pause(ticket.desk.name, end.reason, end.message, self._around.now())
+
+    async def _record(self, ticket: Ticket, ended: Ended) -> End:
+        """Write the end into the store and the log; a store that fails now is told in the same line."""
+        end, waited_s = ended.end, ended.tally.waited_s
+        log = _log_of(ticket)
+        try:
+            figures = await self._ledger.end_run(ticket.run_id, end, waited_s, self._around.now())
+            if await self._pauses(ticket, end):
+                log.error(events.ACCOUNT_PAUSED, reason=end.reason, message=end.message)
+        except BadWeather as error:
+            figures, end = Figures.of(ended.tally), End(Outcome.FAILED, str(error))
+        if end.outcome is Outcome.PARKED:
+            log.warning(events.JOB_PARKED, reason=end.reason, message=end.message)
+        log.log(
+            logging.INFO if end.outcome.ended_well else logging.WARNING,
+            events.RUN_ENDED,
+            outcome=end.outcome,
+            reason=end.reason,
+            message=end.message,
+            pages=figures.pages,
+            records=figures.records,
+            new=figures.new,
+            replays=figures.replays,
+            waited_s=round(waited_s, 1),
+            cost=figures.cost,
+        )
+        return end
+
+
+def _nothing(end: End) -> Ended:
+    return Ended(Tally(), end)
+
+
+def _log_of(ticket: Ticket) -> Any:
+    log = structlog.get_logger()
+    return log.bind(run=ticket.run_id, job=ticket.brief.job, account=ticket.desk.name, session=ticket.session.name)

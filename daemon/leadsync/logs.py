@@ -1,0 +1,130 @@
+"""The log: one event a line on stderr, readable on a terminal, JSON elsewhere, and never a secret in it (P11).
+
+Redaction is the last thing that happens to a line, whoever wrote it: known secrets by value, everything else by its
+looks, in every field, in tracebacks, and in the lines of libraries, which are let through from warning upwards.
+"""
+
+import json
+import logging
+import sys
+from collections.abc import Callable, Iterable, MutableMapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, TextIO
+
+import structlog
+
+from leadsync.core.redact import MASK, redact
+from leadsync.events import LOG_LINE
+
+Line = MutableMapping[str, Any]
+Processor = Callable[[Any, str, Line], Any]
+
+_QUIET_LIBRARIES: Final = ("httpx", "httpcore", "uvicorn", "alembic", "asyncio", "apscheduler", "sqlalchemy")
+"""They speak at INFO of whole URLs, or of nothing an operator needs."""
+
+_LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+
+
+@dataclass(frozen=True, slots=True)
+class LogStyle:
+    """How lines look. `form` is console or json; `level` the lowest that is shown."""
+
+    level: str = "info"
+    form: str = "json"
+    colors: bool = False
+
+    @classmethod
+    def for_stream(cls, level: str, form: str, stream: TextIO) -> "LogStyle":
+        """`auto` is console on a terminal, else JSON."""
+        terminal = stream.isatty()
+        chosen = ("console" if terminal else "json") if form == "auto" else form
+        return cls(level, chosen, colors=terminal and chosen == "console")
+
+
+def set_up(
+    style: LogStyle, *, secrets: Iterable[str], now: Callable[[], datetime], stream: TextIO = sys.stderr
+) -> None:
+    """Send everything that logs through one chain. `secrets` are masked wherever they stand."""
+    chain: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        _stamp(now, style.form),
+        structlog.processors.format_exc_info,
+        _redactor(tuple(secrets)),
+    ]
+    structlog.configure(
+        processors=[*chain, _renderer(style)],
+        wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[style.level]),
+        logger_factory=structlog.WriteLoggerFactory(stream),
+        cache_logger_on_first_use=False,
+    )
+    _tame_libraries()
+
+
+def _stamp(now: Callable[[], datetime], form: str) -> Processor:
+    def stamp(_logger: object, _method: str, line: Line) -> Line:
+        at = now()
+        line["time"] = f"{at:%H:%M:%S}" if form == "console" else at.isoformat(timespec="milliseconds")
+        return line
+
+    return stamp
+
+
+def _redactor(secrets: tuple[str, ...]) -> Processor:
+    def clean(value: object) -> object:
+        match value:
+            case str():
+                for secret in secrets:
+                    value = value.replace(secret, MASK)
+                return redact(value)
+            case dict():
+                return {str(name): clean(inner) for name, inner in value.items()}
+            case list() | tuple():
+                return [clean(inner) for inner in value]
+            case bool() | int() | float() | None:
+                return value
+            case _:
+                return clean(str(value))
+
+    def redact_line(_logger: object, _method: str, line: Line) -> Line:
+        for name in list(line):
+            if name != "time":
+                line[name] = clean(line[name])
+        return line
+
+    return redact_line
+
+
+def _renderer(style: LogStyle) -> Processor:
+    if style.form == "json":
+        return _json
+    return structlog.dev.ConsoleRenderer(
+        colors=style.colors, pad_event_to=16, sort_keys=False, timestamp_key="time", exception_formatter=_plain
+    )
+
+
+def _json(_logger: object, _method: str, line: Line) -> str:
+    first = {name: line.pop(name) for name in ("time", "level", "event")}
+    return json.dumps(first | dict(line), ensure_ascii=False)
+
+
+def _plain(_stream: TextIO, _info: object) -> None:
+    """Tracebacks are text by now, redacted; the renderer must not format them a second time."""
+
+
+class _ToChain(logging.Handler):
+    """Hands a library's line to the chain."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        log = structlog.get_logger()
+        line = {"logger": record.name, "message": record.getMessage(), "exc_info": record.exc_info}
+        log.log(record.levelno, LOG_LINE, **line)
+
+
+def _tame_libraries() -> None:
+    root = logging.getLogger()
+    root.handlers = [_ToChain()]
+    root.setLevel(logging.WARNING)
+    for name in _QUIET_LIBRARIES:
+        logging.getLogger(name).setLevel(logging.WARNING)

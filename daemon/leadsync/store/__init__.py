@@ -1,0 +1,1 @@
+"""The store: tables, one writer, and the ledger whose every method is one transaction."""

@@ -1,0 +1,77 @@
+"""Bringing the schema up to date at start: a backup first, then one transaction a step; a newer store is refused.
+
+Alembic takes half a second to import, so it is only met when there is something to do.
+"""
+
+import shutil
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import Connection, Engine
+
+from leadsync.errors import StoreRefused
+from leadsync.store.engine import APPLICATION_ID
+
+HEAD: Final = "0001"
+"""The newest revision; a test holds it equal to alembic's."""
+
+KNOWN: Final = frozenset({HEAD})
+
+
+def revision(connection: Connection) -> str | None:
+    """Return the schema's revision, None for an empty file. Raises StoreRefused for a file that is not ours."""
+    tables = connection.exec_driver_sql("SELECT count(*) FROM sqlite_schema").scalar_one()
+    if not tables:
+        return None
+    mark = connection.exec_driver_sql("PRAGMA application_id").scalar_one()
+    if mark != APPLICATION_ID:
+        raise StoreRefused("the file is a database of another program; set [store] url to a file of leadsync's own")
+    return str(connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar_one())
+
+
+def refuse_newer(found: str | None) -> None:
+    """Raise StoreRefused where a newer leadsync has written the store."""
+    if found is not None and found not in KNOWN:
+        raise StoreRefused(
+            f"the store was written by a newer leadsync (schema {found}, this version knows up to {HEAD});"
+            " install that version, or restore the backup that was made before its upgrade"
+        )
+
+
+def upgrade(engine: Engine, file: Path) -> tuple[str | None, Path | None]:
+    """Bring the store to HEAD; return the revision it had and the backup, if one was made."""
+    with engine.connect() as connection:
+        found = revision(connection)
+    refuse_newer(found)
+    if found == HEAD:
+        return found, None
+    backup = back_up(file, found) if found is not None else None
+    _run_alembic(engine)
+    return found, backup
+
+
+def back_up(file: Path, found: str) -> Path:
+    """Copy the store with SQLite's backup API: in WAL mode a copy of the file alone is no backup."""
+    target = file.with_name(f"{file.name}.before-{found}-upgrade")
+    with closing(sqlite3.connect(file)) as source, closing(sqlite3.connect(target)) as copy:
+        source.backup(copy)
+    shutil.copymode(file, target)
+    return target
+
+
+def _run_alembic(engine: Engine) -> None:
+    from alembic import command  # noqa: PLC0415 - half a second that a store which is up to date never pays
+    from alembic.config import Config  # noqa: PLC0415 - the same
+
+    config = Config()
+    config.set_main_option("script_location", "leadsync.store:migrations")
+    with engine.connect() as connection:
+        # Batch migrations rebuild tables; their rows must not be checked against tables that are on the move.
+        # SQLite ignores this inside a transaction, so it goes past SQLAlchemy, which would begin one.
+        connection.connection.cursor().execute("PRAGMA foreign_keys=OFF")
+        with connection.begin():
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+            connection.exec_driver_sql(f"PRAGMA application_id={APPLICATION_ID}")

@@ -1,0 +1,16 @@
+"""Alembic's entry: it is handed the connection, inside the transaction that `store.migrate` began."""
+
+from alembic import context
+from sqlmodel import SQLModel
+
+from leadsync.store import tables
+
+del tables  # importing it is what fills the metadata
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=SQLModel.metadata,
+    render_as_batch=True,
+    transactional_ddl=True,
+)
+context.run_migrations()

@@ -1,0 +1,129 @@
+"""Opening the store: up to date, checked, fenced, and closed in order.
+
+The lock is taken first (see `lock`). After a clean stop the file is trusted; after any other it is looked through
+before anything is spent on its word.
+"""
+
+import os
+from collections.abc import Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import Connection, insert, select, update
+from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlmodel import col
+
+from leadsync.errors import StoreRefused
+from leadsync.store import migrate
+from leadsync.store.engine import Creator, check_settings, open_writer
+from leadsync.store.tables import Installation
+from leadsync.store.writer import Writer
+
+_ONE_ROW: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What opening found. `clean`: the last process closed the store; `backup` was made before an upgrade."""
+
+    installation: str
+    fence: int
+    clean: bool
+    upgraded_from: str | None
+    backup: Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the store is and what opens it: the seams that a simulation replaces."""
+
+    file: Path
+    creator: Creator
+    executor: Executor
+    installation_name: Callable[[], str]
+
+
+async def open_store(place: Place, now: datetime) -> tuple[Writer, Opened]:
+    """Open the store for writing. Raises StoreRefused or StoreFailed; nothing was spent then."""
+    engine = open_writer(place.creator)
+    writer = Writer(engine, place.executor)
+    found: list[Opened] = []
+
+    def prepare(upgraded: tuple[str | None, Path | None], connection: Connection) -> int:
+        name, fence, clean = _take_over(connection, place, now)
+        found.append(Opened(name, fence, clean, *upgraded))
+        return fence
+
+    def work() -> None:
+        try:
+            upgraded = migrate.upgrade(engine, place.file)
+            writer.open(partial(prepare, upgraded))
+            _sync_folder(place.file.parent)
+        except OSError as error:
+            raise StoreRefused(_out_of_reach(place.file, error.strerror)) from error
+        except OperationalError as error:
+            raise StoreRefused(_out_of_reach(place.file, error.orig)) from error
+        except DatabaseError as error:
+            raise StoreRefused(_damaged(place.file, error.orig)) from error
+
+    await writer.off_loop(work)
+    return writer, found[0]
+
+
+async def close_store(writer: Writer, now: datetime) -> None:
+    """Write down that the stop was clean, and let the file go."""
+    await writer.write(_note_stop, now)
+    await writer.off_loop(writer.close)
+
+
+def _take_over(connection: Connection, place: Place, now: datetime) -> tuple[str, int, bool]:
+    check_settings(connection)
+    row = connection.execute(select(Installation)).mappings().one_or_none()
+    if row is None:
+        name = place.installation_name()
+        values = {"id": _ONE_ROW, "name": name, "fence": 1, "created_at": now}
+        connection.execute(insert(Installation).values(**values))
+        return name, 1, True
+    clean = row["stopped_at"] is not None
+    if not clean:
+        _look_through(connection, place.file)
+    fence = row["fence"] + 1
+    connection.execute(update(Installation).values(fence=fence, stopped_at=None))
+    return row["name"], fence, clean
+
+
+def _look_through(connection: Connection, file: Path) -> None:
+    verdict = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar_one()
+    if verdict != "ok":
+        raise StoreRefused(_damaged(file, verdict))
+
+
+def _note_stop(connection: Connection, now: datetime) -> None:
+    connection.execute(update(Installation).where(col(Installation.id) == _ONE_ROW).values(stopped_at=now))
+
+
+def _out_of_reach(file: Path, cause: object) -> str:
+    return (
+        f"the store {file} cannot be opened ({cause}); nothing was sent."
+        f" Look at the owner, the mode and the free room of {file.parent}"
+    )
+
+
+def _damaged(file: Path, cause: object) -> str:
+    return (
+        f"the store {file} is damaged ({cause}); nothing was sent."
+        f" Restore a backup, or try `sqlite3 {file.name} .recover` on a copy"
+    )
+
+
+def _sync_folder(folder: Path) -> None:
+    """SQLite syncs the file but not the folder that names it; once is enough."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

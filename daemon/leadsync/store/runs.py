@@ -1,0 +1,110 @@
+"""The rows of runs: begun, ended, and those that a dead process left behind.
+
+A run's figures are added up from its pages when it ends, so they are right whoever ends it, also after a crash.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, func, insert, select, update
+from sqlmodel import col
+
+from leadsync.core.model import End, Outcome, Route, Tally
+from leadsync.errors import Bug
+from leadsync.store.tables import MICROS, Page, Run
+
+
+@dataclass(frozen=True, slots=True)
+class NewRun:
+    """What begins. `trigger` is what made it begin: `once`, `start`."""
+
+    job: str
+    account: str
+    session: str | None
+    route: Route
+    trigger: str
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What a run did. `cost` is in US dollars."""
+
+    pages: int
+    records: int
+    new: int
+    replays: int
+    cost: float
+
+    @classmethod
+    def of(cls, tally: Tally) -> "Figures":
+        """What the run itself remembers, for when the store cannot be asked; the cost is not in it."""
+        return cls(tally.pages, tally.records, tally.new, tally.replays, 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Interrupted:
+    """A run that its process did not live to end."""
+
+    run_id: int
+    job: str
+    figures: Figures
+
+
+def begin(connection: Connection, run: NewRun, now: datetime) -> int:
+    """Enter a running run and return its row id; the store refuses a second one of the same job or session."""
+    values = {
+        "job": run.job,
+        "account": run.account,
+        "session": run.session,
+        "route": run.route.value,
+        "trigger": run.trigger,
+        "started_at": now,
+        **dict.fromkeys(("pages", "records", "new", "replays", "waited_s", "cost_micros"), 0),
+    }
+    return connection.execute(insert(Run).values(**values).returning(col(Run.id))).scalar_one() or 0
+
+
+def end(connection: Connection, run_id: int, ended: End, waited_s: float, now: datetime) -> Figures:
+    """End a run once; its figures come from its pages."""
+    figures, cost_micros = _figures(connection, run_id)
+    values: dict[str, Any] = {
+        "ended_at": now,
+        "outcome": ended.outcome.value,
+        "reason": ended.reason.value if ended.reason else None,
+        "message": ended.message,
+        "pages": figures.pages,
+        "records": figures.records,
+        "new": figures.new,
+        "replays": figures.replays,
+        "waited_s": waited_s,
+        "cost_micros": cost_micros,
+    }
+    where = (col(Run.id) == run_id, col(Run.outcome).is_(None))
+    if connection.execute(update(Run).where(*where).values(**values)).rowcount != 1:
+        raise Bug(f"run {run_id} has ended already")
+    return figures
+
+
+def reap(connection: Connection, now: datetime) -> list[Interrupted]:
+    """End the runs that a dead process left running, and return them."""
+    left = connection.execute(select(col(Run.id), col(Run.job)).where(col(Run.outcome).is_(None))).all()
+    ended = End(Outcome.INTERRUPTED, "leadsync was killed or lost power during this run")
+    return [Interrupted(row or 0, job, end(connection, row or 0, ended, 0.0, now)) for row, job in left]
+
+
+def _figures(connection: Connection, run_id: int) -> tuple[Figures, int]:
+    sums = select(
+        func.count(),
+        *(
+            func.coalesce(func.sum(amount), 0)
+            for amount in (
+                col(Page.billed),
+                col(Page.new),
+                col(Page.replays),
+                col(Page.billed) * col(Page.price_micros),
+            )
+        ),
+    ).where(col(Page.run_id) == run_id, col(Page.state) == "stored")
+    pages, records, new, replays, micros = connection.execute(sums).one()
+    return Figures(pages, records, new, replays, micros / MICROS), micros

@@ -1,0 +1,148 @@
+"""Sessions and accounts in the store: functions of one connection, to be called inside a transaction of the ledger."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, insert, select, update
+from sqlmodel import col
+
+from leadsync.core.model import Books, OpenPage, Reason
+from leadsync.errors import Bug
+from leadsync.store.tables import Account, Page, SearchSession
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """Why a session's job waits for a person, and since when."""
+
+    reason: Reason
+    message: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SessionState:
+    """One session as the ledger has it now. `criteria` is the hash that its epoch began with, None before that."""
+
+    session_id: int
+    account: str
+    name: str
+    job: str
+    books: Books
+    open_page: OpenPage | None
+    criteria: str | None
+    deleted: bool
+    parked: Parked | None
+
+
+def enter(connection: Connection, account: str, name: str, job: str) -> SessionState:
+    """Return a session, entering it and its account where they are new; `job` is the one that uses it now."""
+    where = (col(SearchSession.account) == account, col(SearchSession.name) == name)
+    if connection.execute(update(SearchSession).where(*where).values(job=job)).rowcount == 0:
+        connection.execute(insert(SearchSession).values(account=account, name=name, job=job, **_FIRST_EPOCH))
+    if connection.execute(select(col(Account.name)).where(col(Account.name) == account)).first() is None:
+        connection.execute(insert(Account).values(name=account))
+    return _state(connection, connection.execute(select(SearchSession).where(*where)).mappings().one())
+
+
+_FIRST_EPOCH = {"epoch": 1, "next_page": 1, "delivered": 0, "base_line": 0}
+
+
+def all_of(connection: Connection, account: str) -> list[SessionState]:
+    """Return all sessions of an account, by name."""
+    rows = connection.execute(
+        select(SearchSession).where(col(SearchSession.account) == account).order_by(col(SearchSession.name))
+    )
+    return [_state(connection, row) for row in rows.mappings().all()]
+
+
+def with_open_keys(connection: Connection) -> list[SessionState]:
+    """Return the sessions whose last key has no answer yet, whatever has become of their jobs."""
+    rows = connection.execute(
+        select(SearchSession)
+        .where(col(SearchSession.id).in_(select(col(Page.session_id)).where(col(Page.state) == "asked")))
+        .order_by(col(SearchSession.account), col(SearchSession.name))
+    )
+    return [_state(connection, row) for row in rows.mappings().all()]
+
+
+def known_criteria(connection: Connection, account: str, criteria: str, but: int) -> str | None:
+    """Return a session of the account, other than row `but`, that has delivered these criteria."""
+    return connection.execute(
+        select(col(SearchSession.name))
+        .where(
+            col(SearchSession.account) == account,
+            col(SearchSession.criteria) == criteria,
+            col(SearchSession.delivered) > 0,
+            col(SearchSession.id) != but,
+        )
+        .limit(1)
+    ).scalar_one_or_none()
+
+
+def change(connection: Connection, session_id: int, values: Mapping[str, Any]) -> None:
+    """Set columns of one session."""
+    done = connection.execute(update(SearchSession).where(col(SearchSession.id) == session_id).values(**values))
+    if done.rowcount != 1:
+        raise Bug(f"session row {session_id} is not in the ledger")
+
+
+def park(connection: Connection, session_id: int, reason: Reason, message: str, now: datetime) -> None:
+    """Park the session's job until a person answers."""
+    change(connection, session_id, {"park_reason": reason.value, "park_message": message, "parked_at": now})
+
+
+def unpark(connection: Connection, session_id: int) -> None:
+    """Let the job go on: the job file, or a person, has answered."""
+    change(connection, session_id, {"park_reason": None, "park_message": None, "parked_at": None})
+
+
+def books_of(row: RowMapping) -> Books:
+    """Read the books of the present epoch out of a session's row."""
+    return Books(row["epoch"], row["next_page"], row["delivered"], row["base_line"])
+
+
+def note_listing(connection: Connection, account: str, totals: Mapping[str, int], now: datetime) -> None:
+    """Remember what the vendor's session list said: the slots in use, how many are ours, each session's total."""
+    known = all_of(connection, account)
+    ours = [state for state in known if state.name in totals and state.books.asked_before]
+    seen = {"listed_at": now, "slots_used": len(totals), "slots_ours": len(ours)}
+    connection.execute(update(Account).where(col(Account.name) == account).values(**seen))
+    for state in known:
+        change(connection, state.session_id, {"vendor_total": totals.get(state.name)})
+
+
+def pause(connection: Connection, account: str, reason: Reason, message: str, now: datetime) -> bool:
+    """Pause an account; return whether that is news."""
+    row = connection.execute(select(col(Account.paused_reason)).where(col(Account.name) == account)).scalar_one()
+    values = {"paused_reason": reason.value, "paused_message": message, "paused_at": now}
+    connection.execute(update(Account).where(col(Account.name) == account).values(**values))
+    return row != reason.value
+
+
+def resume(connection: Connection, account: str) -> bool:
+    """End an account's pause; return whether there was one."""
+    where = (col(Account.name) == account, col(Account.paused_reason).is_not(None))
+    values = {"paused_reason": None, "paused_message": None, "paused_at": None}
+    return connection.execute(update(Account).where(*where).values(**values)).rowcount > 0
+
+
+def _state(connection: Connection, row: RowMapping) -> SessionState:
+    asked = (col(Page.session_id) == row["id"], col(Page.state) == "asked")
+    page = connection.execute(select(Page).where(*asked)).mappings().one_or_none()
+    parked = None
+    if row["park_reason"] is not None:
+        parked = Parked(Reason(row["park_reason"]), row["park_message"], row["parked_at"])
+    return SessionState(
+        session_id=row["id"],
+        account=row["account"],
+        name=row["name"],
+        job=row["job"],
+        books=books_of(row),
+        open_page=OpenPage(page["id"], page["key"], page["take"], page["request"]) if page else None,
+        criteria=row["criteria"],
+        deleted=row["deleted_at"] is not None,
+        parked=parked,
+    )

@@ -1,0 +1,207 @@
+"""The rows of the store, as SQLModel tables. Alembic makes them; nothing here is ever created by `create_all`.
+
+The page path writes `property`, `delivery` and `change` with the driver's `executemany`; no ORM object is made there.
+Times are aware datetimes in UTC, money is whole micro-dollars, the vendor's bytes are kept as they came.
+"""
+
+from datetime import UTC, datetime
+from typing import Any, ClassVar
+
+from sqlalchemy import DateTime, Dialect, Index, LargeBinary, TypeDecorator, UniqueConstraint, text
+from sqlmodel import Field, SQLModel
+
+MICROS = 1_000_000
+"""Micro-dollars in a US dollar: prices go down to a hundredth of a cent, and sums stay whole numbers."""
+
+
+_RUNNING = text("outcome IS NULL")
+_OPEN = text("state = 'asked'")
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware datetime. SQLite keeps no offset, so UTC goes in and UTC comes out."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Refuse naive times: nobody knows what they mean."""
+        if value is not None and value.tzinfo is None:
+            raise TypeError(f"a time without an offset cannot be stored in {dialect.name}")
+        return value.astimezone(UTC) if value is not None else None
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Give back UTC."""
+        del dialect
+        return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
+
+
+class Installation(SQLModel, table=True):
+    """One row: who this store is. `name` is random and part of every key; `fence` counts the starts (P5)."""
+
+    __tablename__: ClassVar[Any] = "installation"
+
+    id: int = Field(default=1, primary_key=True)
+    name: str
+    fence: int = 0
+    created_at: datetime = Field(sa_type=UtcDateTime)
+    stopped_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class Account(SQLModel, table=True):
+    """One BatchData team. `counts_own`: whether its totals count the page they come with, None until learned."""
+
+    __tablename__: ClassVar[Any] = "account"
+
+    name: str = Field(primary_key=True)
+    counts_own: bool | None = None
+    paused_reason: str | None = None
+    paused_message: str | None = None
+    paused_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    listed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    slots_used: int | None = None
+    slots_ours: int | None = None
+
+
+class SearchSession(SQLModel, table=True):
+    """One session, over all its epochs; the counts are those of the present one (see `core.model.Books`).
+
+    `job` is the job that used it last, `criteria` the hash that the epoch began with, `park_reason` is set while the
+    job waits for a person.
+    """
+
+    __tablename__: ClassVar[Any] = "search_session"
+    __table_args__ = (UniqueConstraint("account", "name"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    account: str
+    name: str
+    job: str
+    epoch: int = 1
+    next_page: int = 1
+    delivered: int = 0
+    base_line: int = 0
+    vendor_total: int | None = None
+    criteria: str | None = None
+    created_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    deleted_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    park_reason: str | None = None
+    park_message: str | None = None
+    parked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class Run(SQLModel, table=True):
+    """One run of a job; `outcome` is null while it runs."""
+
+    __tablename__: ClassVar[Any] = "run"
+    __table_args__ = (
+        Index("run_one_at_a_time", "job", unique=True, sqlite_where=_RUNNING, postgresql_where=_RUNNING),
+        Index(
+            "run_one_per_session", "account", "session", unique=True, sqlite_where=_RUNNING, postgresql_where=_RUNNING
+        ),
+        Index("run_by_job", "job", "id"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    job: str
+    account: str
+    session: str | None = None
+    route: str
+    trigger: str
+    started_at: datetime = Field(sa_type=UtcDateTime)
+    ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    outcome: str | None = None
+    reason: str | None = None
+    message: str | None = None
+    pages: int = 0
+    records: int = 0
+    new: int = 0
+    replays: int = 0
+    waited_s: float = 0.0
+    cost_micros: int = 0
+
+
+class Page(SQLModel, table=True):
+    """The journal: one row a key. `state` is asked (open), stored, refused or void.
+
+    `take` is the reservation in records while the key is open, `billed` what the vendor billed. `epoch` and `number`
+    say where the page stands; the key keeps the place where it was asked.
+    """
+
+    __tablename__: ClassVar[Any] = "page"
+    __table_args__ = (
+        UniqueConstraint("session_id", "epoch", "number"),
+        Index("page_one_open_key", "session_id", unique=True, sqlite_where=_OPEN, postgresql_where=_OPEN),
+        Index("page_by_account", "account", "asked_at"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    account: str
+    session_id: int = Field(foreign_key="search_session.id")
+    run_id: int = Field(foreign_key="run.id")
+    fence: int
+    epoch: int
+    number: int
+    key: str = Field(unique=True)
+    take: int
+    price_micros: int
+    request: bytes = Field(sa_type=LargeBinary)
+    state: str = "asked"
+    asked_at: datetime = Field(sa_type=UtcDateTime)
+    settled_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    billed: int = 0
+    new: int = 0
+    total: int | None = None
+    replays: int = 0
+    request_id: str | None = None
+    status: int | None = None
+    message: str | None = None
+
+
+class Property(SQLModel, table=True):
+    """An index over what was bought, one row an account and vendor id; for filtering, so any column may be null."""
+
+    __tablename__: ClassVar[Any] = "property"
+    __table_args__ = (UniqueConstraint("account", "vendor_id"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    account: str
+    vendor_id: str
+    first_delivery: int
+    last_delivery: int
+    street: str | None = None
+    city: str | None = None
+    state: str | None = None
+    zip: str | None = None
+    county: str | None = None
+    owner: str | None = None
+    mailing_address: str | None = None
+    value: float | None = None
+    equity: float | None = None
+
+
+class Delivery(SQLModel, table=True):
+    """What was bought, append-only: a page brought a property, with these bytes.
+
+    `redelivered`: the account had it before. The unique constraint begins with the property, so that it also answers
+    'was this one delivered in this epoch'.
+    """
+
+    __tablename__: ClassVar[Any] = "delivery"
+    __table_args__ = (UniqueConstraint("property_id", "page_id"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    page_id: int = Field(foreign_key="page.id")
+    property_id: int = Field(foreign_key="property.id")
+    redelivered: bool
+    body: bytes = Field(sa_type=LargeBinary)
+
+
+class Change(SQLModel, table=True):
+    """The numbers that `export --since` counts by, in commit order; a number is never given twice."""
+
+    __tablename__: ClassVar[Any] = "change"
+    __table_args__ = (Index("change_by_delivery", "delivery_id"), {"sqlite_autoincrement": True})
+
+    id: int | None = Field(default=None, primary_key=True)
+    delivery_id: int = Field(foreign_key="delivery.id")

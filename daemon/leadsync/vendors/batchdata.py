@@ -1,0 +1,92 @@
+"""BatchData's API for one account: pages of a session, and the list of sessions.
+
+It sends, paces and deciphers; it never retries and never decides. The token is known here and nowhere else.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeVar
+
+from leadsync.core.paging import Lost, VendorReply
+from leadsync.vendors.http import Http, NoReply, Reply, Transport
+from leadsync.vendors.pace import Pace
+from leadsync.vendors.wire import (
+    LIST_TAKE,
+    SEARCH_PATH,
+    SESSIONS_PATH,
+    SessionsPage,
+    Trouble,
+    decipher,
+    decipher_sessions,
+)
+
+T = TypeVar("T")
+OffLoop = Callable[..., Awaitable[Any]]
+"""Runs a function on another thread: reading 5 MB of JSON would hold the event loop."""
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What an account needs to be reached. `token` is a secret."""
+
+    base_url: str
+    token: str
+    requests_per_minute: int
+
+
+class BatchData:
+    """One per account."""
+
+    def __init__(
+        self, access: Access, *, transport: Transport | None, now: Callable[[], datetime], off_loop: OffLoop
+    ) -> None:
+        self._http = Http(access.base_url, {"authorization": f"Bearer {access.token}"}, transport)
+        self._pace = Pace(access.requests_per_minute)
+        self._now = now
+        self._off_loop = off_loop
+
+    async def search(self, request: bytes) -> VendorReply:
+        """Send one page's stored bytes, and say what came of it."""
+        began_s = asyncio.get_running_loop().time()
+        reply = await self._send("POST", SEARCH_PATH, request)
+        if isinstance(reply, NoReply):
+            return Lost(reply.why, asyncio.get_running_loop().time() - began_s)
+        event: VendorReply = await self._off_loop(decipher, reply.status, reply.headers, reply.body, self._now())
+        return event
+
+    async def list_sessions(self) -> dict[str, int] | Trouble:
+        """Return every session's total by its id.
+
+        Sessions may come and go between two pages of the list, so a list whose parts do not add up to the total that
+        its last page names is not believed.
+        """
+        totals: dict[str, int] = {}
+        while True:
+            page = await self._list_page(len(totals))
+            if not isinstance(page, SessionsPage):
+                return page
+            totals.update((row.session, row.total) for row in page.rows)
+            if len(totals) == page.total:
+                return totals
+            if not page.rows or len(totals) > page.total:
+                return Lost("the session list changed while it was read")
+
+    def hold(self, wait_s: float) -> None:
+        """Let nobody of this account send for so long."""
+        self._pace.hold(wait_s)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._http.close()
+
+    async def _list_page(self, skip: int) -> SessionsPage | Trouble:
+        reply = await self._send("GET", f"{SESSIONS_PATH}?skip={skip}&take={LIST_TAKE}", None)
+        if isinstance(reply, NoReply):
+            return Lost(reply.why)
+        return decipher_sessions(reply.status, reply.headers, reply.body, self._now())
+
+    async def _send(self, method: str, path: str, body: bytes | None) -> Reply | NoReply:
+        async with self._pace:
+            return await self._http.send(method, path, body=body)

@@ -1,0 +1,101 @@
+"""The one module that speaks HTTP. It sends bytes and brings a whole reply, or says why there is none.
+
+Redirects are never followed, since they would carry the token to a stranger. Every wait has an end, and so has a body.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+import httpx  # noqa: TID251 - this is the one module
+
+Transport: TypeAlias = httpx.AsyncBaseTransport
+"""What a test or a simulation hands in instead of the network."""
+
+CONNECT_WAIT_S: Final = 10.0
+READ_WAIT_S: Final = 60.0
+REPLY_WAIT_S: Final = 120.0
+"""The whole reply: a vendor that drips a byte a minute must not hold a session for ever."""
+
+CONNECTIONS_MAX: Final = 128
+"""More than the 100 sessions of a team: cancelled requests under contention can leak slots of httpx's pool."""
+
+BODY_MAX_BYTES: Final = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A whole reply; header names are lower-case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class NoReply:
+    """There is no whole reply. `why` is one or two words for the log, without the URL."""
+
+    why: str
+
+
+class Http:
+    """A client of one host with one set of headers; the headers hold a secret and are never shown."""
+
+    def __init__(self, base_url: str, headers: Mapping[str, str], transport: Transport | None) -> None:
+        self._base_url = base_url
+        self._headers = headers
+        self._transport = transport
+        self._client = self._connect()
+
+    async def send(self, method: str, path: str, *, body: bytes | None = None) -> Reply | NoReply:
+        """Send one request. Whatever goes wrong on the way is a value, since the outcome is what matters."""
+        try:
+            async with asyncio.timeout(REPLY_WAIT_S):
+                return await self._exchange(method, path, body)
+        except httpx.PoolTimeout:
+            leaky, self._client = self._client, self._connect()
+            await leaky.aclose()
+            return NoReply("no free connection")
+        except (httpx.HTTPError, TimeoutError) as error:
+            return NoReply(_why(error))
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._client.aclose()
+
+    async def _exchange(self, method: str, path: str, body: bytes | None) -> Reply | NoReply:
+        headers = {"content-type": "application/json"} if body is not None else None
+        async with self._client.stream(method, path, content=body, headers=headers) as response:
+            parts: list[bytes] = []
+            size = 0
+            async for part in response.aiter_bytes():
+                size += len(part)
+                if size > BODY_MAX_BYTES:
+                    return NoReply(f"the body is larger than {BODY_MAX_BYTES} bytes")
+                parts.append(part)
+            return Reply(response.status_code, dict(response.headers), b"".join(parts))
+
+    def _connect(self) -> httpx.AsyncClient:
+        return httpx.AsyncClient(
+            base_url=self._base_url,
+            headers=self._headers,
+            transport=self._transport,
+            timeout=httpx.Timeout(READ_WAIT_S, connect=CONNECT_WAIT_S),
+            limits=httpx.Limits(max_connections=CONNECTIONS_MAX, max_keepalive_connections=CONNECTIONS_MAX),
+            follow_redirects=False,
+        )
+
+
+def _why(error: Exception) -> str:
+    """Say in a few words what went wrong; httpx's own messages may hold the URL."""
+    match error:
+        case httpx.ConnectError() | httpx.ConnectTimeout():
+            return "cannot connect"
+        case httpx.TimeoutException() | TimeoutError():
+            return "timed out"
+        case httpx.DecodingError():
+            return "the body's compression is broken"
+        case _:
+            return "connection cut"

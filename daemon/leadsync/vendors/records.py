@@ -1,0 +1,186 @@
+"""Reading a page of property records: fast where the vendor is orderly, patient where not, never failing on a field.
+
+The fast way decodes the envelope and leaves each record as raw bytes, then reads a handful of its fields. What that
+refuses (a lone surrogate, NaN, a hundred thousand levels) is cut into records by `core.scan`: it is paid for. Only
+`_id` and `address` can be relied on, and types vary between records.
+"""
+
+import hashlib
+from typing import Any, Final
+
+import msgspec
+
+from leadsync.core.model import Lead, PageReply
+from leadsync.core.scan import NotJson, elements, members, text_of
+
+
+class NotAPage(ValueError):
+    """A reply with status 200 that holds no page: HTML, nothing, a body cut off, or another shape."""
+
+
+class _Meta(msgspec.Struct):
+    totalDelivered: int | None = None  # noqa: N815 - the vendor's name
+    isNewSession: bool | None = None  # noqa: N815 - the vendor's name
+
+
+class _Request(msgspec.Struct):
+    requestId: str | None = None  # noqa: N815 - the vendor's name
+
+
+class _Results(msgspec.Struct):
+    properties: list[msgspec.Raw]
+    searchSessionMeta: _Meta | None = None  # noqa: N815 - the vendor's name
+    nextPageCursor: Any = None  # noqa: N815 - the vendor's name
+    meta: _Request | None = None
+
+
+class _Envelope(msgspec.Struct):
+    results: _Results
+
+
+class _Address(msgspec.Struct):
+    street: str | None = None
+    city: str | None = None
+    state: str | None = None
+    zip: str | None = None
+    county: str | None = None
+
+
+class _Owner(msgspec.Struct):
+    fullName: str | None = None  # noqa: N815 - the vendor's name
+    mailingAddress: _Address | None = None  # noqa: N815 - the vendor's name
+
+
+class _Valuation(msgspec.Struct):
+    estimatedValue: float | None = None  # noqa: N815 - the vendor's name
+    equityCurrentEstimatedBalance: float | None = None  # noqa: N815 - the vendor's name
+
+
+class _Head(msgspec.Struct):
+    id: str = msgspec.field(name="_id")
+    address: _Address | None = None
+    owner: _Owner | None = None
+    valuation: _Valuation | None = None
+
+
+_envelope: Final = msgspec.json.Decoder(_Envelope)
+_head: Final = msgspec.json.Decoder(_Head)
+_meta: Final = msgspec.json.Decoder(_Meta)
+_request: Final = msgspec.json.Decoder(_Request)
+_string: Final = msgspec.json.Decoder(str)
+
+_DOLLARS_MAX: Final = 1e15
+"""No house costs more; it keeps NaN and infinity out, too."""
+
+_NO_ADDRESS: Final = _Address()
+_NO_OWNER: Final = _Owner()
+_NO_VALUATION: Final = _Valuation()
+
+
+def read_page(body: bytes) -> PageReply:
+    """Read a whole reply. Raises NotAPage where it is none; a page of records is never refused for what is in them."""
+    try:
+        results = _envelope.decode(body).results
+    except (msgspec.DecodeError, RecursionError):
+        return _read_patiently(body)
+    meta = results.searchSessionMeta or _Meta()
+    leads = tuple(_lead(bytes(raw)) for raw in results.properties)
+    return PageReply(
+        leads=tuple(lead for lead in leads if lead is not None),
+        total=meta.totalDelivered,
+        is_new=bool(meta.isNewSession),
+        has_cursor=bool(results.nextPageCursor),
+        request_id=results.meta.requestId if results.meta else None,
+    )
+
+
+def _read_patiently(body: bytes) -> PageReply:
+    try:
+        results = members(members(body)["results"])
+        leads = [_lead(raw) for raw in elements(results["properties"])]
+        meta = members(results.get("searchSessionMeta", b"{}"))
+    except (NotJson, KeyError) as error:
+        raise NotAPage("HTTP 200 without a whole page of properties") from error
+    total = meta.get("totalDelivered", b"")
+    return PageReply(
+        leads=tuple(lead for lead in leads if lead is not None),
+        total=int(total) if total.isdigit() else None,
+        is_new=meta.get("isNewSession") == b"true",
+        has_cursor=results.get("nextPageCursor", b"null") not in (b"null", b'""', b"false"),
+    )
+
+
+def _lead(raw: bytes) -> Lead | None:
+    """Make a lead of one element; null is nothing, and everything else was billed."""
+    try:
+        head = _head.decode(raw)
+    except (msgspec.DecodeError, RecursionError):
+        return None if raw == b"null" else _lead_patiently(raw)
+    address = head.address or _NO_ADDRESS
+    owner = head.owner or _NO_OWNER
+    valuation = head.valuation or _NO_VALUATION
+    return Lead(
+        head.id,
+        address.street,
+        address.city,
+        address.state,
+        address.zip,
+        address.county,
+        owner.fullName,
+        _on_one_line(owner.mailingAddress),
+        valuation.estimatedValue,
+        valuation.equityCurrentEstimatedBalance,
+        raw,
+    )
+
+
+def _on_one_line(address: _Address | None) -> str | None:
+    if address is None:
+        return None
+    parts = (address.street, address.city, address.state, address.zip)
+    return ", ".join(part for part in parts if part) or None
+
+
+def _lead_patiently(raw: bytes) -> Lead:
+    """Take field by field what has the expected type; a record without an id is known by its bytes."""
+    fields = _members_or_none(raw)
+    address = _members_or_none(fields.get("address", b""))
+    owner = _members_or_none(fields.get("owner", b""))
+    mailing = _members_or_none(owner.get("mailingAddress", b""))
+    valuation = _members_or_none(fields.get("valuation", b""))
+    return Lead(
+        _text(fields.get("_id")) or f"sha256-{hashlib.sha256(raw).hexdigest()[:32]}",
+        _text(address.get("street")),
+        _text(address.get("city")),
+        _text(address.get("state")),
+        _text(address.get("zip")),
+        _text(address.get("county")),
+        _text(owner.get("fullName")),
+        _on_one_line(_Address(*(_text(mailing.get(name)) for name in ("street", "city", "state", "zip")))),
+        _number(valuation.get("estimatedValue")),
+        _number(valuation.get("equityCurrentEstimatedBalance")),
+        raw,
+    )
+
+
+def _members_or_none(raw: bytes) -> dict[str, bytes]:
+    try:
+        return members(raw)
+    except NotJson:
+        return {}
+
+
+def _text(raw: bytes | None) -> str | None:
+    """A string as it is, a number as its digits; anything else is no text."""
+    if raw is None or raw[:1] in (b"", b"{", b"[") or raw in (b"null", b"true", b"false"):
+        return None
+    return text_of(raw) if raw[:1] == b'"' else raw.decode("utf-8", "replace")
+
+
+def _number(raw: bytes | None) -> float | None:
+    text = (_text(raw) or "").replace(",", "").lstrip("$")
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if abs(value) < _DOLLARS_MAX else None

@@ -1,0 +1,179 @@
+"""What goes over the wire to BatchData and what comes back, as pure functions of bytes.
+
+`decipher` knows every reply: it turns status, headers and body into an event of the paging protocol. What cannot be
+told for certain is `Lost`: the page may be billed, so the same bytes go out again. Facts are the vendor's documents'
+unless a comment says otherwise.
+"""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from typing import Any, Final, TypeAlias
+
+import msgspec
+
+from leadsync.core.model import Reason, SessionListing
+from leadsync.core.paging import Denied, Lost, PlainTrouble, Refused, SlotsFull, Throttled, VendorReply
+from leadsync.vendors.records import NotAPage, read_page
+
+SEARCH_PATH: Final = "/api/v1/property/search"
+SESSIONS_PATH: Final = "/api/v2/property/search-sessions"
+LIST_TAKE: Final = 100
+MESSAGE_MAX_CHARS: Final = 200
+
+Trouble: TypeAlias = PlainTrouble | SlotsFull
+
+_encoder: Final = msgspec.json.Encoder(order="deterministic")
+
+
+def search_request(search: Mapping[str, Any], options: Mapping[str, Any], session: str, key: str, take: int) -> bytes:
+    """Return the body of one page's request.
+
+    All of leadsync's own members go into `options`: at the root the vendor ignores them without a word (SEEN).
+    """
+    own = {"take": take, "searchSession": {"id": session, "idempotencyKey": key}}
+    return _encoder.encode({"searchCriteria": search, "options": {**options, **own}})
+
+
+def decipher(status: int, headers: Mapping[str, str], body: bytes, now: datetime) -> VendorReply:
+    """Turn the reply to a search with a session into an event. `headers` has lower-case names."""
+    if status != HTTPStatus.OK:
+        return trouble(status, headers, body, now)
+    try:
+        return read_page(body)
+    except NotAPage as error:
+        inner = _inner_status(body)
+        return trouble(inner, headers, body, now) if inner >= HTTPStatus.BAD_REQUEST else Lost(str(error))
+
+
+def decipher_sessions(status: int, headers: Mapping[str, str], body: bytes, now: datetime) -> "SessionsPage | Trouble":
+    """Turn the reply to the session list into one page of it. `headers` has lower-case names."""
+    if status != HTTPStatus.OK:
+        return trouble(status, headers, body, now)
+    try:
+        results = _sessions_decoder.decode(body).results
+    except msgspec.DecodeError:
+        return Lost("the session list is not what the vendor documents")
+    rows = tuple(SessionListing(row.id, row.totalDelivered) for row in results.sessions)
+    return SessionsPage(rows, results.total)
+
+
+def trouble(status: int, headers: Mapping[str, str], body: bytes, now: datetime) -> Trouble:
+    """Judge every reply but a good one, by its status first and its message where two causes share a status."""
+    message = message_of(body) or _phrase(status)
+    plain = _by_status(status, message, headers, now)
+    if HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR and _speaks_of_slots(message):
+        return SlotsFull(status, message, otherwise=plain)
+    return plain
+
+
+def _by_status(status: int, message: str, headers: Mapping[str, str], now: datetime) -> PlainTrouble:
+    match status:
+        case HTTPStatus.TOO_MANY_REQUESTS:
+            return Throttled(retry_after_s(headers.get("retry-after"), now))
+        case HTTPStatus.UNAUTHORIZED:
+            return Denied(Reason.TOKEN_REFUSED, status, message)
+        case HTTPStatus.PAYMENT_REQUIRED:
+            return Denied(Reason.WALLET_EMPTY, status, message)
+        case HTTPStatus.FORBIDDEN:
+            # The vendor says 403 to both; only the text tells them apart (SEEN by three).
+            empty = "insufficient balance" in message.lower()
+            return Denied(Reason.WALLET_EMPTY if empty else Reason.ABILITY_MISSING, status, message)
+        case HTTPStatus.REQUEST_TIMEOUT | HTTPStatus.TOO_EARLY:
+            return Lost(f"HTTP {status}")
+        case HTTPStatus.CONFLICT if not _speaks_of_another_body(message):
+            return Lost("HTTP 409: the vendor is busy with this session")
+        case _ if HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR:
+            return Refused(status, message)
+        case _:
+            # 5xx, redirects (never followed: they would carry the token away) and anything unheard of.
+            return Lost(f"HTTP {status}")
+
+
+def retry_after_s(value: str | None, now: datetime) -> float | None:
+    """Read `Retry-After` as seconds or as a date; None where it is missing or nonsense, never negative."""
+    if value is None:
+        return None
+    if re.fullmatch(r"\d{1,9}", value.strip()):
+        return float(value)
+    try:
+        when = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    aware = when if when.tzinfo else when.replace(tzinfo=UTC)
+    return max((aware - now).total_seconds(), 0.0)
+
+
+def message_of(body: bytes) -> str:
+    """Return the envelope's message, or its text, on one line and cut; "" where there is none (HTML, nothing)."""
+    try:
+        status = _envelope_decoder.decode(body).status
+    except msgspec.DecodeError:
+        return ""
+    text = status.message or status.text
+    return " ".join(text.split())[:MESSAGE_MAX_CHARS] if isinstance(text, str) else ""
+
+
+class SessionsPage(msgspec.Struct, frozen=True):
+    """One page of the vendor's session list; `total` is how many there are in all."""
+
+    rows: tuple[SessionListing, ...]
+    total: int
+
+
+class _Status(msgspec.Struct):
+    code: Any = None
+    text: Any = None
+    message: Any = None
+
+
+class _Envelope(msgspec.Struct):
+    status: _Status
+
+
+class _Row(msgspec.Struct):
+    id: str
+    totalDelivered: int  # noqa: N815 - the vendor's name
+
+
+class _Results(msgspec.Struct):
+    sessions: list[_Row]
+    total: int
+
+
+class _Sessions(msgspec.Struct):
+    results: _Results
+
+
+_envelope_decoder: Final = msgspec.json.Decoder(_Envelope)
+_sessions_decoder: Final = msgspec.json.Decoder(_Sessions)
+
+
+def _inner_status(body: bytes) -> int:
+    """A gateway may say 200 around an error; the envelope then has the real status."""
+    try:
+        code = _envelope_decoder.decode(body).status.code
+    except msgspec.DecodeError:
+        return 0
+    return code if isinstance(code, int) else 0
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "no message"
+
+
+def _speaks_of_slots(message: str) -> bool:
+    """The refusal of the 101st session is OPEN: known by `session` with a word for a limit."""
+    text = message.lower()
+    return "session" in text and re.search(r"\b(limit|cap|maximum|100)\b", text) is not None
+
+
+def _speaks_of_another_body(message: str) -> bool:
+    """What a vendor says to a known key with other bytes is OPEN; these are the words that such messages have."""
+    text = message.lower()
+    return "idempotency" in text and re.search(r"different|another|mismatch|match|payload|body|param", text) is not None
