@@ -24,8 +24,8 @@ import structlog
 
 from leadsync import events
 from leadsync.config import Account, Job, Settings, read_secret
+from leadsync.config.limits import limits_of
 from leadsync.core.audit import Verdict
-from leadsync.core.budget import Limits
 from leadsync.core.model import End
 from leadsync.core.paging import Ended, Plan
 from leadsync.errors import UsageMistake
@@ -222,18 +222,11 @@ async def run_once(settings: Settings, names: list[str], outside: Outside) -> di
 
 
 def _desk(name: str, account: Account, token: str, writer: Writer, outside: Outside) -> Desk:
-    budget = account.budget
-    limits = Limits(
-        zone=account.budget_timezone,
-        price=account.price_per_record,
-        records_day=budget.records_per_day,
-        records_month=budget.records_per_month,
-        dollars_day=budget.dollars_per_day,
-        dollars_month=budget.dollars_per_month,
-    )
     access = Access(account.base_url, token, account.requests_per_minute)
     client = BatchData(access, transport=outside.transport, now=outside.now, off_loop=writer.off_loop)
-    return Desk(name, client, Terms(limits, account.session_cap, account.session_reserve, account.audit_every))
+    return Desk(
+        name, client, Terms(limits_of(account), account.session_cap, account.session_reserve, account.audit_every)
+    )
 
 
 def _tell(opened: Opened) -> None:

@@ -3,8 +3,11 @@
 Names are `noun.verb_past`. A name is used through its constant, so that the catalogue and the code cannot part.
 """
 
+import difflib
 from dataclasses import dataclass
 from typing import Final
+
+from leadsync.errors import UsageMistake
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,3 +122,18 @@ COMMAND_CRASHED = _event(
     "error",
     "Report it with this line; the traceback is in it, without secrets.",
 )
+
+
+def catalogue_text(name: str | None = None) -> str:
+    """Show the catalogue, or one entry of it. Raises UsageMistake for a name that is not in it."""
+    if name is None:
+        return "\n\n".join(map(_text, sorted(CATALOGUE.values(), key=lambda entry: entry.name)))
+    if name not in CATALOGUE:
+        close = difflib.get_close_matches(name, CATALOGUE, n=1)
+        hint = f" (did you mean {close[0]}?)" if close else ""
+        raise UsageMistake(f"there is no event {name}{hint}; `leadsync events` shows all")
+    return _text(CATALOGUE[name])
+
+
+def _text(entry: Entry) -> str:
+    return f"{entry.name}\n  {entry.meaning}\n  fields: {', '.join(entry.fields)}\n  do: {entry.action}"

@@ -71,18 +71,22 @@ def _parts(text: bytes, opening: bytes) -> Iterator[bytes]:
     begin = len(text) - len(text.lstrip())
     if text[begin : begin + 1] != opening:
         raise NotJson(f"expected {opening.decode()}")
-    depth, start = 0, begin + 1
+    inside: list[bytes] = []
+    start = begin + 1
     for token in _TOKEN.finditer(text, begin):
         mark = token[0]
-        depth += (mark in (b"[", b"{")) - (mark in (b"]", b"}"))
-        if depth == 0 or (depth == 1 and mark == b","):
+        if mark in _BRACKETS.values():
+            inside.append(mark)
+        elif mark == b'"' or (mark in _BRACKETS and inside.pop() != _BRACKETS[mark]):
+            raise NotJson("a string or a bracket is not closed")
+        if not inside or (len(inside) == 1 and mark == b","):
             part = text[start : token.start()].strip()
             if part:
                 yield part
             start = token.end()
-        if depth == 0:
+        if not inside:
             break
-    if depth or text[start:].strip():
+    if inside or text[start:].strip():
         raise NotJson("the text is cut off, or goes on after its end")
 
 

@@ -9,11 +9,24 @@ from typing import Self
 from leadsync.errors import Busy
 
 
+def holder(store: Path) -> int | None:
+    """Return the living process that took the store last, without touching the lock."""
+    try:
+        process = int(_lock_file(store).read_text("ascii"))
+    except (OSError, ValueError):
+        return None
+    return process if Path(f"/proc/{process}").exists() else None
+
+
+def _lock_file(store: Path) -> Path:
+    return store.with_name(store.name + ".lock")
+
+
 class InstanceLock:
     """Holds `FILE.lock`; the kernel lets it go when the process dies, however it dies."""
 
     def __init__(self, store: Path) -> None:
-        self._path = store.with_name(store.name + ".lock")
+        self._path = _lock_file(store)
         self._file = -1
 
     def __enter__(self) -> Self:
@@ -34,4 +47,5 @@ class InstanceLock:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         """Let the lock go; the file stays, so that two starters never lock two different files."""
+        os.ftruncate(self._file, 0)
         os.close(self._file)

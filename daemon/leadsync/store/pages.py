@@ -70,7 +70,7 @@ def journal(connection: Connection, order: Order, fence: int, now: datetime) -> 
     session = (
         connection.execute(select(SearchSession).where(col(SearchSession.id) == order.session_id)).mappings().one()
     )
-    take, limit = allowed_take(order.take, order.limits, _spent(connection, session["account"], order.limits, now))
+    take, limit = allowed_take(order.take, order.limits, spent(connection, session["account"], order.limits, now))
     if take <= 0:
         return BudgetSpent(f"the account's {limit} is spent")
     installation = connection.execute(select(col(Installation.name))).scalar_one()
@@ -198,7 +198,7 @@ def _enter_books(
         sessions.park(connection, session["id"], judgement.reason, judgement.message, now)
 
 
-def _spent(connection: Connection, account: str, limits: Limits, now: datetime) -> Spent:
+def spent(connection: Connection, account: str, limits: Limits, now: datetime) -> Spent:
     """Add up the account's windows; an open key counts with its whole reservation, as it may be billed."""
     day, month = window_starts(now, limits.zone)
     records = case((col(Page.state) == "asked", col(Page.take)), else_=col(Page.billed))

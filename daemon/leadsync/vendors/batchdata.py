@@ -59,19 +59,24 @@ class BatchData:
     async def list_sessions(self) -> dict[str, int] | Trouble:
         """Return every session's total by its id.
 
-        Sessions may come and go between two pages of the list, so a list whose parts do not add up to the total that
-        its last page names is not believed.
+        Sessions may come and go between two pages of the list. So each page begins with the last row of the one
+        before, and a list that does not fit together, or does not add up to the total that it names, is Lost.
         """
         totals: dict[str, int] = {}
+        last = ""
         while True:
-            page = await self._list_page(len(totals))
+            page = await self._list_page(skip=max(len(totals) - 1, 0))
             if not isinstance(page, SessionsPage):
                 return page
-            totals.update((row.session, row.total) for row in page.rows)
-            if len(totals) == page.total:
-                return totals
-            if not page.rows or len(totals) > page.total:
+            listed = {row.session: row.total for row in page.rows}
+            if last and next(iter(listed), "") != last:
                 return Lost("the session list changed while it was read")
+            if listed.keys() <= totals.keys() and len(totals) < page.total:
+                return Lost("the session list ends before its total")
+            totals |= listed
+            if len(totals) >= page.total:
+                return totals if len(totals) == page.total else Lost("the session list is longer than its total")
+            last = page.rows[-1].session
 
     def hold(self, wait_s: float) -> None:
         """Let nobody of this account send for so long."""
@@ -81,7 +86,7 @@ class BatchData:
         """Close all connections."""
         await self._http.close()
 
-    async def _list_page(self, skip: int) -> SessionsPage | Trouble:
+    async def _list_page(self, *, skip: int) -> SessionsPage | Trouble:
         reply = await self._send("GET", f"{SESSIONS_PATH}?skip={skip}&take={LIST_TAKE}", None)
         if isinstance(reply, NoReply):
             return Lost(reply.why)

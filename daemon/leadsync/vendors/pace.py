@@ -26,19 +26,18 @@ class Pace:
         self._silent_until = max(self._silent_until, asyncio.get_running_loop().time() + wait_s)
 
     async def __aenter__(self) -> Self:
-        """Wait until the account may send its next request."""
-        await self._silence()
-        await self._limiter.acquire()
-        await self._silence()
-        return self
+        """Wait until the account may send its next request; a hold that came meanwhile costs a new turn.
+
+        Else all who queued before the hold would leave at its end in the same instant.
+        """
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(max(self._silent_until - loop.time(), 0.0))
+            await self._limiter.acquire()
+            if loop.time() >= self._silent_until:
+                return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
     ) -> None:
         """Nothing to give back: what was sent was sent."""
-
-    async def _silence(self) -> None:
-        loop = asyncio.get_running_loop()
-        # The hold may be made longer while somebody sleeps through it, so the time is looked at again.
-        while (left_s := self._silent_until - loop.time()) > 0:  # noqa: ASYNC110 - it waits for a time, not an event
-            await asyncio.sleep(left_s)

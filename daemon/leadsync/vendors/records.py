@@ -13,6 +13,9 @@ import msgspec
 from leadsync.core.model import Lead, PageReply
 from leadsync.core.scan import NotJson, elements, members, text_of
 
+REFUSALS: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What msgspec raises over bytes that it does not like: form or type, broken UTF-8, too many levels."""
+
 
 class NotAPage(ValueError):
     """A reply with status 200 that holds no page: HTML, nothing, a body cut off, or another shape."""
@@ -72,6 +75,9 @@ _string: Final = msgspec.json.Decoder(str)
 _DOLLARS_MAX: Final = 1e15
 """No house costs more; it keeps NaN and infinity out, too."""
 
+_TOTAL_MAX_DIGITS: Final = 16
+"""Beyond that a number does not fit everywhere that it goes."""
+
 _NO_ADDRESS: Final = _Address()
 _NO_OWNER: Final = _Owner()
 _NO_VALUATION: Final = _Valuation()
@@ -81,13 +87,13 @@ def read_page(body: bytes) -> PageReply:
     """Read a whole reply. Raises NotAPage where it is none; a page of records is never refused for what is in them."""
     try:
         results = _envelope.decode(body).results
-    except (msgspec.DecodeError, RecursionError):
+    except REFUSALS:
         return _read_patiently(body)
     meta = results.searchSessionMeta or _Meta()
     leads = tuple(_lead(bytes(raw)) for raw in results.properties)
     return PageReply(
         leads=tuple(lead for lead in leads if lead is not None),
-        total=meta.totalDelivered,
+        total=_believable(meta.totalDelivered),
         is_new=bool(meta.isNewSession),
         has_cursor=bool(results.nextPageCursor),
         request_id=results.meta.requestId if results.meta else None,
@@ -98,24 +104,31 @@ def _read_patiently(body: bytes) -> PageReply:
     try:
         results = members(members(body)["results"])
         leads = [_lead(raw) for raw in elements(results["properties"])]
-        meta = members(results.get("searchSessionMeta", b"{}"))
+        meta = _members_or_none(results.get("searchSessionMeta", b""))
     except (NotJson, KeyError) as error:
         raise NotAPage("HTTP 200 without a whole page of properties") from error
-    total = meta.get("totalDelivered", b"")
+    total = meta.get("totalDelivered", b"")[:_TOTAL_MAX_DIGITS]
     return PageReply(
         leads=tuple(lead for lead in leads if lead is not None),
-        total=int(total) if total.isdigit() else None,
+        total=_believable(int(total) if total.isdigit() else None),
         is_new=meta.get("isNewSession") == b"true",
         has_cursor=results.get("nextPageCursor", b"null") not in (b"null", b'""', b"false"),
     )
+
+
+def _believable(total: int | None) -> int | None:
+    """A total that no team can have reached is none."""
+    return total if total is not None and 0 <= total < 10 ** (_TOTAL_MAX_DIGITS - 1) else None
 
 
 def _lead(raw: bytes) -> Lead | None:
     """Make a lead of one element; null is nothing, and everything else was billed."""
     try:
         head = _head.decode(raw)
-    except (msgspec.DecodeError, RecursionError):
+    except REFUSALS:
         return None if raw == b"null" else _lead_patiently(raw)
+    if not head.id:
+        return _lead_patiently(raw)
     address = head.address or _NO_ADDRESS
     owner = head.owner or _NO_OWNER
     valuation = head.valuation or _NO_VALUATION

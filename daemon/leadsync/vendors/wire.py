@@ -14,9 +14,9 @@ from typing import Any, Final, TypeAlias
 
 import msgspec
 
-from leadsync.core.model import Reason, SessionListing
+from leadsync.core.model import PageReply, Reason, SessionListing
 from leadsync.core.paging import Denied, Lost, PlainTrouble, Refused, SlotsFull, Throttled, VendorReply
-from leadsync.vendors.records import NotAPage, read_page
+from leadsync.vendors.records import REFUSALS, NotAPage, read_page
 
 SEARCH_PATH: Final = "/api/v1/property/search"
 SESSIONS_PATH: Final = "/api/v2/property/search-sessions"
@@ -42,10 +42,16 @@ def decipher(status: int, headers: Mapping[str, str], body: bytes, now: datetime
     if status != HTTPStatus.OK:
         return trouble(status, headers, body, now)
     try:
-        return read_page(body)
-    except NotAPage as error:
-        inner = _inner_status(body)
-        return trouble(inner, headers, body, now) if inner >= HTTPStatus.BAD_REQUEST else Lost(str(error))
+        page: PageReply | None = read_page(body)
+    except NotAPage:
+        page = None
+    if page is not None and page.leads:
+        return page
+    # A gateway may say 200 around an error; with an empty page that would look like the end of the stream.
+    inner = _inner_status(body)
+    if inner >= HTTPStatus.BAD_REQUEST:
+        return trouble(inner, headers, body, now)
+    return page or Lost("HTTP 200 without a whole page of properties")
 
 
 def decipher_sessions(status: int, headers: Mapping[str, str], body: bytes, now: datetime) -> "SessionsPage | Trouble":
@@ -54,7 +60,7 @@ def decipher_sessions(status: int, headers: Mapping[str, str], body: bytes, now:
         return trouble(status, headers, body, now)
     try:
         results = _sessions_decoder.decode(body).results
-    except msgspec.DecodeError:
+    except REFUSALS:
         return Lost("the session list is not what the vendor documents")
     rows = tuple(SessionListing(row.id, row.totalDelivered) for row in results.sessions)
     return SessionsPage(rows, results.total)
@@ -96,11 +102,11 @@ def retry_after_s(value: str | None, now: datetime) -> float | None:
     """Read `Retry-After` as seconds or as a date; None where it is missing or nonsense, never negative."""
     if value is None:
         return None
-    if re.fullmatch(r"\d{1,9}", value.strip()):
+    if re.fullmatch(r"[0-9]+", value.strip()):
         return float(value)
     try:
         when = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     aware = when if when.tzinfo else when.replace(tzinfo=UTC)
     return max((aware - now).total_seconds(), 0.0)
@@ -110,7 +116,7 @@ def message_of(body: bytes) -> str:
     """Return the envelope's message, or its text, on one line and cut; "" where there is none (HTML, nothing)."""
     try:
         status = _envelope_decoder.decode(body).status
-    except msgspec.DecodeError:
+    except REFUSALS:
         return ""
     text = status.message or status.text
     return " ".join(text.split())[:MESSAGE_MAX_CHARS] if isinstance(text, str) else ""
@@ -152,10 +158,10 @@ _sessions_decoder: Final = msgspec.json.Decoder(_Sessions)
 
 
 def _inner_status(body: bytes) -> int:
-    """A gateway may say 200 around an error; the envelope then has the real status."""
+    """The status in the envelope, 0 where there is none."""
     try:
         code = _envelope_decoder.decode(body).status.code
-    except msgspec.DecodeError:
+    except REFUSALS:
         return 0
     return code if isinstance(code, int) else 0
 
@@ -170,10 +176,15 @@ def _phrase(status: int) -> str:
 def _speaks_of_slots(message: str) -> bool:
     """The refusal of the 101st session is OPEN: known by `session` with a word for a limit."""
     text = message.lower()
-    return "session" in text and re.search(r"\b(limit|cap|maximum|100)\b", text) is not None
+    return "session" in text and re.search(r"limit|maximum|\bcap\b|\b100\b", text) is not None
 
 
 def _speaks_of_another_body(message: str) -> bool:
-    """What a vendor says to a known key with other bytes is OPEN; these are the words that such messages have."""
+    """What a vendor says to a known key with other bytes is OPEN; these are the words that such messages have.
+
+    'Another request with this key is in progress' must not count: its page is being billed.
+    """
     text = message.lower()
-    return "idempotency" in text and re.search(r"different|another|mismatch|match|payload|body|param", text) is not None
+    other = re.search(r"different|mismatch|not match|payload|body|parameter", text)
+    busy = re.search(r"progress|process|current", text)
+    return "idempotency" in text and other is not None and busy is None

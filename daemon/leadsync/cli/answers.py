@@ -1,0 +1,78 @@
+"""How the command line answers: one place that turns an error into a sentence and an exit code (design § 8)."""
+
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from leadsync.errors import Bug, ConfigInvalid, LeadsyncError
+
+if TYPE_CHECKING:
+    from leadsync.config import Settings
+
+DEFAULT_CONFIG = Path("/etc/leadsync/config.toml")
+
+ConfigOption = Annotated[
+    Path, typer.Option("--config", envvar="LEADSYNC_CONFIG", help="The configuration file.", metavar="FILE")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, with its schema_version.")]
+
+
+@contextmanager
+def answering() -> Iterator[None]:
+    """Answer what the command raises: sentences on stderr, and the exit code of the error's kind."""
+    try:
+        yield
+    except BrokenPipeError:
+        # Whoever read us has had enough. Python would complain once more when it flushes at the end.
+        sys.stdout = None
+        raise typer.Exit(1) from None
+    except LeadsyncError as error:
+        raise typer.Exit(_answer(error)) from None
+    except BaseExceptionGroup as group:
+        raise typer.Exit(max(map(_answer, _leaves(group)))) from None
+    except Exception as error:  # noqa: BLE001 - the last place that can turn a bug into a log line without secrets
+        raise typer.Exit(_answer(error)) from None
+
+
+def load_settings(config: Path) -> "Settings":
+    """Read the configuration and print its warnings."""
+    import os
+
+    from leadsync.config import load
+
+    settings = load(config, os.environ)
+    for warning in settings.warnings:
+        typer.echo(f"warning: {warning}", err=True)
+    return settings
+
+
+def print_json(report: Mapping[str, Any]) -> None:
+    """Print a report for a program."""
+    typer.echo(json.dumps(report, indent=2, ensure_ascii=False))
+
+
+def _answer(error: BaseException) -> int:
+    """Say what happened; a broken rule of our own goes into the log with its traceback, which is redacted there."""
+    if isinstance(error, LeadsyncError) and not isinstance(error, Bug):
+        # The lines of a configuration's problems begin with their place, as editors want them.
+        typer.echo(str(error) if isinstance(error, ConfigInvalid) else f"leadsync: {error}", err=True)
+        return error.exit_code
+    import structlog
+
+    from leadsync.events import COMMAND_CRASHED
+
+    structlog.get_logger().error(COMMAND_CRASHED, error=str(error), exc_info=error)
+    return 1
+
+
+def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
+    for error in group.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            yield from _leaves(error)
+        else:
+            yield error

@@ -1,0 +1,38 @@
+"""Trying leadsync out without a vendor: `simulate`, `demo`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from leadsync.cli.answers import answering
+
+
+def simulate(
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="On 127.0.0.1; 0 takes a free one.")] = 8490,
+    properties: Annotated[int, typer.Option("--properties", min=0, help="How many the world has.")] = 10_000,
+    record_bytes: Annotated[int, typer.Option("--record-bytes", min=500, help="The size of one.")] = 2_400,
+    seed: Annotated[int, typer.Option("--seed", help="Another world for another number.")] = 1,
+) -> None:
+    """Stand in for BatchData on loopback, until Ctrl-C: sessions, billing, list, delete, wallet; it bills nothing real.
+
+    Point an account's base_url there, with the token `simulator-token`. POST /_simulator/grow and
+    /_simulator/faults change the world and the weather; GET /_simulator/bill says what was billed.
+    """
+    with answering():
+        from leadsync.demo.server import serve_alone
+
+        serve_alone(port=port, properties=properties, record_bytes=record_bytes, seed=seed)
+
+
+def demo(
+    folder: Annotated[
+        Path | None, typer.Option("--folder", help="Where config and store go; else a new temporary folder.")
+    ] = None,
+) -> None:
+    """Watch the whole thing in a minute: three jobs, twice, against a simulated vendor that fails once."""
+    with answering():
+        from leadsync.demo.show import show
+
+        if not show(folder):
+            raise typer.Exit(1)

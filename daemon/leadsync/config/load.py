@@ -1,0 +1,172 @@
+"""From files to settings: every problem of every file at once, or settings that are whole and do not change.
+
+No secret is read here; `missing_secrets` tries that, for the commands that want to know.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import chain
+from pathlib import Path
+from types import MappingProxyType
+
+from leadsync.config.criteria import contradictions, doubtful, misplaced, unsendable
+from leadsync.config.documents import Document, job_paths, read_document, read_job
+from leadsync.config.fault import Fault, Loc, dotted, member
+from leadsync.config.findings import Findings
+from leadsync.config.job import Job
+from leadsync.config.secret import SecretSource, read_secret
+from leadsync.config.tables import (
+    NAME,
+    Account,
+    ConfigFile,
+    Housekeeping,
+    Log,
+    SkipTrace,
+    Store,
+    Webhooks,
+)
+from leadsync.config.together import account_faults, same_criteria, shared_sessions, with_defaults
+from leadsync.config.unbuilt import unbuilt_in_config, unbuilt_in_job
+from leadsync.errors import ConfigInvalid, Problem
+
+SQLITE = "sqlite:///"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The whole configuration, checked; it does not change while leadsync runs."""
+
+    path: Path
+    """The config.toml it came from, as it was given."""
+    store: Store
+    """Its `url` is resolved: `sqlite:///` and an absolute path."""
+    log: Log
+    accounts: Mapping[str, Account]
+    """By name, as they stand in the file; at least one."""
+    housekeeping: Housekeeping
+    webhooks: Webhooks | None
+    """None where there is no [webhooks]."""
+    skip_trace: SkipTrace | None
+    """None where there is no [skip_trace]."""
+    jobs: Mapping[str, Job]
+    """By name, in the order of the names."""
+    warnings: tuple[Problem, ...]
+    """What can be run and is perhaps not meant, in reading order."""
+
+
+def load(path: Path, environ: Mapping[str, str]) -> Settings:
+    """Read config.toml and the job files beside it; ConfigInvalid holds every problem of every file.
+
+    `environ` gives $STATE_DIRECTORY, from which a relative store is meant.
+    """
+    findings = Findings()
+    config = findings.attempt(lambda: read_document(path))
+    documents = _job_documents(path.parent / "jobs.d", findings)
+    accounts = _account_names(config)
+    tables = _tables(config, findings) if config else None
+    jobs = [_job(document, accounts, findings) for document in documents]
+    findings.add(shared_sessions(documents, accounts))
+    problems = findings.in_reading_order()
+    if problems or config is None or tables is None:
+        raise ConfigInvalid(problems)
+    return Settings(
+        path=path,
+        store=_resolved(tables.store, path, environ),
+        log=tables.log,
+        accounts=MappingProxyType({name: _account(config, name, one) for name, one in tables.accounts.items()}),
+        housekeeping=tables.housekeeping,
+        webhooks=tables.webhooks,
+        skip_trace=_skip_trace(config, tables.skip_trace) if tables.skip_trace else None,
+        jobs=MappingProxyType({job.name: job for job in jobs if job}),
+        warnings=_warnings(config, documents, tables),
+    )
+
+
+def missing_secrets(settings: Settings, environ: Mapping[str, str]) -> tuple[Problem, ...]:
+    """Try to read every secret, and return a problem for each that cannot be read now."""
+    findings = Findings()
+    for source in _sources(settings.accounts, settings.skip_trace):
+        findings.attempt(partial(read_secret, source, environ, settings.path.parent))
+    return findings.in_reading_order()
+
+
+def _job_documents(folder: Path, findings: Findings) -> list[Document]:
+    paths = findings.attempt(lambda: job_paths(folder)) or ()
+    documents = (findings.attempt(partial(read_job, path)) for path in paths)
+    return [document for document in documents if document]
+
+
+def _account_names(config: Document | None) -> tuple[str, ...]:
+    accounts = member(config.table, "accounts") if config else None
+    return tuple(accounts) if isinstance(accounts, dict) else ()
+
+
+def _tables(config: Document, findings: Findings) -> ConfigFile | None:
+    names = (
+        Fault(("accounts", name), f"is not a name that fits {NAME.pattern}: rename the account")
+        for name in _account_names(config)
+        if not NAME.fullmatch(name)
+    )
+    return findings.validate(config, ConfigFile, config.table, chain(names, unbuilt_in_config(config.table)))
+
+
+def _job(document: Document, accounts: Sequence[str], findings: Findings) -> Job | None:
+    table = with_defaults(document, accounts)
+    faults = chain(
+        account_faults(table, accounts),
+        misplaced(document.table),
+        unsendable(document.table),
+        contradictions(document.table),
+        unbuilt_in_job(document.table),
+    )
+    return findings.validate(document, Job, table, faults)
+
+
+def _resolved(store: Store, path: Path, environ: Mapping[str, str]) -> Store:
+    """Make the store's path absolute; systemd may give several state folders, the first is the one meant."""
+    state = environ.get("STATE_DIRECTORY", "").split(":")[0]
+    folder = Path(state) if state else path.parent.absolute()
+    return store.model_copy(update={"url": f"{SQLITE}{folder / store.url.removeprefix(SQLITE)}"})
+
+
+def _account(config: Document, name: str, account: Account) -> Account:
+    token = _declared(config, ("accounts", name, "token"), account.token)
+    return account.model_copy(update={"token": token})
+
+
+def _skip_trace(config: Document, section: SkipTrace) -> SkipTrace:
+    found = section.suppression and config.path.parent / section.suppression
+    api_key = _declared(config, ("skip_trace", "api_key"), section.api_key)
+    return section.model_copy(update={"api_key": api_key, "suppression": found})
+
+
+def _declared(config: Document, loc: Loc, source: SecretSource) -> SecretSource:
+    return replace(source, file=str(config.path), line=config.line(loc), key=dotted(loc))
+
+
+def _sources(accounts: Mapping[str, Account], skip_trace: SkipTrace | None) -> Iterator[SecretSource]:
+    yield from (account.token for account in accounts.values())
+    if skip_trace:
+        yield skip_trace.api_key
+
+
+def _warnings(config: Document, jobs: Sequence[Document], tables: ConfigFile) -> tuple[Problem, ...]:
+    findings = Findings()
+    for name, account in tables.accounts.items():
+        findings.add(_env_warnings(config, ("accounts", name, "token"), account.token))
+    if tables.skip_trace:
+        findings.add(_env_warnings(config, ("skip_trace", "api_key"), tables.skip_trace.api_key))
+    for job in jobs:
+        findings.add(map(job.problem, doubtful(job.table)))
+    findings.add(same_criteria(jobs, tuple(tables.accounts)))
+    if not jobs:
+        message = "holds no job: put a file such as phoenix.toml into it"
+        findings.add([Problem(str(config.path.parent / "jobs.d"), 0, "", message)])
+    return findings.in_reading_order()
+
+
+def _env_warnings(config: Document, loc: Loc, source: SecretSource) -> Iterator[Problem]:
+    if source.kind == "env":
+        message = "lies in the environment, which child processes inherit and /proc shows: a credential is safer"
+        yield config.problem(Fault(loc, message))

@@ -1,0 +1,149 @@
+"""When a job runs: five cron fields, an interval, or one moment; what cannot ever fire is refused here.
+
+Cron numbers are those of cron(5): Sunday is 0 or 7. APScheduler counts from Monday, so hand it names, never numbers.
+"""
+
+import calendar
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Annotated, Self
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, BeforeValidator, model_validator
+
+from leadsync.config.section import Section
+from leadsync.config.units import Duration, PositiveDuration, Zone
+from leadsync.config.wording import quoted, shown
+
+ITEM = re.compile(
+    r"(?P<all>\*)(?:/(?P<step>\d{1,4}))?|(?P<low>\w+)(?:-(?P<high>\w+)(?:/(?P<stride>\d{1,4}))?)?", re.ASCII
+)
+LONGEST_MONTH_DAY = {month: calendar.monthrange(2024, month)[1] for month in range(1, 13)}  # a leap year
+
+
+@dataclass(frozen=True, slots=True)
+class CronField:
+    """One of the five places of a cron line: its name, its range, the names that may stand for numbers."""
+
+    name: str
+    low: int
+    high: int
+    names: tuple[str, ...] = ()
+
+
+MINUTE = CronField("minute", 0, 59)
+HOUR = CronField("hour", 0, 23)
+DAY = CronField("day of month", 1, 31)
+MONTH = CronField("month", 1, 12, ("", *(name.lower() for name in calendar.month_abbr[1:])))
+WEEKDAY = CronField("day of week", 0, 7, ("sun", "mon", "tue", "wed", "thu", "fri", "sat"))
+FIELDS = (MINUTE, HOUR, DAY, MONTH, WEEKDAY)
+
+
+@dataclass(frozen=True, slots=True)
+class Cron:
+    """A cron line, spelled out: the minutes, hours, days, months and weekdays (0 is Sunday) on which it fires."""
+
+    minutes: frozenset[int]
+    hours: frozenset[int]
+    days: frozenset[int]
+    months: frozenset[int]
+    weekdays: frozenset[int]
+    hours_fixed: bool
+    """False where the hours are `*` or a step of it: such a line runs on real time, not once per local slot."""
+
+
+def parse_cron(text: str) -> Cron:
+    """Read five cron fields; a ValueError says in one line which field cannot be used and why."""
+    fields = text.split()
+    if len(fields) != len(FIELDS):
+        raise ValueError(
+            f"must have five fields (minute, hour, day of month, month, day of week), not {len(fields)}: "
+            f'write for example "0 6 * * *"'
+        )
+    minutes, hours, days, months, weekdays = map(_numbers, FIELDS, fields)
+    weekdays = frozenset(day % 7 for day in weekdays)
+    if len(days) < DAY.high and len(weekdays) < WEEKDAY.high:
+        raise ValueError(
+            "restricts both the day of month and the day of week: cron would run on either, other schedulers "
+            "on both at once, so leave one of them *"
+        )
+    if not any(day <= LONGEST_MONTH_DAY[month] for day in days for month in months):
+        raise ValueError("never fires: those months have no such day")
+    return Cron(minutes, hours, days, months, weekdays, hours_fixed=not fields[1].startswith("*"))
+
+
+def _numbers(field: CronField, text: str) -> frozenset[int]:
+    return frozenset(number for item in text.split(",") for number in _item(field, item))
+
+
+def _item(field: CronField, text: str) -> range:
+    found = ITEM.fullmatch(text)
+    if found is None:
+        raise ValueError(
+            f"{field.name} {quoted(text)} is not understood: write *, */2, 5, 1-5, 1-5/2 or a list of those"
+        )
+    if found["all"]:
+        return _stepped(field, range(field.low, field.high + 1), found["step"])
+    low = _number(field, found["low"])
+    high = _number(field, found["high"]) if found["high"] else low
+    if high < low:
+        raise ValueError(f"{field.name} {quoted(text)} runs backwards: write the two ends as a list of ranges")
+    return _stepped(field, range(low, high + 1), found["stride"])
+
+
+def _stepped(field: CronField, numbers: range, step: str | None) -> range:
+    if step is None:
+        return numbers
+    if not 0 < int(step) < len(numbers):
+        raise ValueError(f"{field.name} step /{step} does not fit into its range of {len(numbers)}")
+    return numbers[:: int(step)]
+
+
+def _number(field: CronField, text: str) -> int:
+    if text.lower() in field.names:
+        return field.names.index(text.lower())
+    if text.isdigit() and field.low <= int(text[:9]) <= field.high:
+        return int(text[:9])
+    hint = f" or a name such as {field.names[1]}" if field.names else ""
+    raise ValueError(f"{field.name} {quoted(text)} is not a number from {field.low} to {field.high}{hint}")
+
+
+def _cron_text(value: str) -> str:
+    parse_cron(value)
+    return value
+
+
+def _moment(value: object) -> object:
+    if isinstance(value, datetime) and value.tzinfo is not None:
+        return value
+    example = "2026-12-01T06:00:00-07:00"
+    raise ValueError(f"must be a date and time with its offset, without quotes, such as {example}, not {shown(value)}")
+
+
+class Schedule(Section):
+    """When a job runs; exactly one of cron, every and at."""
+
+    cron: Annotated[str, AfterValidator(_cron_text)] | None = None
+    """Five fields: minute, hour, day of month, month, day of week; the clock is that of `timezone`."""
+
+    every: PositiveDuration | None = None
+    """An interval of real time, at least one second."""
+
+    at: Annotated[datetime, BeforeValidator(_moment)] | None = None
+    """One moment, with its offset from UTC."""
+
+    timezone: Zone = ZoneInfo("UTC")
+    """The time zone in which the cron fields are meant."""
+
+    jitter: Duration = timedelta(0)
+    """The start is put off by a random time up to this, so that jobs do not all start at the full hour."""
+
+    @model_validator(mode="after")
+    def _one_of_three(self) -> Self:
+        given = [name for name in ("cron", "every", "at") if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise ValueError(f"must have exactly one of cron, every and at, not {len(given)}")
+        if self.every is not None and self.jitter > self.every:
+            raise ValueError("has a jitter longer than its interval")
+        return self

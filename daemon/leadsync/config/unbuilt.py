@@ -1,0 +1,35 @@
+"""What the design has and this version has not: refused by name, so that nothing is silently left undone.
+
+Each entry goes when its feature comes.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from leadsync.config.fault import Fault, member
+from leadsync.config.job import ONE_SHOT_KEYS
+
+NOT_YET = "is not in this version"
+
+
+def unbuilt_in_config(table: Mapping[str, Any]) -> Iterator[Fault]:
+    """Find what config.toml asks for and this version cannot do."""
+    if member(table, "log", "format") == "journal":
+        yield Fault(("log", "format"), f'"journal" {NOT_YET}: use "auto" or "json"')
+    if member(table, "housekeeping", "delete") in ("orphans", "stale"):
+        yield Fault(("housekeeping", "delete"), f'any deletion {NOT_YET}: use "never"')
+    url = member(table, "store", "url")
+    if isinstance(url, str) and url.startswith("postgresql"):
+        yield Fault(("store", "url"), f'PostgreSQL {NOT_YET}: use "sqlite:///leadsync.db"')
+
+
+def unbuilt_in_job(table: Mapping[str, Any]) -> Iterator[Fault]:
+    """Find what a job file asks for and this version cannot do, and one_shot's keys on another kind of job."""
+    if table.get("kind") == "one_shot":
+        yield Fault(("kind",), f'"one_shot" {NOT_YET}: use "incremental"')
+    if table.get("kind") == "incremental":
+        for key in ONE_SHOT_KEYS:
+            if key in table:
+                yield Fault((key,), "is for one_shot jobs only")
+    if member(table, "skip_trace", "enabled") is True:
+        yield Fault(("skip_trace", "enabled"), f"skip tracing {NOT_YET}: set it to false")

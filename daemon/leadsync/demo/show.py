@@ -1,0 +1,102 @@
+"""`leadsync demo`: three jobs, twice, on a simulated vendor that fails once; then the books beside the vendor's bill.
+
+Everything but the vendor is real: the configuration files, HTTP on loopback, the store, the log.
+"""
+
+import asyncio
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from leadsync.app import App, Outside, open_app, start_log
+from leadsync.config import Settings, load
+from leadsync.errors import UsageMistake
+from leadsync.reports.runs import runs
+from leadsync.reports.status import status
+from leadsync.reports.text import columns
+from leadsync.simulator import TOKEN, Fault, Simulator, World
+from leadsync.simulator.server import serve
+from leadsync.store.engine import sqlite_file
+
+PROPERTIES: Final = 6_000
+GROWTH: Final = 120
+TOKEN_NAME: Final = "LEADSYNC_DEMO_TOKEN"  # noqa: S105 - the name of a variable
+
+CONFIG: Final = """\
+# Written by `leadsync demo`: one account, whose vendor is the simulator.
+[log]
+format = "console"
+
+[accounts.demo]
+token = {{ env = "{token}" }}
+base_url = "{url}"
+budget = {{ records_per_day = 10_000, dollars_per_month = 100 }}
+"""
+
+JOBS: Final = {
+    "phoenix-absentee": 'query = "Phoenix, AZ"\nquickLists = ["absentee-owner"]',
+    "tampa-high-equity": 'query = "Tampa, FL"\nquickLists = ["high-equity"]',
+    "texas-vacant": 'query = "TX"\nquickLists = ["vacant"]',
+}
+
+
+def show(folder: Path | None) -> bool:
+    """Show it, and return whether the books agree with the vendor's bill. Raises UsageMistake for a folder in use."""
+    place = folder or Path(tempfile.mkdtemp(prefix="leadsync-demo-"))
+    if place.exists() and any(place.iterdir()):
+        raise UsageMistake(f"{place} is not empty; the demo wants a folder of its own")
+    return asyncio.run(_show(place))
+
+
+async def _show(place: Path) -> bool:
+    simulator = Simulator(World(seed=2026, size=PROPERTIES), now=lambda: datetime.now(UTC))
+    async with serve(simulator, ("127.0.0.1", 0)) as url:
+        _write_files(place, url)
+        outside = Outside(environ={TOKEN_NAME: TOKEN})
+        settings = load(place / "config.toml", outside.environ)
+        tokens = start_log(settings, outside)
+        async with open_app(settings, tokens, outside) as app:
+            ended_well = await _two_rounds(app, simulator)
+    return _tell(settings, simulator) and ended_well
+
+
+def _write_files(place: Path, url: str) -> None:
+    jobs = place / "jobs.d"
+    jobs.mkdir(parents=True)
+    (place / "config.toml").write_text(CONFIG.format(token=TOKEN_NAME, url=url))
+    for name, search in JOBS.items():
+        (jobs / f"{name}.toml").write_text(f'kind = "incremental"\npage_size = 100\n\n[search]\n{search}\n')
+
+
+async def _two_rounds(app: App, simulator: Simulator) -> bool:
+    print(
+        "\n== First round: three jobs, each on a new session. One reply will be lost after the vendor has billed it.\n"
+    )
+    simulator.faults.next(None, None, None, None, Fault.CUT_AFTER)
+    first = await app.once(JOBS)
+    simulator.grow(GROWTH)
+    print(
+        f"\n== Second round: the world has grown by {GROWTH} properties; only those that match come, and are billed.\n"
+    )
+    second = await app.once(JOBS)
+    return all(end.outcome.ended_well for end in (*first.values(), *second.values()))
+
+
+def _tell(settings: Settings, simulator: Simulator) -> bool:
+    """Print the table, and say whether every billed property is stored, and none was billed twice."""
+    history = runs(settings, job=None, limit=2 * len(JOBS))["runs"]
+    totals = {job["name"]: job["delivered"] for job in status(settings, datetime.now(UTC))["jobs"]}
+    lines, agree = [], True
+    for name in JOBS:
+        mine = [run for run in history if run["job"] == name]
+        billed = simulator.bill.ids_of(name)
+        agree = agree and len(billed) == len(set(billed)) == totals[name]
+        sums = [sum(run[figure] for run in mine) for figure in ("pages", "new", "replays")]
+        lines.append((name, *sums, len(billed), totals[name]))
+    print("\n== What the vendor billed, and what leadsync stored\n")
+    print(columns(("JOB", "PAGES", "NEW LEADS", "REPLAYS", "VENDOR'S BILL", "LOCAL TOTAL"), lines))
+    print(f"\nThe books {'agree' if agree else 'DO NOT AGREE'}: ${simulator.bill.dollars:,.2f} were billed.")
+    print(f"Configuration: {settings.path}\nStore:         {sqlite_file(settings.store.url)}")
+    print(f"Look around:   leadsync status --config {settings.path}")
+    return agree

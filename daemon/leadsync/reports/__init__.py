@@ -1,0 +1,9 @@
+"""Read-only views of the store: they write nothing, touch no vendor, and work beside a daemon.
+
+Each builds one plain JSON-able structure; `text` shows the same to a person.
+"""
+
+from typing import Final
+
+SCHEMA_VERSION: Final = 1
+"""Of every `--json` output: it changes when a name that others read changes its meaning."""

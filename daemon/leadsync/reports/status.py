@@ -1,0 +1,190 @@
+"""`leadsync status`: books, slots, budgets and last runs, as the store has them.
+
+Slots are the vendor's last list plus what leadsync created since; nothing is asked of the vendor.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, TypeAlias
+
+from sqlalchemy import Connection, RowMapping, func, select
+from sqlmodel import col
+
+from leadsync.config import Account, Job, Settings
+from leadsync.config.limits import limits_of
+from leadsync.core.budget import Limits, Spent
+from leadsync.reports import SCHEMA_VERSION
+from leadsync.reports.text import columns, money
+from leadsync.store import tables
+from leadsync.store.engine import sqlite_file
+from leadsync.store.lock import holder
+from leadsync.store.pages import spent
+from leadsync.store.reading import reading, store_exists
+from leadsync.store.tables import MICROS, Run, SearchSession
+
+Row: TypeAlias = Mapping[str, Any] | RowMapping
+
+_NEW_ACCOUNT: Row = {"paused_reason": None, "paused_message": None, "slots_used": None, "slots_ours": None}
+_NEW_SESSION: Row = {"delivered": 0, "base_line": 0, "vendor_total": None, "park_reason": None, "park_message": None}
+
+
+def status(settings: Settings, now: datetime) -> dict[str, Any]:
+    """Return `accounts` and `jobs` (design § 8); times are ISO 8601 in UTC, costs US dollars."""
+    file = sqlite_file(settings.store.url)
+    if not store_exists(file):
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "accounts": [_account(name, one, _NEW_ACCOUNT, Spent()) for name, one in settings.accounts.items()],
+            "jobs": [_job(job, _NEW_SESSION, None) for job in settings.jobs.values()],
+        }
+    with reading(file) as connection:
+        alive = holder(file) is not None
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "accounts": [_stored_account(connection, name, one, now) for name, one in settings.accounts.items()],
+            "jobs": [_stored_job(connection, job, alive=alive) for job in settings.jobs.values()],
+        }
+
+
+def in_words(report: Row) -> str:
+    """Show a status to a person: a line an account, a line a job, and what to do about those that wait."""
+    accounts = columns(
+        ("ACCOUNT", "STATE", "SLOTS", "OURS", "BUDGET USED"),
+        [
+            (one["name"], one["state"], _slots(one), one["slots"]["ours"], _budget_line(one))
+            for one in report["accounts"]
+        ],
+    )
+    jobs = columns(
+        ("JOB", "STATE", "SESSION", "DELIVERED", "VENDOR", "LAST RUN", "ENDED", "NEW", "COST"),
+        [
+            (job["name"], _job_state(job), job["session"], job["delivered"], job["vendor_total"], *_last(job))
+            for job in report["jobs"]
+        ],
+    )
+    waiting = [
+        f"{one['name']}: {one['reason']}: {one['message']}"
+        for one in [*report["accounts"], *report["jobs"]]
+        if one["reason"]
+    ]
+    return "\n\n".join(part for part in (accounts, jobs, "\n".join(waiting)) if part)
+
+
+def _stored_account(connection: Connection, name: str, account: Account, now: datetime) -> dict[str, Any]:
+    where = col(tables.Account.name) == name
+    row = connection.execute(select(tables.Account).where(where)).mappings().one_or_none()
+    created = (
+        select(func.count()).where(col(SearchSession.account) == name, col(SearchSession.created_at) > row["listed_at"])
+        if row and row["listed_at"]
+        else None
+    )
+    since = connection.execute(created).scalar_one() if created is not None else 0
+    used = spent(connection, name, limits_of(account), now)
+    return _account(name, account, row or _NEW_ACCOUNT, used, created_since=since)
+
+
+def _account(name: str, account: Account, row: Row, used: Spent, *, created_since: int = 0) -> dict[str, Any]:
+    listed = row["slots_used"] is not None
+    ours = row["slots_ours"] + created_since if listed else None
+    return {
+        "name": name,
+        "state": "paused" if row["paused_reason"] else "ok",
+        "reason": row["paused_reason"],
+        "message": row["paused_message"],
+        "slots": {
+            "used": row["slots_used"] + created_since if listed else None,
+            "cap": account.session_cap,
+            "ours": ours,
+            "foreign": row["slots_used"] - row["slots_ours"] if listed else None,
+        },
+        "budget": _budget(limits_of(account), used),
+    }
+
+
+def _budget(limits: Limits, used: Spent) -> dict[str, Any]:
+    """Each window's `spent` (what open keys have reserved included) and `limit`, null where there is none."""
+    return {
+        name: {"spent": float(amount) if name.startswith("dollars") else amount, "limit": _plain(limit)}
+        for name, amount, limit in (
+            ("records_day", used.records_day, limits.records_day),
+            ("records_month", used.records_month, limits.records_month),
+            ("dollars_day", used.dollars_day, limits.dollars_day),
+            ("dollars_month", used.dollars_month, limits.dollars_month),
+        )
+    }
+
+
+def _stored_job(connection: Connection, job: Job, *, alive: bool) -> dict[str, Any]:
+    where = (col(SearchSession.account) == job.account, col(SearchSession.name) == job.session)
+    session = connection.execute(select(SearchSession).where(*where)).mappings().one_or_none()
+    runs = select(Run).where(col(Run.job) == job.name).order_by(col(Run.id).desc())
+    running = connection.execute(runs.where(col(Run.outcome).is_(None)).limit(1)).first() is not None
+    last = connection.execute(runs.where(col(Run.outcome).is_not(None)).limit(1)).mappings().one_or_none()
+    return _job(job, session or _NEW_SESSION, last, running=running and alive)
+
+
+def _job(job: Job, session: Row, last: Row | None, *, running: bool = False) -> dict[str, Any]:
+    return {
+        "name": job.name,
+        "kind": job.kind,
+        "enabled": job.enabled,
+        "account": job.account,
+        "session": job.session,
+        "state": "running" if running else "parked" if session["park_reason"] else "idle",
+        "reason": session["park_reason"],
+        "message": session["park_message"],
+        "delivered": session["delivered"],
+        "base_line": session["base_line"],
+        "vendor_total": session["vendor_total"],
+        "last_run": run_row(last) if last else None,
+        "next_run_at": None,
+    }
+
+
+def run_row(row: Row) -> dict[str, Any]:
+    """A run as `status` and `runs` show it; `records` were billed, `new` of them for the first time."""
+    return {
+        "run": row["id"],
+        "job": row["job"],
+        "trigger": row["trigger"],
+        "outcome": row["outcome"],
+        "reason": row["reason"],
+        "message": row["message"],
+        "started_at": row["started_at"].isoformat(),
+        "ended_at": row["ended_at"].isoformat() if row["ended_at"] else None,
+        "pages": row["pages"],
+        "records": row["records"],
+        "new": row["new"],
+        "replays": row["replays"],
+        "waited_s": row["waited_s"],
+        "cost": row["cost_micros"] / MICROS,
+    }
+
+
+def _plain(limit: object) -> object:
+    return limit if limit is None or isinstance(limit, int) else float(str(limit))
+
+
+def _slots(account: Row) -> str:
+    slots = account["slots"]
+    return f"{'?' if slots['used'] is None else slots['used']} of {slots['cap']}"
+
+
+def _budget_line(account: Row) -> str:
+    parts = [
+        f"{window['spent']:,} of {window['limit']:,} {name.replace('_', ' a ')}"
+        for name, window in account["budget"].items()
+        if window["limit"] is not None
+    ]
+    return ", ".join(parts) or "unlimited"
+
+
+def _job_state(job: Row) -> str:
+    return str(job["state"]) if job["enabled"] else "disabled"
+
+
+def _last(job: Row) -> tuple[object, ...]:
+    last = job["last_run"]
+    if last is None:
+        return ("never", None, None, None)
+    return (last["outcome"], last["ended_at"][:16].replace("T", " "), last["new"], money(last["cost"]))

@@ -1,0 +1,112 @@
+"""The simulator's own endpoints under `/_simulator/`: what a test in another process, or the operator, works with.
+
+No token: they exist on loopback alone. A member that nobody knows is refused with 400.
+"""
+
+from dataclasses import asdict
+from typing import Any, Literal
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from leadsync.simulator.faults import Fault
+from leadsync.simulator.switches import Switches
+from leadsync.simulator.team import Team
+
+__all__ = ["Control"]
+
+
+class _Growth(msgspec.Struct, forbid_unknown_fields=True):
+    count: int
+
+
+class _Storm(msgspec.Struct, forbid_unknown_fields=True):
+    rate: float
+    kinds: list[Fault]
+    seed: int
+
+
+class _Weather(msgspec.Struct, forbid_unknown_fields=True):
+    endpoint: Literal["search", "list", "delete"] = "search"
+    calm: bool = False
+    next: list[Fault | None] = []
+    storm: _Storm | None = None
+
+
+class Control:
+    """The hands on one team's account."""
+
+    def __init__(self, team: Team) -> None:
+        self._team = team
+
+    def routes(self) -> list[Route]:
+        """Where the endpoints are."""
+        return [
+            Route("/_simulator/bill", self._bill, methods=["GET"]),
+            Route("/_simulator/grow", self._grow, methods=["POST"]),
+            Route("/_simulator/faults", self._faults, methods=["POST"]),
+            Route("/_simulator/switches", self._switches, methods=["POST"]),
+            Route("/_simulator/sessions/{session_id}/delete", self._delete, methods=["POST"]),
+        ]
+
+    async def _bill(self, _request: Request) -> Response:
+        team, bill = self._team, self._team.bill
+        return _json(
+            {
+                "records": bill.records,
+                "dollars": bill.dollars,
+                "by_session": bill.by_session,
+                "billed_ids": bill.billed_ids,
+                "foreign_ids": bill.foreign_ids,
+                "requests": [asdict(seen) for seen in bill.requests],
+                "sessions": {session.id: session.total for session in team.sessions.values()},
+            }
+        )
+
+    async def _grow(self, request: Request) -> Response:
+        try:
+            growth = msgspec.json.decode(await request.body(), type=_Growth)
+        except msgspec.DecodeError as error:
+            return _json({"error": str(error)}, 400)
+        self._team.grow(growth.count)
+        return _json({"size": self._team.world.size})
+
+    async def _faults(self, request: Request) -> Response:
+        try:
+            weather = msgspec.json.decode(await request.body(), type=_Weather)
+        except msgspec.DecodeError as error:
+            return _json({"error": str(error)}, 400)
+        team = self._team
+        plans = {"search": team.faults, "list": team.list_faults, "delete": team.delete_faults}
+        plan = plans[weather.endpoint]
+        if weather.calm:
+            plan.calm()
+        plan.next(*weather.next)
+        if weather.storm:
+            plan.storm(weather.storm.rate, weather.storm.kinds, weather.storm.seed)
+        return _json({"waiting": plan.waiting})
+
+    async def _switches(self, request: Request) -> Response:
+        before = asdict(self._team.switches)
+        try:
+            changed = msgspec.json.decode(await request.body(), type=dict[str, Any])
+            unknown = changed.keys() - before.keys()
+            if unknown:
+                return _json({"error": f"no such switch: {', '.join(sorted(unknown))}"}, 400)
+            self._team.switches = msgspec.convert({**before, **changed}, Switches)
+        except msgspec.DecodeError as error:
+            return _json({"error": str(error)}, 400)
+        return _json(asdict(self._team.switches))
+
+    async def _delete(self, request: Request) -> Response:
+        session_id: str = request.path_params["session_id"]
+        if session_id not in self._team.sessions:
+            return _json({"error": f"no such session: {session_id}"}, 404)
+        self._team.delete_session(session_id)
+        return _json({"deleted": session_id})
+
+
+def _json(answer: dict[str, Any], status: int = 200) -> Response:
+    return Response(msgspec.json.encode(answer), status, media_type="application/json")

@@ -1,0 +1,47 @@
+"""The simulator: one team's account at the vendor, and the ASGI app that serves it."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from starlette.routing import Router
+from starlette.types import Message, Receive, Scope, Send
+
+from leadsync.simulator.batchdata import BatchData
+from leadsync.simulator.control import Control
+from leadsync.simulator.replies import http_date
+from leadsync.simulator.switches import Switches
+from leadsync.simulator.team import Team
+from leadsync.simulator.world import World
+
+__all__ = ["TOKEN", "Simulator"]
+
+TOKEN = "simulator-token"  # noqa: S105 - it opens nothing but a simulator
+
+
+class Simulator(Team):
+    """The vendor, in small. `app` raises ConnectionCut where a connection shall die."""
+
+    def __init__(
+        self,
+        world: World,
+        *,
+        now: Callable[[], datetime],
+        switches: Switches | None = None,
+        token: str = TOKEN,
+    ) -> None:
+        super().__init__(world, now, switches or Switches(), token)
+        # A bare router: starlette's own middleware would answer 500 before a cut connection could die.
+        self._router = Router([*BatchData(self).routes(), *Control(self).routes()], redirect_slashes=False)
+
+    async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The ASGI app, HTTP alone; each reply carries the `Date` of the vendor's clock."""
+        date = (b"date", http_date(self.now()).encode())
+
+        async def dated(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers: list[Any] = list(message.get("headers", ()))
+                message = {**message, "headers": [*headers, date]}
+            await send(message)
+
+        await self._router(scope, receive, dated)
