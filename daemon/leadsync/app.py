@@ -103,15 +103,23 @@ class App:
 
     async def _settle(self, but: set[tuple[str, str]]) -> None:
         """Send the open keys of all other sessions first (P2); those of `but` are settled by their own runs."""
+        by_job: dict[str, list[SessionState]] = {}
+        for session in await self._ledger.sessions_with_open_keys():
+            if (session.account, session.name) in but or session.parked is not None:
+                continue
+            if session.account in self._desks:
+                by_job.setdefault(session.job, []).append(session)
+            else:
+                _log.warning(events.KEY_LEFT_OPEN, job=session.job, account=session.account, session=session.name)
         async with asyncio.TaskGroup() as group:
-            for session in await self._ledger.sessions_with_open_keys():
-                if (session.account, session.name) in but or session.parked is not None:
-                    continue
-                if session.account not in self._desks:
-                    _log.warning(events.KEY_LEFT_OPEN, job=session.job, account=session.account, session=session.name)
-                    continue
-                brief = Brief.to_settle(session, self._job_of(session), self._price(session.account))
-                group.create_task(self._run(brief, "start"))
+            for sessions in by_job.values():
+                group.create_task(self._settle_all(sessions))
+
+    async def _settle_all(self, sessions: list[SessionState]) -> None:
+        """Settle the sessions of one job, which may have had several, one after another."""
+        for session in sessions:
+            brief = Brief.to_settle(session, self._job_of(session), self._price(session.account))
+            await self._run(brief, "start")
 
     async def _run(self, brief: Brief, trigger: str) -> End:
         end = await self._runner.run(brief, self._desks[brief.account], trigger)
@@ -144,6 +152,8 @@ def start_log(settings: Settings, outside: Outside) -> dict[str, str]:
     }
     style = LogStyle.for_stream(settings.log.level, settings.log.format, sys.stderr)
     set_up(style, secrets=tokens.values(), now=outside.now)
+    for doubt in settings.warnings:
+        _log.warning(events.CONFIG_DOUBTED, file=doubt.file, line=doubt.line, key=doubt.key, message=doubt.message)
     return tokens
 
 
@@ -201,6 +211,7 @@ def stop_on_signals(stopping: asyncio.Event) -> Iterator[None]:
         if stopping.is_set():
             os._exit(128 + number)
         stopping.set()
+        _log.info(events.STOP_ASKED, signal=signal.Signals(number).name)
 
     numbers = (signal.SIGTERM, signal.SIGINT)
     for number in numbers:

@@ -5,6 +5,7 @@ LeadsyncError
 │   ├── ConfigInvalid    one or more problems in the TOML files          exit 78
 │   ├── UsageMistake     a job that does not exist, a flag too many      exit 2
 │   ├── StoreRefused     a store that is newer, foreign or damaged       exit 78
+│   ├── CannotWrite      the file that an export should become           exit 1
 │   └── Busy             another leadsync holds the store                exit 75
 ├── BadWeather           nobody's fault; time mends it                   exit 1
 │   ├── DiskLow          too little room to promise that a page is kept
@@ -23,6 +24,7 @@ __all__ = [
     "BadWeather",
     "Bug",
     "Busy",
+    "CannotWrite",
     "ConfigInvalid",
     "DiskLow",
     "Fenced",
@@ -80,6 +82,10 @@ class StoreRefused(OperatorMistake):
     """The store is not one that this version may write: newer, foreign, damaged, or in an unsafe mode."""
 
     exit_code = 78
+
+
+class CannotWrite(OperatorMistake):
+    """An export cannot be written where the operator wants it."""
 
 
 class Busy(OperatorMistake):

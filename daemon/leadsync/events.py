@@ -30,6 +30,12 @@ def _event(name: str, meaning: str, fields: str, action: str = NOTHING) -> str:
     return name
 
 
+CONFIG_DOUBTED = _event(
+    "config.doubted",
+    "The configuration can be run and is perhaps not meant.",
+    "file line key message",
+    "Read the message; `leadsync check` shows all of them.",
+)
 STORE_OPENED = _event(
     "store.opened",
     "The store is open for writing; clean=false means that the last process was killed or lost power.",
@@ -114,6 +120,11 @@ VENDOR_LEARNED = _event(
     "vendor.learned",
     "Something that the vendor's documents leave open was learned from a reply.",
     "account fact value",
+)
+STOP_ASKED = _event(
+    "stop.asked",
+    "A signal came; runs end at their next page boundary. A second signal ends the process at once, and loses nothing.",
+    "signal",
 )
 LOG_LINE = _event("log.line", "A line of a library, kept from warning upwards.", "logger message")
 COMMAND_CRASHED = _event(

@@ -23,6 +23,8 @@ Processor = Callable[[Any, str, Line], Any]
 _QUIET_LIBRARIES: Final = ("httpx", "httpcore", "uvicorn", "alembic", "asyncio", "apscheduler", "sqlalchemy")
 """They speak at INFO of whole URLs, or of nothing an operator needs."""
 
+_SECRET_MIN_CHARS: Final = 8
+
 _LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
 
@@ -51,10 +53,10 @@ def set_up(
         structlog.processors.add_log_level,
         _stamp(now, style.form),
         structlog.processors.format_exc_info,
-        _redactor(tuple(secrets)),
+        _redactor(secrets),
     ]
     structlog.configure(
-        processors=[*chain, _renderer(style)],
+        processors=[*chain, *_rendering(style)],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[style.level]),
         logger_factory=structlog.WriteLoggerFactory(stream),
         cache_logger_on_first_use=False,
@@ -71,11 +73,14 @@ def _stamp(now: Callable[[], datetime], form: str) -> Processor:
     return stamp
 
 
-def _redactor(secrets: tuple[str, ...]) -> Processor:
+def _redactor(secrets: Iterable[str]) -> Processor:
+    # A word of a few letters is no secret, and masking it would make the log unreadable.
+    long_ones = [secret for secret in secrets if len(secret) >= _SECRET_MIN_CHARS]
+
     def clean(value: object) -> object:
         match value:
             case str():
-                for secret in secrets:
+                for secret in long_ones:
                     value = value.replace(secret, MASK)
                 return redact(value)
             case dict():
@@ -96,12 +101,20 @@ def _redactor(secrets: tuple[str, ...]) -> Processor:
     return redact_line
 
 
-def _renderer(style: LogStyle) -> Processor:
+def _rendering(style: LogStyle) -> list[Processor]:
     if style.form == "json":
-        return _json
-    return structlog.dev.ConsoleRenderer(
+        return [_json]
+    console = structlog.dev.ConsoleRenderer(
         colors=style.colors, pad_event_to=16, sort_keys=False, timestamp_key="time", exception_formatter=_plain
     )
+    return [_for_the_eye, console]
+
+
+def _for_the_eye(_logger: object, _method: str, line: Line) -> Line:
+    """Leave out what says nothing: empty fields, and a session that is named as its job."""
+    if line.get("session") == line.get("job"):
+        line.pop("session", None)
+    return {name: value for name, value in line.items() if value is not None}
 
 
 def _json(_logger: object, _method: str, line: Line) -> str:

@@ -12,6 +12,7 @@ app = typer.Typer(
     help="Pull BatchData search sessions exactly once into a ledger, on a schedule, within a budget.",
     epilog="Exit codes: 0 done, 1 failed or incomplete, 2 usage, 75 busy, 78 configuration.",
     no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )

@@ -14,10 +14,15 @@ from leadsync.errors import Bug, ConfigInvalid, LeadsyncError
 if TYPE_CHECKING:
     from leadsync.config import Settings
 
+INTERRUPTED = 130
+"""What a shell says of a program that Ctrl-C ended: 128 and the number of the signal."""
+
 DEFAULT_CONFIG = Path("/etc/leadsync/config.toml")
 
 ConfigOption = Annotated[
-    Path, typer.Option("--config", envvar="LEADSYNC_CONFIG", help="The configuration file.", metavar="FILE")
+    Path,
+    # `load` says better than typer what is wrong with a file that may not be read.
+    typer.Option("--config", envvar="LEADSYNC_CONFIG", help="The configuration file.", metavar="FILE", readable=False),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, with its schema_version.")]
 
@@ -31,6 +36,10 @@ def answering() -> Iterator[None]:
         # Whoever read us has had enough. Python would complain once more when it flushes at the end.
         sys.stdout = None
         raise typer.Exit(1) from None
+    except typer.Exit:
+        raise
+    except KeyboardInterrupt:
+        raise typer.Exit(INTERRUPTED) from None
     except LeadsyncError as error:
         raise typer.Exit(_answer(error)) from None
     except BaseExceptionGroup as group:
@@ -40,15 +49,12 @@ def answering() -> Iterator[None]:
 
 
 def load_settings(config: Path) -> "Settings":
-    """Read the configuration and print its warnings."""
+    """Read the configuration."""
     import os
 
     from leadsync.config import load
 
-    settings = load(config, os.environ)
-    for warning in settings.warnings:
-        typer.echo(f"warning: {warning}", err=True)
-    return settings
+    return load(config, os.environ)
 
 
 def print_json(report: Mapping[str, Any]) -> None:
@@ -64,8 +70,12 @@ def _answer(error: BaseException) -> int:
         return error.exit_code
     import structlog
 
+    from leadsync.app import Outside
     from leadsync.events import COMMAND_CRASHED
+    from leadsync.logs import LogStyle, set_up
 
+    if not structlog.is_configured():
+        set_up(LogStyle(), secrets=(), now=Outside().now)
     structlog.get_logger().error(COMMAND_CRASHED, error=str(error), exc_info=error)
     return 1
 

@@ -10,6 +10,10 @@ from leadsync.cli.answers import DEFAULT_CONFIG, ConfigOption, JsonOption, answe
 
 JobOption = Annotated[str | None, typer.Option("--job", help="Only this job.", metavar="JOB")]
 
+OutputOption = Annotated[
+    Path | None, typer.Option("-o", "--output", help="A file; else stdout.", metavar="FILE", readable=False)
+]
+
 
 class ExportFormat(StrEnum):
     """What an export looks like."""
@@ -50,10 +54,13 @@ def export(
     job: JobOption = None,
     since: Annotated[int, typer.Option("--since", min=0, help="Only what changed after this number.")] = 0,
     form: Annotated[ExportFormat, typer.Option("--format", help="One JSON object a line.")] = ExportFormat.JSONL,
-    output: Annotated[Path | None, typer.Option("-o", "--output", help="A file; else stdout.", metavar="FILE")] = None,
+    output: OutputOption = None,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
-    """Write the leads, one line a delivery; the last change number goes to stderr, for the next --since."""
+    """Write the leads.
+
+    One line a delivery, in the order of their change numbers. The last number goes to stderr: the next --since.
+    """
     del form  # there is one so far
     with answering():
         settings = load_settings(config)

@@ -14,10 +14,11 @@ def simulate(
     record_bytes: Annotated[int, typer.Option("--record-bytes", min=500, help="The size of one.")] = 2_400,
     seed: Annotated[int, typer.Option("--seed", help="Another world for another number.")] = 1,
 ) -> None:
-    """Stand in for BatchData on loopback, until Ctrl-C: sessions, billing, list, delete, wallet; it bills nothing real.
+    """Stand in for BatchData on loopback.
 
-    Point an account's base_url there, with the token `simulator-token`. POST /_simulator/grow and
-    /_simulator/faults change the world and the weather; GET /_simulator/bill says what was billed.
+    Sessions, billing, list, delete and wallet, until Ctrl-C; nothing real is billed. Point an account's base_url there,
+    with the token `simulator-token`. POST /_simulator/grow and /_simulator/faults change the world and the weather;
+    GET /_simulator/bill says what was billed.
     """
     with answering():
         from leadsync.demo.server import serve_alone
@@ -30,7 +31,10 @@ def demo(
         Path | None, typer.Option("--folder", help="Where config and store go; else a new temporary folder.")
     ] = None,
 ) -> None:
-    """Watch the whole thing in a minute: three jobs, twice, against a simulated vendor that fails once."""
+    """Watch it all in a minute.
+
+    Three jobs, twice, against a simulated vendor that grows in between and fails once. Exit 0 only if the books agree.
+    """
     with answering():
         from leadsync.demo.show import show
 

@@ -16,7 +16,11 @@ class SchemaOf(StrEnum):
 
 
 def check(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> None:
-    """Validate the configuration; touches nothing. Exit 78 where it cannot be used."""
+    """Validate the configuration; touch nothing.
+
+    Every problem of every file at once, as file:line: key: what is wrong; exit 78 where there is one. Warnings are what
+    can be run and is perhaps not meant, and the secrets that cannot be read here and now.
+    """
     import os
 
     from leadsync.config import load, missing_secrets
@@ -26,7 +30,7 @@ def check(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) ->
     with answering():
         if not as_json:
             settings = load_settings(config)
-            for problem in missing_secrets(settings, os.environ):
+            for problem in (*settings.warnings, *missing_secrets(settings, os.environ)):
                 typer.echo(f"warning: {problem}", err=True)
             typer.echo(f"{config}: good: {len(settings.accounts)} account(s), {len(settings.jobs)} job(s)")
             return
@@ -39,7 +43,7 @@ def check(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) ->
 
 
 def schema(which: Annotated[SchemaOf, typer.Argument(help="config.toml, or a job file.")] = SchemaOf.CONFIG) -> None:
-    """Print the JSON Schema of a configuration file, for an editor."""
+    """Print a JSON Schema, for an editor."""
     from leadsync.config import json_schema
 
     with answering():
@@ -47,7 +51,10 @@ def schema(which: Annotated[SchemaOf, typer.Argument(help="config.toml, or a job
 
 
 def events(name: Annotated[str | None, typer.Argument(help="One event, such as page.stored.")] = None) -> None:
-    """Print the log's catalogue: what each event means, its fields, and what to do about it."""
+    """Explain the log's events.
+
+    What each means, its fields, and what to do about it.
+    """
     from leadsync.events import catalogue_text
 
     with answering():

@@ -11,7 +11,11 @@ def once(
     jobs: Annotated[list[str], typer.Argument(help="The jobs to run, by the names of their files.", metavar="JOB...")],
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
-    """Run these jobs now, side by side, and exit: 0 if every one is complete or limited, else 1."""
+    """Run jobs now, and exit.
+
+    They run side by side, after what earlier runs left open was settled. Exit 0 if every one is complete or limited,
+    else 1; 75 where another leadsync holds the store. Ctrl-C ends at the next page boundary.
+    """
     import asyncio
 
     with answering():

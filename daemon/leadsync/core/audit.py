@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TypeAlias
 
-from leadsync.core.model import Books, Reason
+from leadsync.core.model import DRIFT_WAY_OUT, VANISHED_WAY_OUT, Books, Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,8 @@ def _absent(ledger: Standing, *, slot_free: bool, price: Decimal) -> Verdict:
     who = "was deleted by leadsync" if ledger.deleted else "is gone at the vendor"
     return ParkJob(
         Reason.SESSION_VANISHED,
-        f"session {ledger.session} {who}; the next page would bring and bill its {known} properties again ({cost})",
+        f"session {ledger.session} {who}; the next page would bring and bill its {known} properties again ({cost});"
+        f" {VANISHED_WAY_OUT}",
     )
 
 
@@ -107,7 +108,7 @@ def _present_used(ledger: Standing, vendor_total: int, leave: Leave) -> Verdict:
     return ParkJob(
         Reason.SESSION_DRIFTED,
         f"session {ledger.session}: the vendor's total is {vendor_total}, the ledger's {books.total}:"
-        " someone else uses it, or this store is old",
+        f" someone else uses it, or this store is old; {DRIFT_WAY_OUT}",
     )
 
 
@@ -123,7 +124,8 @@ def _present_unused(ledger: Standing, vendor_total: int, leave: Leave) -> Verdic
         return GoOn(base_line=vendor_total)
     return ParkJob(
         Reason.SESSION_FOREIGN,
-        f"session {ledger.session} is at the vendor with {vendor_total} properties delivered, and not by leadsync",
+        f"session {ledger.session} is at the vendor with {vendor_total} properties delivered, and not by leadsync;"
+        " take it over with adopt = true, or give the job another session",
     )
 
 
@@ -136,11 +138,13 @@ def judge_criteria(*, kept: str | None, now: str, known_from: str | None, leave:
     if kept is not None and kept != now and not leave.criteria_change:
         return ParkJob(
             Reason.CRITERIA_CHANGED,
-            "[search] or the sort is not what this session began with; what the session would bring now is unknown",
+            "[search] or the sort is not what this session began with; what the session would bring now is"
+            ' unknown; undo the change, or set on_criteria_change = "continue", or give the job another session',
         )
     if kept is None and known_from is not None and not leave.buy_again:
         return ParkJob(
             Reason.CRITERIA_KNOWN,
-            f"session {known_from} has delivered these criteria; a new session would buy that list again",
+            f"session {known_from} has delivered these criteria; a new session would buy that list again;"
+            " if that is meant, set buy_again = true",
         )
     return None

@@ -16,6 +16,12 @@ class Limits:
     dollars_day: Decimal | None = None
     dollars_month: Decimal | None = None
 
+    @property
+    def unlimited(self) -> bool:
+        """Whether there is nothing to add up."""
+        limits = (self.records_day, self.records_month, self.dollars_day, self.dollars_month)
+        return all(limit is None for limit in limits)
+
 
 @dataclass(frozen=True, slots=True)
 class Spent:

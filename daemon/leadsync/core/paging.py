@@ -9,7 +9,7 @@ The rules, in words:
 4. A 429 waits, and holds the whole account.
 5. A refusal closes the key, uses its number up and parks the job. A denial (401, 403) ends the run with the key open.
 6. An empty page without a cursor is the end, and so are three pages in a row without anything new. A short page is not.
-7. A run stops only between pages: before a key is journaled, or while it waits to send one again.
+7. A run stops only between requests: before a key is journaled, or while it waits for its turn to be sent.
 
 The table; a pair that is not in it is a bug:
 
@@ -18,6 +18,7 @@ The table; a pair that is not in it is a bug:
     Asking   BudgetSpent  Ended    Finish over_budget
     Asking   Halted       Ended    Finish interrupted
     Asking   Denied       Ended    Finish failed: another job of the account was turned down
+    Sending  Halted       Ended    Finish interrupted before it was sent, key open
     Sending  PageReply    Storing  Store
     Sending  Lost         Pausing  Wait, or Finish failed
     Sending  Throttled    Pausing  Wait for the account, or Finish failed
@@ -39,6 +40,8 @@ from typing import Final, TypeAlias
 from leadsync.core.model import End, Outcome, PageReply, Reason, Tally
 from leadsync.core.retry import GIVE_UP_S, replay_wait_s, throttle_wait_s
 from leadsync.errors import OffTheTable
+
+REFUSED_WAY_OUT: Final = "mend the job's file, and give the job another session"
 
 BARREN_MAX: Final = 3
 """Pages in a row without a new property that end a run: the end of the stream is OPEN at the vendor."""
@@ -232,10 +235,11 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Wait; `account_wide`: nobody else of the account sends either."""
+    """Wait before the next attempt; `account_wide`: nobody else of the account sends either."""
 
     wait_s: float
     why: str
+    attempt: int
     account_wide: bool = False
 
 
@@ -285,7 +289,7 @@ def step(plan: Plan, state: State, event: Event, *, now_s: float, draw: float) -
             return Sending(tally, Attempt(1, now_s, maybe_seen=False)), Send(replay=False)
         case Asking(tally), BudgetSpent(message):
             return _finish(tally, End(Outcome.OVER_BUDGET, message))
-        case ((Asking(tally) | Pausing(tally, _)), Halted(message)):
+        case ((Asking(tally) | Sending(tally, _) | Pausing(tally, _)), Halted(message)):
             return _finish(tally, End(Outcome.INTERRUPTED, message))
         case Sending(tally, attempt), PageReply():
             return Storing(tally, event.has_cursor), Store(event, not attempt.maybe_seen, attempt.number - 1)
@@ -326,10 +330,10 @@ def _again(state: Sending, event: Lost | Throttled, now_s: float, draw: float) -
     """Rule 3 and rule 4: the same bytes after a wait, or `failed` when ten minutes would pass without an answer."""
     attempt = state.attempt
     if isinstance(event, Lost):
-        wait = Wait(replay_wait_s(attempt.number, event.waited_s, draw), event.why)
+        wait = Wait(replay_wait_s(attempt.number, event.waited_s, draw), event.why, attempt.number)
     else:
         wait_s = throttle_wait_s(attempt.number, event.retry_after_s, draw)
-        wait = Wait(wait_s, "the vendor's rate limit", account_wide=True)
+        wait = Wait(wait_s, "the vendor's rate limit", attempt.number, account_wide=True)
     if now_s + wait.wait_s - attempt.since_s > GIVE_UP_S:
         message = (
             f"no answer in {GIVE_UP_S / 60:.0f} minutes ({wait.why}); the key stays open and is sent again next run"
@@ -340,8 +344,9 @@ def _again(state: Sending, event: Lost | Throttled, now_s: float, draw: float) -
 
 
 def _refused(tally: Tally, status: int, message: str) -> Step:
-    end = End(Outcome.PARKED, f"the vendor refused the request with HTTP {status}: {message}", Reason.REFUSED)
-    return Closing(tally, end), Close(status, message, Reason.REFUSED)
+    sentence = f"the vendor refused the request with HTTP {status}: {message}; {REFUSED_WAY_OUT}"
+    end = End(Outcome.PARKED, sentence, Reason.REFUSED)
+    return Closing(tally, end), Close(status, sentence, Reason.REFUSED)
 
 
 def _no_slot(status: int, message: str) -> End:

@@ -4,6 +4,7 @@ Everything but the vendor is real: the configuration files, HTTP on loopback, th
 """
 
 import asyncio
+import sys
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,15 +22,13 @@ from leadsync.store.engine import sqlite_file
 
 PROPERTIES: Final = 6_000
 GROWTH: Final = 120
-TOKEN_NAME: Final = "LEADSYNC_DEMO_TOKEN"  # noqa: S105 - the name of a variable
-
 CONFIG: Final = """\
 # Written by `leadsync demo`: one account, whose vendor is the simulator.
 [log]
 format = "console"
 
 [accounts.demo]
-token = {{ env = "{token}" }}
+token = {{ file = "token" }}
 base_url = "{url}"
 budget = {{ records_per_day = 10_000, dollars_per_month = 100 }}
 """
@@ -53,7 +52,7 @@ async def _show(place: Path) -> bool:
     simulator = Simulator(World(seed=2026, size=PROPERTIES), now=lambda: datetime.now(UTC))
     async with serve(simulator, ("127.0.0.1", 0)) as url:
         _write_files(place, url)
-        outside = Outside(environ={TOKEN_NAME: TOKEN})
+        outside = Outside()
         settings = load(place / "config.toml", outside.environ)
         tokens = start_log(settings, outside)
         async with open_app(settings, tokens, outside) as app:
@@ -64,19 +63,22 @@ async def _show(place: Path) -> bool:
 def _write_files(place: Path, url: str) -> None:
     jobs = place / "jobs.d"
     jobs.mkdir(parents=True)
-    (place / "config.toml").write_text(CONFIG.format(token=TOKEN_NAME, url=url))
+    token = place / "token"
+    token.touch(mode=0o600)
+    token.write_text(TOKEN)
+    (place / "config.toml").write_text(CONFIG.format(url=url))
     for name, search in JOBS.items():
         (jobs / f"{name}.toml").write_text(f'kind = "incremental"\npage_size = 100\n\n[search]\n{search}\n')
 
 
 async def _two_rounds(app: App, simulator: Simulator) -> bool:
-    print(
+    _say(
         "\n== First round: three jobs, each on a new session. One reply will be lost after the vendor has billed it.\n"
     )
     simulator.faults.next(None, None, None, None, Fault.CUT_AFTER)
     first = await app.once(JOBS)
     simulator.grow(GROWTH)
-    print(
+    _say(
         f"\n== Second round: the world has grown by {GROWTH} properties; only those that match come, and are billed.\n"
     )
     second = await app.once(JOBS)
@@ -94,9 +96,14 @@ def _tell(settings: Settings, simulator: Simulator) -> bool:
         agree = agree and len(billed) == len(set(billed)) == totals[name]
         sums = [sum(run[figure] for run in mine) for figure in ("pages", "new", "replays")]
         lines.append((name, *sums, len(billed), totals[name]))
-    print("\n== What the vendor billed, and what leadsync stored\n")
-    print(columns(("JOB", "PAGES", "NEW LEADS", "REPLAYS", "VENDOR'S BILL", "LOCAL TOTAL"), lines))
-    print(f"\nThe books {'agree' if agree else 'DO NOT AGREE'}: ${simulator.bill.dollars:,.2f} were billed.")
-    print(f"Configuration: {settings.path}\nStore:         {sqlite_file(settings.store.url)}")
-    print(f"Look around:   leadsync status --config {settings.path}")
+    _say("\n== What the vendor billed, and what leadsync stored\n")
+    _say(columns(("JOB", "PAGES", "NEW LEADS", "REPLAYS", "VENDOR'S BILL", "LOCAL TOTAL"), lines))
+    _say(f"\nThe books {'agree' if agree else 'DO NOT AGREE'}: ${simulator.bill.dollars:,.2f} were billed.")
+    _say(f"Configuration: {settings.path}\nStore:         {sqlite_file(settings.store.url)}")
+    _say(f"Look around:   {sys.argv[0]} status --config {settings.path}")
     return agree
+
+
+def _say(text: str) -> None:
+    """Speak at once: the log goes to another stream, and the two must stay in order."""
+    print(text, flush=True)

@@ -17,6 +17,7 @@ from leadsync.core.paging import Denied, Lost, Refused, SlotsFull, Throttled
 from leadsync.core.retry import GIVE_UP_S, replay_wait_s, throttle_wait_s
 from leadsync.jobs.desk import Desk, Surroundings, Ticket
 from leadsync.store.ledger import Ledger, SessionState
+from leadsync.vendors.pace import sleep_unless
 from leadsync.vendors.wire import Trouble
 
 Facts: TypeAlias = dict[str, tuple[Standing, int | None]]
@@ -35,15 +36,20 @@ class Auditor:
         self._verdicts: dict[str, Verdict] = {}
         self._taken_at: datetime | None = None
         self._slots_left = 0
+        self._failed: tuple[float, End] | None = None
 
     async def verdict(self, ticket: Ticket) -> Verdict | End:
         """Say whether the run may go on; an End where the vendor could not be asked."""
+        loop = asyncio.get_running_loop()
+        asked_s, name = loop.time(), ticket.session.name
         async with self._one_at_a_time:
-            name = ticket.session.name
             if not self._is_kept(name):
-                trouble = await self._take()
-                if trouble is not None:
-                    return trouble
+                if self._failed is None or self._failed[0] < asked_s:
+                    trouble = await self._take()
+                    self._failed = None if trouble is None else (loop.time(), trouble)
+                if self._failed is not None:
+                    # Who waited while somebody else asked in vain has its answer: the vendor is asked once for all.
+                    return self._failed[1]
             if name not in self._verdicts:
                 self._verdicts[name] = self._judge(ticket)
             return self._verdicts[name]
@@ -68,8 +74,9 @@ class Auditor:
         """Compare everything at once, while nothing of the account is on its way."""
         began_s, attempt = asyncio.get_running_loop().time(), 0
         while True:
+            await self._desk.client.turn(self._around.stopping)
             async with self._desk.traffic.quiet():
-                totals = await self._desk.client.list_sessions()
+                totals = await self._desk.client.list_sessions(self._around.stopping)
                 if isinstance(totals, dict):
                     await self._enter(totals)
                     return None
@@ -107,15 +114,10 @@ class Auditor:
         if asyncio.get_running_loop().time() + wait_s - began_s > GIVE_UP_S:
             return End(Outcome.FAILED, f"the session list could not be had ({why}); nothing was sent or billed")
         _log.warning(events.AUDIT_DELAYED, account=self._desk.name, why=why, wait_s=round(wait_s, 1))
-        return await self._wait(wait_s)
-
-    async def _wait(self, wait_s: float) -> End | None:
-        try:
-            async with asyncio.timeout(wait_s):
-                await self._around.stopping.wait()
-        except TimeoutError:
-            return None
-        return End(Outcome.INTERRUPTED, "leadsync was asked to stop; nothing was sent or billed")
+        await sleep_unless(self._around.stopping, wait_s)
+        if self._around.stopping.is_set():
+            return End(Outcome.INTERRUPTED, "leadsync was asked to stop; nothing was sent or billed")
+        return None
 
 
 _log = structlog.get_logger()

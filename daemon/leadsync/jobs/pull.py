@@ -37,6 +37,7 @@ from leadsync.core.paging import (
 from leadsync.errors import Bug, DiskLow
 from leadsync.jobs.desk import Surroundings, Ticket
 from leadsync.store.ledger import Arrival, Ledger, Order, Receipt
+from leadsync.vendors.pace import sleep_unless
 from leadsync.vendors.wire import search_request
 
 DISK_RESERVE_BYTES: Final = 128 * 1024 * 1024
@@ -59,11 +60,16 @@ class Pull:
         """Pull until the run ends. Raises DiskLow, StoreFailed, Fenced; an open key is then sent again next time."""
         state, effect = paging.begin(plan, key_open=self._open is not None, now_s=self._loop.time())
         while not isinstance(state, Ended):
-            if isinstance(effect, Send):
-                async with self._ticket.desk.traffic.sending():
-                    state, effect = await self._exchange(plan, state, effect)
-            else:
+            if not isinstance(effect, Send):
                 state, effect = self._next(plan, state, await self._perform(effect))
+                continue
+            await self._ticket.desk.client.turn(self._around.stopping)
+            halted = self._halted()
+            if halted is not None:
+                state, effect = self._next(plan, state, halted)
+                continue
+            async with self._ticket.desk.traffic.sending():
+                state, effect = await self._exchange(plan, state, effect)
         return state
 
     async def _exchange(self, plan: Plan, state: State, effect: Effect) -> Step:
@@ -121,8 +127,15 @@ class Pull:
         return reply
 
     async def _store(self, page: PageReply, *, fresh: bool, replays: int) -> Stored:
-        drift_allowed = self._ticket.brief.leave.drift
-        arrival = Arrival(self._open_page().page_id, self._ticket.run_id, page, fresh, replays, drift_allowed)
+        arrival = Arrival(
+            page_id=self._open_page().page_id,
+            run_id=self._ticket.run_id,
+            reply=page,
+            fresh=fresh,
+            replays=replays,
+            drift_allowed=self._ticket.brief.leave.drift,
+            ends_pause=self._ticket.desk.denied is None,
+        )
         receipt = await self._ledger.store(arrival, self._around.now())
         self._open = None
         self._report(receipt, replays)
@@ -141,13 +154,9 @@ class Pull:
             desk.client.hold(wait.wait_s)
             self._log.warning(events.ACCOUNT_THROTTLED, account=desk.name, wait_s=round(wait.wait_s, 1))
         else:
-            self._log.warning(events.REPLY_LOST, key=key, why=wait.why, wait_s=round(wait.wait_s, 1))
-        wait_s = min(wait.wait_s, max(self._deadline_s - self._loop.time(), 0.0))
-        try:
-            async with asyncio.timeout(wait_s):
-                await self._around.stopping.wait()
-        except TimeoutError:
-            pass
+            wait_s = round(wait.wait_s, 1)
+            self._log.warning(events.REPLY_LOST, key=key, attempt=wait.attempt, why=wait.why, wait_s=wait_s)
+        await sleep_unless(self._around.stopping, min(wait.wait_s, self._deadline_s - self._loop.time()))
         return self._halted() or Waited()
 
     def _halted(self) -> Event | None:

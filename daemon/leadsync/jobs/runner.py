@@ -32,16 +32,28 @@ class Runner:
 
     async def run(self, brief: Brief, desk: Desk, trigger: str) -> End:
         """Run a brief once and return how it ended."""
-        session = await self._ledger.session(brief.account, brief.session, brief.job)
-        claim = NewRun(brief.job, brief.account, brief.session, Route.SESSION, trigger)
-        ticket = Ticket(await self._ledger.begin_run(claim, self._around.now()), brief, session, desk)
-        desk.denied = None  # a due run tries once, whatever the account was told before
-        _log_of(ticket).info(events.RUN_STARTED, trigger=trigger)
+        log = structlog.get_logger().bind(job=brief.job, account=brief.account, session=brief.session)
+        try:
+            ticket = await self._claim(brief, desk, trigger)
+        except BadWeather as error:
+            end = End(Outcome.FAILED, str(error))
+            _tell(log.bind(run=None), end, Figures.of(Tally()), 0.0)
+            return end
+        log = log.bind(run=ticket.run_id)
+        log.info(events.RUN_STARTED, trigger=trigger)
         try:
             ended = await self._conduct(ticket)
         except BadWeather as error:
             ended = _nothing(End(Outcome.FAILED, str(error)))
-        return await self._record(ticket, ended)
+        return await self._record(ticket, ended, log)
+
+    async def _claim(self, brief: Brief, desk: Desk, trigger: str) -> Ticket:
+        """Make the run known, so that no other takes the job or its session (P5)."""
+        session = await self._ledger.session(brief.account, brief.session, brief.job)
+        new = NewRun(brief.job, brief.account, brief.session, Route.SESSION, trigger)
+        run_id = await self._ledger.begin_run(new, self._around.now())
+        desk.denied = None  # a due run tries once, whatever the account was told before
+        return Ticket(run_id, brief, session, desk)
 
     async def _conduct(self, ticket: Ticket) -> Ended:
         """Ask everybody who may forbid the run; then let the route be driven."""
@@ -102,10 +114,9 @@ class Runner:
             return False
         return await self._ledger.pause(ticket.desk.name, end.reason, end.message, self._around.now())
 
-    async def _record(self, ticket: Ticket, ended: Ended) -> End:
+    async def _record(self, ticket: Ticket, ended: Ended, log: Any) -> End:
         """Write the end into the store and the log; a store that fails now is told in the same line."""
         end, waited_s = ended.end, ended.tally.waited_s
-        log = _log_of(ticket)
         try:
             figures = await self._ledger.end_run(ticket.run_id, end, waited_s, self._around.now())
             if await self._pauses(ticket, end):
@@ -114,19 +125,7 @@ class Runner:
             figures, end = Figures.of(ended.tally), End(Outcome.FAILED, str(error))
         if end.outcome is Outcome.PARKED:
             log.warning(events.JOB_PARKED, reason=end.reason, message=end.message)
-        log.log(
-            logging.INFO if end.outcome.ended_well else logging.WARNING,
-            events.RUN_ENDED,
-            outcome=end.outcome,
-            reason=end.reason,
-            message=end.message,
-            pages=figures.pages,
-            records=figures.records,
-            new=figures.new,
-            replays=figures.replays,
-            waited_s=round(waited_s, 1),
-            cost=figures.cost,
-        )
+        _tell(log, end, figures, waited_s)
         return end
 
 
@@ -134,6 +133,18 @@ def _nothing(end: End) -> Ended:
     return Ended(Tally(), end)
 
 
-def _log_of(ticket: Ticket) -> Any:
-    log = structlog.get_logger()
-    return log.bind(run=ticket.run_id, job=ticket.brief.job, account=ticket.desk.name, session=ticket.session.name)
+def _tell(log: Any, end: End, figures: Figures, waited_s: float) -> None:
+    """Write the one closing line of a run (P12)."""
+    log.log(
+        logging.INFO if end.outcome.ended_well else logging.WARNING,
+        events.RUN_ENDED,
+        outcome=end.outcome,
+        reason=end.reason,
+        message=end.message,
+        pages=figures.pages,
+        records=figures.records,
+        new=figures.new,
+        replays=figures.replays,
+        waited_s=round(waited_s, 1),
+        cost=figures.cost,
+    )

@@ -7,6 +7,7 @@ write-ahead log. The last change number is fixed at the start: what arrives mean
 import os
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Final
@@ -18,8 +19,10 @@ from sqlmodel import col
 
 from leadsync.config import Settings
 from leadsync.core.scan import NotJson, one_line
+from leadsync.errors import CannotWrite
+from leadsync.reports.known import refuse_unknown_job
 from leadsync.store.engine import sqlite_file
-from leadsync.store.reading import reading, store_exists
+from leadsync.store.reading import reading
 from leadsync.store.tables import Change, Delivery, Page, Property, Run, SearchSession
 
 CHUNK_ROWS: Final = 1_000
@@ -55,25 +58,48 @@ class Wanted:
 
 
 def export_jsonl(settings: Settings, wanted: Wanted, out: BinaryIO) -> int:
-    """Write the lines and return the last change number, which `--since` takes next time."""
-    file = sqlite_file(settings.store.url)
-    if not store_exists(file):
-        return wanted.since
-    with reading(file) as connection:
-        last = connection.execute(select(func.max(col(Change.id)))).scalar_one() or 0
-    out.writelines(b"".join(map(_line, rows)) for rows in _chunks(file, wanted, last))
-    return max(last, wanted.since)
+    """Write the lines and return the last change number, which `--since` takes next time. Raises CannotWrite."""
+    with _writing("the export cannot be written", "what came of it so far is not whole"):
+        return _stream(settings, wanted, out)
 
 
 def export_to_file(settings: Settings, wanted: Wanted, target: Path) -> int:
     """Write beside the target and rename, so that nobody ever reads half an export; the file is its owner's alone."""
     part = target.with_name(f"{target.name}.part")
-    with os.fdopen(os.open(part, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "wb") as out:
-        last = export_jsonl(settings, wanted, out)
-        out.flush()
-        os.fsync(out.fileno())
-    part.replace(target)
+    try:
+        with (
+            _writing(f"{target} cannot be written", "what was there before is untouched"),
+            os.fdopen(os.open(part, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "wb") as out,
+        ):
+            last = _stream(settings, wanted, out)
+            os.fsync(out.fileno())
+            part.replace(target)
+    except CannotWrite:
+        with suppress(OSError):
+            part.unlink()
+        raise
     return last
+
+
+def _stream(settings: Settings, wanted: Wanted, out: BinaryIO) -> int:
+    file = sqlite_file(settings.store.url)
+    with reading(file) as connection:
+        refuse_unknown_job(settings, connection, wanted.job)
+        last = connection.execute(select(func.max(col(Change.id)))).scalar_one() if connection else None
+    out.writelines(b"".join(map(_line, rows)) for rows in _chunks(file, wanted, last or 0))
+    out.flush()
+    return max(last or 0, wanted.since)
+
+
+@contextmanager
+def _writing(what: str, state: str) -> Iterator[None]:
+    """Tell a full disk or a wrong folder from a bug; a closed pipe is neither."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise CannotWrite(f"{what} ({error.strerror}); {state}") from error
 
 
 def json_of(body: bytes) -> bytes:
@@ -100,7 +126,7 @@ def _chunks(file: Path, wanted: Wanted, last: int) -> Iterator[list[RowMapping]]
     after = wanted.since
     while after < last:
         with reading(file) as connection:
-            rows = _rows(connection, wanted.job, after, last)
+            rows = _rows(connection, wanted.job, after, last) if connection else []
         if not rows:
             return
         yield rows

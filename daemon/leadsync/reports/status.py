@@ -19,7 +19,7 @@ from leadsync.store import tables
 from leadsync.store.engine import sqlite_file
 from leadsync.store.lock import holder
 from leadsync.store.pages import spent
-from leadsync.store.reading import reading, store_exists
+from leadsync.store.reading import reading
 from leadsync.store.tables import MICROS, Run, SearchSession
 
 Row: TypeAlias = Mapping[str, Any] | RowMapping
@@ -31,13 +31,13 @@ _NEW_SESSION: Row = {"delivered": 0, "base_line": 0, "vendor_total": None, "park
 def status(settings: Settings, now: datetime) -> dict[str, Any]:
     """Return `accounts` and `jobs` (design § 8); times are ISO 8601 in UTC, costs US dollars."""
     file = sqlite_file(settings.store.url)
-    if not store_exists(file):
-        return {
-            "schema_version": SCHEMA_VERSION,
-            "accounts": [_account(name, one, _NEW_ACCOUNT, Spent()) for name, one in settings.accounts.items()],
-            "jobs": [_job(job, _NEW_SESSION, None) for job in settings.jobs.values()],
-        }
     with reading(file) as connection:
+        if connection is None:
+            return {
+                "schema_version": SCHEMA_VERSION,
+                "accounts": [_account(name, one, _NEW_ACCOUNT, Spent()) for name, one in settings.accounts.items()],
+                "jobs": [_job(job, _NEW_SESSION, None) for job in settings.jobs.values()],
+            }
         alive = holder(file) is not None
         return {
             "schema_version": SCHEMA_VERSION,
@@ -171,11 +171,12 @@ def _slots(account: Row) -> str:
 
 
 def _budget_line(account: Row) -> str:
-    parts = [
-        f"{window['spent']:,} of {window['limit']:,} {name.replace('_', ' a ')}"
-        for name, window in account["budget"].items()
-        if window["limit"] is not None
-    ]
+    parts = []
+    for name, window in account["budget"].items():
+        what, per = name.split("_")
+        show = money if what == "dollars" else "{:,} records".format
+        if window["limit"] is not None:
+            parts.append(f"{show(window['spent'])} of {show(window['limit'])} a {per}")
     return ", ".join(parts) or "unlimited"
 
 

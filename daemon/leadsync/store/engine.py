@@ -22,6 +22,9 @@ BUSY_WAIT_MS: Final = 5_000
 PAGE_BYTES: Final = 8_192
 """A lead of 2.4 KB fits three to a page; 4,096 took half as much room again and a quarter more time."""
 
+CACHE_KIB: Final = 32_768
+"""New ids land anywhere in the index of properties; with SQLite's two MiB it is read again and again."""
+
 _SETTINGS: Final = (
     f"busy_timeout={BUSY_WAIT_MS}",
     f"page_size={PAGE_BYTES}",
@@ -31,6 +34,7 @@ _SETTINGS: Final = (
     "trusted_schema=OFF",
     "cell_size_check=ON",
     "mmap_size=0",
+    f"cache_size=-{CACHE_KIB}",
     "temp_store=MEMORY",
     "wal_autocheckpoint=1000",
     "journal_size_limit=67108864",

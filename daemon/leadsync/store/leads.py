@@ -5,9 +5,9 @@ twice as fast as Core's own parameter handling, five times as fast as ORM object
 because there is one writer and the page is one transaction.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, bindparam, func, insert, select, update
 from sqlalchemy.sql.dml import Insert, Update
@@ -16,22 +16,24 @@ from sqlmodel import col
 from leadsync.core.model import Lead
 from leadsync.store.tables import Change, Delivery, Page, Property
 
-_INDEXED = ("street", "city", "state", "zip", "county", "owner", "mailing_address", "value", "equity")
+_INDEXED: Final = ("street", "city", "state", "zip", "county", "owner", "mailing_address", "value", "equity")
 
-_NEW_PROPERTY = insert(Property).values(
+_NEW_PROPERTY: Final = insert(Property).values(
     {name: bindparam(name) for name in ("id", "account", "vendor_id", "first_delivery", "last_delivery", *_INDEXED)}
 )
-_NEW_DELIVERY = insert(Delivery).values(
+_NEW_DELIVERY: Final = insert(Delivery).values(
     {name: bindparam(name) for name in ("id", "page_id", "property_id", "redelivered", "body")}
 )
-_NEW_CHANGE = insert(Change).values(delivery_id=bindparam("delivery_id"))
-_SEEN_AGAIN = (
+_NEW_CHANGE: Final = insert(Change).values(delivery_id=bindparam("delivery_id"))
+_SEEN_AGAIN: Final = (
     update(Property)
     .values(last_delivery=bindparam("delivery"))
     # What a later, thinner delivery leaves out does not erase what an earlier one paid for.
     .values({name: func.coalesce(bindparam(f"new_{name}"), col(getattr(Property, name))) for name in _INDEXED})
     .where(col(Property.id) == bindparam("property"))
 )
+_LAST_PROPERTY: Final = select(func.max(col(Property.id)))
+_LAST_DELIVERY: Final = select(func.max(col(Delivery.id)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,10 @@ class Shelved:
     new: int = 0
 
 
+Numbered = Sequence[tuple[int, Lead]]
+"""Leads with the row ids of their deliveries."""
+
+
 def shelve(connection: Connection, shelf: Shelf, leads: Iterable[Lead]) -> Shelved:
     """Insert a page's leads; an id that the page holds twice is delivered once."""
     unique: dict[str, Lead] = {}
@@ -60,22 +66,42 @@ def shelve(connection: Connection, shelf: Shelf, leads: Iterable[Lead]) -> Shelv
         unique.setdefault(lead.vendor_id, lead)
     if not unique:
         return Shelved()
-    known = _known(connection, shelf.account, unique)
+    numbered = list(enumerate(unique.values(), (connection.execute(_LAST_DELIVERY).scalar_one() or 0) + 1))
+    ids, known = _enter_properties(connection, shelf.account, numbered)
     again = _delivered_in_epoch(connection, shelf, known.values()) if known else 0
-    first_delivery = _next_id(connection, col(Delivery.id))
-    numbered = list(enumerate(unique.values(), first_delivery))
-    ids = _enter_properties(connection, shelf.account, numbered, known)
-    _enter_deliveries(connection, shelf.page_id, numbered, ids, known)
+    rows = [(at, shelf.page_id, ids[lead[0]], lead[0] in known, lead[10]) for at, lead in numbered]
+    _many(connection, _NEW_DELIVERY, rows)
+    _many(connection, _NEW_CHANGE, [(at,) for at, _ in numbered])
     return Shelved(len(unique), len(known), len(unique) - again)
 
 
-def _known(connection: Connection, account: str, vendor_ids: Collection[str]) -> dict[str, int]:
+def _enter_properties(
+    connection: Connection, account: str, numbered: Numbered
+) -> tuple[dict[str, int], dict[str, int]]:
+    """Return the row id of each vendor id, and of those that the account knew before.
+
+    Nearly every page is all new. So all are inserted, the database skips those it has, and only where it skipped some
+    is it asked which: looking before leaping cost a tenth of the page path.
+    """
+    first = (connection.execute(_LAST_PROPERTY).scalar_one() or 0) + 1
+    ids = {lead[0]: row for row, (_, lead) in enumerate(numbered, first)}
+    rows = [(ids[lead[0]], account, lead[0], at, at, *lead[1:10]) for at, lead in numbered]
+    if _many(connection, _NEW_PROPERTY, rows, suffix=" ON CONFLICT DO NOTHING") == len(rows):
+        return ids, {}
+    known = _known(connection, account, ids, first)
+    seen = [(at, *lead[1:10], known[lead[0]]) for at, lead in numbered if lead[0] in known]
+    _many(connection, _SEEN_AGAIN, seen)
+    return ids | known, known
+
+
+def _known(connection: Connection, account: str, vendor_ids: Collection[str], first: int) -> dict[str, int]:
+    """Return the rows of those ids that were there before row `first`."""
     found = connection.execute(
         select(col(Property.vendor_id), col(Property.id)).where(
-            col(Property.account) == account, col(Property.vendor_id).in_(vendor_ids)
+            col(Property.account) == account, col(Property.vendor_id).in_(vendor_ids), col(Property.id) < first
         )
     )
-    return {vendor_id: property_id for vendor_id, property_id in found if property_id is not None}
+    return {vendor_id: row or 0 for vendor_id, row in found}
 
 
 def _delivered_in_epoch(connection: Connection, shelf: Shelf, property_ids: Collection[int]) -> int:
@@ -90,36 +116,10 @@ def _delivered_in_epoch(connection: Connection, shelf: Shelf, property_ids: Coll
     ).scalar_one()
 
 
-def _next_id(connection: Connection, column: Any) -> int:
-    return int(connection.execute(select(func.coalesce(func.max(column), 0) + 1)).scalar_one())
-
-
-def _enter_properties(
-    connection: Connection, account: str, numbered: list[tuple[int, Lead]], known: dict[str, int]
-) -> dict[str, int]:
-    """Return the row id of each vendor id, new and known."""
-    fresh = [(delivery, lead) for delivery, lead in numbered if lead.vendor_id not in known]
-    ids = dict(known)
-    ids.update((lead[0], row) for row, (_, lead) in enumerate(fresh, _next_id(connection, col(Property.id))))
-    _many(connection, _NEW_PROPERTY, [(ids[lead[0]], account, lead[0], at, at, *lead[1:10]) for at, lead in fresh])
-    seen = [(at, *lead[1:10], known[lead[0]]) for at, lead in numbered if lead.vendor_id in known]
-    _many(connection, _SEEN_AGAIN, seen)
-    return ids
-
-
-def _enter_deliveries(
-    connection: Connection,
-    page_id: int,
-    numbered: list[tuple[int, Lead]],
-    ids: dict[str, int],
-    known: dict[str, int],
-) -> None:
-    rows = [(at, page_id, ids[lead[0]], lead[0] in known, lead[10]) for at, lead in numbered]
-    _many(connection, _NEW_DELIVERY, rows)
-    _many(connection, _NEW_CHANGE, [(at,) for at, _ in numbered])
-
-
-def _many(connection: Connection, statement: Insert | Update, rows: list[tuple[Any, ...]]) -> None:
-    """Hand tuples, in the order of the statement's parameters, straight to the driver."""
-    if rows:
-        connection.connection.cursor().executemany(str(statement.compile(connection)), rows)
+def _many(
+    connection: Connection, statement: Insert | Update, rows: Sequence[tuple[Any, ...]], *, suffix: str = ""
+) -> int:
+    """Hand tuples, in the order of the statement's parameters, straight to the driver; return how many rows changed."""
+    cursor = connection.connection.cursor()
+    cursor.executemany(str(statement.compile(connection)) + suffix, rows)
+    return cursor.rowcount

@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Self
 
 from leadsync.errors import Busy
+from leadsync.store.refusals import out_of_reach
 
 
 def holder(store: Path) -> int | None:
@@ -30,9 +31,12 @@ class InstanceLock:
         self._file = -1
 
     def __enter__(self) -> Self:
-        """Take the lock at once or raise Busy."""
-        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._file = os.open(self._path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        """Take the lock at once. Raises Busy, or StoreRefused where the folder is not ours to write in."""
+        try:
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._file = os.open(self._path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise out_of_reach(self._path, error.strerror) from error
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

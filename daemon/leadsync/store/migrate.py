@@ -11,8 +11,8 @@ from typing import Final
 
 from sqlalchemy import Connection, Engine
 
-from leadsync.errors import StoreRefused
 from leadsync.store.engine import APPLICATION_ID
+from leadsync.store.refusals import foreign, newer
 
 HEAD: Final = "0001"
 """The newest revision; a test holds it equal to alembic's."""
@@ -20,31 +20,26 @@ HEAD: Final = "0001"
 KNOWN: Final = frozenset({HEAD})
 
 
-def revision(connection: Connection) -> str | None:
-    """Return the schema's revision, None for an empty file. Raises StoreRefused for a file that is not ours."""
+def revision(connection: Connection, file: Path) -> str | None:
+    """Return the schema's revision, None where nothing was ever stored.
+
+    Raises StoreRefused for a file that is not ours, or that a newer leadsync has written.
+    """
     tables = connection.exec_driver_sql("SELECT count(*) FROM sqlite_schema").scalar_one()
     if not tables:
         return None
-    mark = connection.exec_driver_sql("PRAGMA application_id").scalar_one()
-    if mark != APPLICATION_ID:
-        raise StoreRefused("the file is a database of another program; set [store] url to a file of leadsync's own")
-    return str(connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar_one())
-
-
-def refuse_newer(found: str | None) -> None:
-    """Raise StoreRefused where a newer leadsync has written the store."""
-    if found is not None and found not in KNOWN:
-        raise StoreRefused(
-            f"the store was written by a newer leadsync (schema {found}, this version knows up to {HEAD});"
-            " install that version, or restore the backup that was made before its upgrade"
-        )
+    if connection.exec_driver_sql("PRAGMA application_id").scalar_one() != APPLICATION_ID:
+        raise foreign(file)
+    found = str(connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar_one())
+    if found not in KNOWN:
+        raise newer(file, found, HEAD)
+    return found
 
 
 def upgrade(engine: Engine, file: Path) -> tuple[str | None, Path | None]:
     """Bring the store to HEAD; return the revision it had and the backup, if one was made."""
     with engine.connect() as connection:
-        found = revision(connection)
-    refuse_newer(found)
+        found = revision(connection, file)
     if found == HEAD:
         return found, None
     backup = back_up(file, found) if found is not None else None

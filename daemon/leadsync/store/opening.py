@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Final
 
 from sqlalchemy import Connection, insert, select, update
-from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy.exc import DatabaseError
 from sqlmodel import col
 
-from leadsync.errors import StoreRefused
 from leadsync.store import migrate
 from leadsync.store.engine import Creator, check_settings, open_writer
+from leadsync.store.refusals import because_of, damaged, out_of_reach
 from leadsync.store.tables import Installation
 from leadsync.store.writer import Writer
 
@@ -64,11 +64,9 @@ async def open_store(place: Place, now: datetime) -> tuple[Writer, Opened]:
             writer.open(partial(prepare, upgraded))
             _sync_folder(place.file.parent)
         except OSError as error:
-            raise StoreRefused(_out_of_reach(place.file, error.strerror)) from error
-        except OperationalError as error:
-            raise StoreRefused(_out_of_reach(place.file, error.orig)) from error
+            raise out_of_reach(place.file, error.strerror) from error
         except DatabaseError as error:
-            raise StoreRefused(_damaged(place.file, error.orig)) from error
+            raise because_of(place.file, error) from error
 
     await writer.off_loop(work)
     return writer, found[0]
@@ -99,25 +97,11 @@ def _take_over(connection: Connection, place: Place, now: datetime) -> tuple[str
 def _look_through(connection: Connection, file: Path) -> None:
     verdict = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar_one()
     if verdict != "ok":
-        raise StoreRefused(_damaged(file, verdict))
+        raise damaged(file, verdict)
 
 
 def _note_stop(connection: Connection, now: datetime) -> None:
     connection.execute(update(Installation).where(col(Installation.id) == _ONE_ROW).values(stopped_at=now))
-
-
-def _out_of_reach(file: Path, cause: object) -> str:
-    return (
-        f"the store {file} cannot be opened ({cause}); nothing was sent."
-        f" Look at the owner, the mode and the free room of {file.parent}"
-    )
-
-
-def _damaged(file: Path, cause: object) -> str:
-    return (
-        f"the store {file} is damaged ({cause}); nothing was sent."
-        f" Restore a backup, or try `sqlite3 {file.name} .recover` on a copy"
-    )
 
 
 def _sync_folder(folder: Path) -> None:

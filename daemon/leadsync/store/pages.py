@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Connection, RowMapping, case, func, insert, select, update
+from sqlalchemy import Connection, RowMapping, bindparam, case, func, insert, select, update
 from sqlmodel import col
 
 from leadsync.core.books import Judgement, PageCount, judge, starts_new_epoch
@@ -21,7 +21,23 @@ from leadsync.core.paging import BudgetSpent, Close, Stored
 from leadsync.errors import Bug
 from leadsync.store import sessions
 from leadsync.store.leads import Shelf, Shelved, shelve
-from leadsync.store.tables import MICROS, Account, Installation, Page, SearchSession
+from leadsync.store.tables import MICROS, Account, Installation, Page, SearchSession, UtcDateTime
+
+# Statements that every page needs are built once: building one costs three times as much as running it.
+_SESSION: Final = select(SearchSession).where(col(SearchSession.id) == bindparam("session"))
+_OPEN_PAGE: Final = select(Page).where(col(Page.id) == bindparam("page"), col(Page.state) == "asked")
+_NEW_PAGE: Final = insert(Page).returning(col(Page.id))
+_ACCOUNT: Final = select(Account).where(col(Account.name) == bindparam("account"))
+_INSTALLATION: Final = select(col(Installation.name))
+_RECORDS: Final = case((col(Page.state) == "asked", col(Page.take)), else_=col(Page.billed))
+_MICROS: Final = _RECORDS * col(Page.price_micros)
+_TODAY: Final = col(Page.asked_at) >= bindparam("day", type_=UtcDateTime)
+_SPENT: Final = select(
+    func.coalesce(func.sum(case((_TODAY, _RECORDS), else_=0)), 0),
+    func.coalesce(func.sum(_RECORDS), 0),
+    func.coalesce(func.sum(case((_TODAY, _MICROS), else_=0)), 0),
+    func.coalesce(func.sum(_MICROS), 0),
+).where(col(Page.account) == bindparam("account"), col(Page.asked_at) >= bindparam("month", type_=UtcDateTime))
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +54,11 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A whole page that has come. `fresh`: it answers the first sending of its key; `replays` counts the others."""
+    """A whole page that has come. `fresh`: it answers the first sending of its key; `replays` counts the others.
+
+    `ends_pause`: that the vendor answers again ends a pause of the account; not so where another job has just been
+    turned down while this page was on its way.
+    """
 
     page_id: int
     run_id: int
@@ -46,6 +66,7 @@ class Arrival:
     fresh: bool
     replays: int
     drift_allowed: bool
+    ends_pause: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +88,13 @@ class Receipt:
 
 def journal(connection: Connection, order: Order, fence: int, now: datetime) -> OpenPage | BudgetSpent:
     """Enter the next key with its bytes and its reservation; refuse what the budget does not have."""
-    session = (
-        connection.execute(select(SearchSession).where(col(SearchSession.id) == order.session_id)).mappings().one()
-    )
-    take, limit = allowed_take(order.take, order.limits, spent(connection, session["account"], order.limits, now))
+    session = connection.execute(_SESSION, {"session": order.session_id}).mappings().one()
+    used = Spent() if order.limits.unlimited else spent(connection, session["account"], order.limits, now)
+    take, limit = allowed_take(order.take, order.limits, used)
     if take <= 0:
         return BudgetSpent(f"the account's {limit} is spent")
-    installation = connection.execute(select(col(Installation.name))).scalar_one()
     number = session["next_page"]
+    installation = connection.execute(_INSTALLATION).scalar_one()
     key = page_key(installation, session["account"], session["name"], session["epoch"], number)
     request = order.request(key, take)
     values = {
@@ -94,7 +114,7 @@ def journal(connection: Connection, order: Order, fence: int, now: datetime) -> 
         "new": 0,
         "replays": 0,
     }
-    page_id = connection.execute(insert(Page).values(**values).returning(col(Page.id))).scalar_one()
+    page_id = connection.execute(_NEW_PAGE, values).scalar_one()
     begun = {"next_page": number + 1, "criteria": session["criteria"] or order.criteria}
     sessions.change(connection, order.session_id, begun)
     return OpenPage(page_id or 0, key, take, request)
@@ -107,8 +127,8 @@ def store(connection: Connection, arrival: Arrival, now: datetime) -> Receipt:
     epoch = books.epoch + starts_new_epoch(books, is_new=arrival.reply.is_new)
     shelf = Shelf(page["account"], session["id"], epoch, arrival.page_id)
     shelved = shelve(connection, shelf, arrival.reply.leads)
-    counts_own = _counts_own(connection, session["account"])
-    judgement = _judge(books, arrival, shelved, counts_own)
+    account = connection.execute(_ACCOUNT, {"account": page["account"]}).mappings().one()
+    judgement = _judge(books, arrival, shelved, account["counts_own"])
     number = page["number"] if epoch == page["epoch"] else 1
     values = _settled("stored", arrival.run_id, now) | {
         "epoch": epoch,
@@ -121,14 +141,17 @@ def store(connection: Connection, arrival: Arrival, now: datetime) -> Receipt:
     }
     _leave_asked(connection, arrival.page_id, values)
     _enter_books(connection, session, arrival, judgement, now)
+    learned = judgement.counts_own if account["counts_own"] is None else None
+    if learned is not None:
+        sessions.learn_reading(connection, page["account"], counts_own=learned)
     return Receipt(
         stored=Stored(len(arrival.reply.leads), shelved.new, judgement.reason, judgement.message),
         epoch=epoch,
         number=number,
         total=judgement.books.total,
         redelivered=shelved.known,
-        resumed=sessions.resume(connection, page["account"]),
-        learned=judgement.counts_own if counts_own is None else None,
+        resumed=arrival.ends_pause and sessions.resume(connection, page["account"]),
+        learned=learned,
     )
 
 
@@ -147,22 +170,16 @@ def _settled(state: str, run_id: int, now: datetime) -> dict[str, Any]:
 
 
 def _open_page(connection: Connection, page_id: int) -> tuple[RowMapping, RowMapping]:
-    where = (col(Page.id) == page_id, col(Page.state) == "asked")
-    page = connection.execute(select(Page).where(*where)).mappings().one_or_none()
+    page = connection.execute(_OPEN_PAGE, {"page": page_id}).mappings().one_or_none()
     if page is None:
         raise Bug(f"page row {page_id} has no open key")
-    session = connection.execute(select(SearchSession).where(col(SearchSession.id) == page["session_id"]))
-    return page, session.mappings().one()
+    return page, connection.execute(_SESSION, {"session": page["session_id"]}).mappings().one()
 
 
 def _leave_asked(connection: Connection, page_id: int, values: Mapping[str, Any]) -> None:
     where = (col(Page.id) == page_id, col(Page.state) == "asked")
     if connection.execute(update(Page).where(*where).values(**values)).rowcount != 1:
         raise Bug(f"page row {page_id} was settled by somebody else")
-
-
-def _counts_own(connection: Connection, account: str) -> bool | None:
-    return connection.execute(select(col(Account.counts_own)).where(col(Account.name) == account)).scalar_one()
 
 
 def _judge(books: Books, arrival: Arrival, shelved: Shelved, counts_own: bool | None) -> Judgement:
@@ -192,8 +209,6 @@ def _enter_books(
     if arrival.reply.is_new:
         values["created_at"] = now
     sessions.change(connection, session["id"], values)
-    reading = {"counts_own": judgement.counts_own}
-    connection.execute(update(Account).where(col(Account.name) == session["account"]).values(**reading))
     if judgement.reason is not None:
         sessions.park(connection, session["id"], judgement.reason, judgement.message, now)
 
@@ -201,18 +216,6 @@ def _enter_books(
 def spent(connection: Connection, account: str, limits: Limits, now: datetime) -> Spent:
     """Add up the account's windows; an open key counts with its whole reservation, as it may be billed."""
     day, month = window_starts(now, limits.zone)
-    records = case((col(Page.state) == "asked", col(Page.take)), else_=col(Page.billed))
-    today = col(Page.asked_at) >= day
-    sums = select(
-        *(
-            func.coalesce(func.sum(amount), 0)
-            for amount in (
-                case((today, records), else_=0),
-                records,
-                case((today, records * col(Page.price_micros)), else_=0),
-                records * col(Page.price_micros),
-            )
-        )
-    ).where(col(Page.account) == account, col(Page.asked_at) >= month)
-    records_day, records_month, micros_day, micros_month = connection.execute(sums).one()
+    sums = connection.execute(_SPENT, {"account": account, "day": day, "month": month})
+    records_day, records_month, micros_day, micros_month = sums.one()
     return Spent(records_day, records_month, Decimal(micros_day) / MICROS, Decimal(micros_month) / MICROS)

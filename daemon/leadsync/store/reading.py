@@ -9,23 +9,24 @@ from sqlalchemy.exc import DatabaseError
 
 from leadsync.errors import StoreRefused
 from leadsync.store.engine import open_reader
-from leadsync.store.migrate import HEAD, refuse_newer, revision
-
-
-def store_exists(file: Path) -> bool:
-    """Whether anything was ever stored there."""
-    return file.exists() and file.stat().st_size > 0
+from leadsync.store.migrate import HEAD, revision
+from leadsync.store.refusals import because_of
 
 
 @contextmanager
-def reading(file: Path) -> Iterator[Connection]:
-    """Open the store for a moment. Raises StoreRefused where it is not one of this version, or cannot be read."""
+def reading(file: Path) -> Iterator[Connection | None]:
+    """Open the store for a moment; None where nothing was ever stored.
+
+    Raises StoreRefused where it is not one of this version, or cannot be read.
+    """
+    if not file.exists():
+        yield None
+        return
     try:
         with open_reader(file).connect() as connection:
-            found = revision(connection)
-            refuse_newer(found)
-            if found != HEAD:
-                raise StoreRefused("the store is older than this leadsync; `leadsync once JOB` brings it up to date")
-            yield connection
+            found = revision(connection, file)
+            if found not in (None, HEAD):
+                raise StoreRefused(f"the store {file} is older than this leadsync; `leadsync once JOB` upgrades it")
+            yield connection if found else None
     except DatabaseError as error:
-        raise StoreRefused(f"the store {file} cannot be read ({error.orig}); look at its owner and mode") from error
+        raise because_of(file, error) from error

@@ -114,6 +114,11 @@ def note_listing(connection: Connection, account: str, totals: Mapping[str, int]
         change(connection, state.session_id, {"vendor_total": totals.get(state.name)})
 
 
+def learn_reading(connection: Connection, account: str, *, counts_own: bool) -> None:
+    """Remember whether the account's totals count the page that they come with."""
+    connection.execute(update(Account).where(col(Account.name) == account).values(counts_own=counts_own))
+
+
 def pause(connection: Connection, account: str, reason: Reason, message: str, now: datetime) -> bool:
     """Pause an account; return whether that is news."""
     row = connection.execute(select(col(Account.paused_reason)).where(col(Account.name) == account)).scalar_one()

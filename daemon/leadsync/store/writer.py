@@ -16,6 +16,8 @@ from sqlmodel import col
 from leadsync.errors import Fenced, StoreFailed
 from leadsync.store.tables import Installation
 
+_FENCE = select(col(Installation.fence))
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -28,6 +30,8 @@ class Writer:
         self._executor = executor
         self._connection: Connection | None = None
         self._fence: int | None = None
+        # The page path hands its rows straight to the driver, whose errors SQLAlchemy then does not see.
+        self._driver_error: type[Exception] = engine.dialect.loaded_dbapi.Error
 
     async def off_loop(self, do: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Call `do` on the writer's thread. A caller that is cancelled goes; what has begun is finished."""
@@ -65,16 +69,16 @@ class Writer:
             with self._connection.begin():
                 self._check_fence(self._connection)
                 return do(self._connection)
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, self._driver_error) as error:
             raise _failed(error) from error
 
     def _check_fence(self, connection: Connection) -> None:
-        found = connection.execute(select(col(Installation.fence))).scalar_one()
+        found = connection.execute(_FENCE).scalar_one()
         if found != self._fence:
             raise Fenced(f"another leadsync has taken this store over (fence {found}, ours is {self._fence})")
 
 
-def _failed(error: SQLAlchemyError) -> StoreFailed:
+def _failed(error: Exception) -> StoreFailed:
     """Keep the database's own words and drop the statement: its parameters may be personal data."""
     cause = getattr(error, "orig", None) or error
     return StoreFailed(f"the store could not be written ({cause}); nothing of this step was kept")

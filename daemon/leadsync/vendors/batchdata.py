@@ -1,6 +1,6 @@
 """BatchData's API for one account: pages of a session, and the list of sessions.
 
-It sends, paces and deciphers; it never retries and never decides. The token is known here and nowhere else.
+It sends and deciphers; it never retries and never decides. The token is known here and nowhere else.
 """
 
 import asyncio
@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from leadsync.core.paging import Lost, VendorReply
-from leadsync.vendors.http import Http, NoReply, Reply, Transport
+from leadsync.vendors.http import Http, NoReply, Transport
 from leadsync.vendors.pace import Pace
 from leadsync.vendors.wire import (
     LIST_TAKE,
@@ -37,7 +37,7 @@ class Access:
 
 
 class BatchData:
-    """One per account."""
+    """One per account. Before each request the caller takes a `turn`, where it holds up nobody by waiting."""
 
     def __init__(
         self, access: Access, *, transport: Transport | None, now: Callable[[], datetime], off_loop: OffLoop
@@ -50,14 +50,14 @@ class BatchData:
     async def search(self, request: bytes) -> VendorReply:
         """Send one page's stored bytes, and say what came of it."""
         began_s = asyncio.get_running_loop().time()
-        reply = await self._send("POST", SEARCH_PATH, request)
+        reply = await self._http.send("POST", SEARCH_PATH, body=request)
         if isinstance(reply, NoReply):
             return Lost(reply.why, asyncio.get_running_loop().time() - began_s)
         event: VendorReply = await self._off_loop(decipher, reply.status, reply.headers, reply.body, self._now())
         return event
 
-    async def list_sessions(self) -> dict[str, int] | Trouble:
-        """Return every session's total by its id.
+    async def list_sessions(self, stopping: asyncio.Event) -> dict[str, int] | Trouble:
+        """Return every session's total by its id; the caller has taken the turn for the first page of the list.
 
         Sessions may come and go between two pages of the list. So each page begins with the last row of the one
         before, and a list that does not fit together, or does not add up to the total that it names, is Lost.
@@ -65,6 +65,8 @@ class BatchData:
         totals: dict[str, int] = {}
         last = ""
         while True:
+            if totals:
+                await self.turn(stopping)
             page = await self._list_page(skip=max(len(totals) - 1, 0))
             if not isinstance(page, SessionsPage):
                 return page
@@ -78,6 +80,10 @@ class BatchData:
                 return totals if len(totals) == page.total else Lost("the session list is longer than its total")
             last = page.rows[-1].session
 
+    async def turn(self, stopping: asyncio.Event) -> None:
+        """Wait until the account may send, or until `stopping` is set."""
+        await self._pace.turn(stopping)
+
     def hold(self, wait_s: float) -> None:
         """Let nobody of this account send for so long."""
         self._pace.hold(wait_s)
@@ -87,11 +93,7 @@ class BatchData:
         await self._http.close()
 
     async def _list_page(self, *, skip: int) -> SessionsPage | Trouble:
-        reply = await self._send("GET", f"{SESSIONS_PATH}?skip={skip}&take={LIST_TAKE}", None)
+        reply = await self._http.send("GET", f"{SESSIONS_PATH}?skip={skip}&take={LIST_TAKE}")
         if isinstance(reply, NoReply):
             return Lost(reply.why)
         return decipher_sessions(reply.status, reply.headers, reply.body, self._now())
-
-    async def _send(self, method: str, path: str, body: bytes | None) -> Reply | NoReply:
-        async with self._pace:
-            return await self._http.send(method, path, body=body)

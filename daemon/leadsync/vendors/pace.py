@@ -6,8 +6,8 @@ arrives jittered.
 """
 
 import asyncio
-from types import TracebackType
-from typing import Final, Self
+from collections.abc import Coroutine
+from typing import Any, Final
 
 from aiolimiter import AsyncLimiter
 
@@ -15,7 +15,7 @@ _KEPT_BACK: Final = 1.02
 
 
 class Pace:
-    """One per account. Entering it waits for the account's turn."""
+    """One per account. Nobody sends without having waited for a turn."""
 
     def __init__(self, requests_per_minute: int) -> None:
         self._limiter = AsyncLimiter(max_rate=1, time_period=60.0 / requests_per_minute * _KEPT_BACK)
@@ -25,19 +25,36 @@ class Pace:
         """Send nothing for so long: the vendor said 429 to one of us, and means all."""
         self._silent_until = max(self._silent_until, asyncio.get_running_loop().time() + wait_s)
 
-    async def __aenter__(self) -> Self:
-        """Wait until the account may send its next request; a hold that came meanwhile costs a new turn.
+    async def turn(self, stopping: asyncio.Event) -> None:
+        """Wait until the account may send its next request, or until `stopping` is set.
 
-        Else all who queued before the hold would leave at its end in the same instant.
+        A hold that comes while one waits costs a new turn; else all who queued before it would leave at its end in the
+        same instant.
         """
         loop = asyncio.get_running_loop()
-        while True:
-            await asyncio.sleep(max(self._silent_until - loop.time(), 0.0))
-            await self._limiter.acquire()
+        while not stopping.is_set():
+            await sleep_unless(stopping, self._silent_until - loop.time())
+            await _or_stop(self._limiter.acquire(), stopping)
             if loop.time() >= self._silent_until:
-                return self
+                return
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
-    ) -> None:
-        """Nothing to give back: what was sent was sent."""
+
+async def _or_stop(work: Coroutine[Any, Any, None], stopping: asyncio.Event) -> None:
+    """Wait for the work or for the stop, whichever comes first; the other is dropped."""
+    racing = {asyncio.ensure_future(work), asyncio.ensure_future(stopping.wait())}
+    try:
+        await asyncio.wait(racing, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for one in racing:
+            one.cancel()
+
+
+async def sleep_unless(event: asyncio.Event, wait_s: float) -> None:
+    """Sleep so long, or until the event is set."""
+    if wait_s <= 0:
+        return
+    try:
+        async with asyncio.timeout(wait_s):
+            await event.wait()
+    except TimeoutError:
+        return

@@ -150,8 +150,7 @@ def _lead(raw: bytes) -> Lead | None:
 def _on_one_line(address: _Address | None) -> str | None:
     if address is None:
         return None
-    parts = (address.street, address.city, address.state, address.zip)
-    return ", ".join(part for part in parts if part) or None
+    return ", ".join(filter(None, (address.street, address.city, address.state, address.zip))) or None
 
 
 def _lead_patiently(raw: bytes) -> Lead:

@@ -16,6 +16,7 @@ import msgspec
 
 from leadsync.core.model import PageReply, Reason, SessionListing
 from leadsync.core.paging import Denied, Lost, PlainTrouble, Refused, SlotsFull, Throttled, VendorReply
+from leadsync.core.redact import redact
 from leadsync.vendors.records import REFUSALS, NotAPage, read_page
 
 SEARCH_PATH: Final = "/api/v1/property/search"
@@ -113,13 +114,13 @@ def retry_after_s(value: str | None, now: datetime) -> float | None:
 
 
 def message_of(body: bytes) -> str:
-    """Return the envelope's message, or its text, on one line and cut; "" where there is none (HTML, nothing)."""
+    """Return the envelope's message, or its text: one line, redacted, cut; "" where there is none (HTML, nothing)."""
     try:
         status = _envelope_decoder.decode(body).status
     except REFUSALS:
         return ""
     text = status.message or status.text
-    return " ".join(text.split())[:MESSAGE_MAX_CHARS] if isinstance(text, str) else ""
+    return redact(" ".join(text.split()))[:MESSAGE_MAX_CHARS] if isinstance(text, str) else ""
 
 
 class SessionsPage(msgspec.Struct, frozen=True):
