@@ -9,6 +9,7 @@ is absent, it had been adopted with properties in it:
     used        no        the same total                        go on
     used        yes       the same, or more by at most its take replay, then compare
     used        any       another total                         park session_drifted, or go on from there if allowed
+    used        any       less than we had, drift allowed       park session_vanished: it was made anew
     not used    any       absent                                go on if a slot is free, else wait
     not used    no        present                               park session_foreign, unless adopted
     not used    no        present, asked before, the same total go on: our own session that found nothing yet
@@ -102,6 +103,13 @@ def _present_used(ledger: Standing, vendor_total: int, leave: Leave) -> Verdict:
     books = ledger.books
     if books.total <= vendor_total <= books.total + (ledger.open_take or 0):
         return GoOn()
+    if leave.drift and vendor_total < books.delivered:
+        # Nobody's use makes a total smaller: the session was deleted and used again.
+        return ParkJob(
+            Reason.SESSION_VANISHED,
+            f"session {ledger.session} was made anew at the vendor: its total is {vendor_total}, after {books.total};"
+            f" the next page would bring and bill properties again; {VANISHED_WAY_OUT}",
+        )
     if leave.drift:
         # With a key open the base line is set after its replay, when its page is known.
         return GoOn(None if ledger.open_take else vendor_total - books.delivered)

@@ -38,6 +38,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final, TypeAlias
 
 from leadsync.core.model import End, Outcome, PageReply, Reason, Tally
+from leadsync.core.replies import Denied, Lost, Refused, SlotsFull, Throttled, VendorReply
 from leadsync.core.retry import GIVE_UP_S, replay_wait_s, throttle_wait_s
 from leadsync.errors import OffTheTable
 
@@ -147,53 +148,6 @@ class Halted:
 
 
 @dataclass(frozen=True, slots=True)
-class Lost:
-    """The outcome is unknown: the page may be billed. `waited_s` is how long the attempt itself had waited."""
-
-    why: str
-    waited_s: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Throttled:
-    """429. `retry_after_s` is None where the vendor named no time."""
-
-    retry_after_s: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class Denied:
-    """401, 402 or 403: a cause that stops the whole account."""
-
-    reason: Reason
-    status: int
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """The vendor will never answer this key with a page; `message` is the vendor's, cut and redacted."""
-
-    status: int
-    message: str
-
-
-PlainTrouble: TypeAlias = Lost | Throttled | Denied | Refused
-
-
-@dataclass(frozen=True, slots=True)
-class SlotsFull:
-    """The vendor speaks of sessions and a limit; `otherwise` is what its status alone would mean.
-
-    The refusal of the 101st session is OPEN at the vendor. It is believed only where a session is new.
-    """
-
-    status: int
-    message: str
-    otherwise: PlainTrouble
-
-
-@dataclass(frozen=True, slots=True)
 class Waited:
     """The pause is over."""
 
@@ -213,7 +167,6 @@ class Closed:
     """The refused key is closed in the ledger."""
 
 
-VendorReply: TypeAlias = PageReply | PlainTrouble | SlotsFull
 Event: TypeAlias = VendorReply | Journaled | BudgetSpent | Halted | Waited | Stored | Closed
 
 # Effects --------------------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ import structlog
 from leadsync import events
 from leadsync.core.audit import GoOn, Standing, Verdict, audit
 from leadsync.core.model import End, Outcome
-from leadsync.core.paging import Denied, Lost, Refused, SlotsFull, Throttled
+from leadsync.core.replies import Denied, Lost, Refused, SlotsFull, Throttled
 from leadsync.core.retry import GIVE_UP_S, replay_wait_s, throttle_wait_s
 from leadsync.jobs.desk import Desk, Surroundings, Ticket
 from leadsync.store.ledger import Ledger, SessionState

@@ -12,7 +12,7 @@ from leadsync.core.audit import Leave
 from leadsync.core.budget import Limits
 from leadsync.core.criteria import criteria_hash
 from leadsync.core.model import End, Outcome
-from leadsync.core.paging import Denied
+from leadsync.core.replies import Denied
 from leadsync.store.ledger import SessionState
 from leadsync.vendors.batchdata import BatchData
 from leadsync.vendors.traffic import Traffic

@@ -18,7 +18,6 @@ from leadsync.core.paging import (
     BudgetSpent,
     Close,
     Closed,
-    Denied,
     Effect,
     Ended,
     Event,
@@ -34,6 +33,7 @@ from leadsync.core.paging import (
     Wait,
     Waited,
 )
+from leadsync.core.replies import Denied
 from leadsync.errors import Bug, DiskLow
 from leadsync.jobs.desk import Surroundings, Ticket
 from leadsync.store.ledger import Arrival, Ledger, Order, Receipt

@@ -75,9 +75,9 @@ class Runner:
                     await self._ledger.move_base_line(ticket.session.session_id, base_line)
             case _:
                 assert_never(verdict)
-        return await self._pull(ticket)
+        return await self._pull(ticket, adopted=verdict.base_line is not None)
 
-    async def _pull(self, ticket: Ticket) -> Ended:
+    async def _pull(self, ticket: Ticket, *, adopted: bool) -> Ended:
         """Settle the open key whatever the criteria are by now; ask for more only where they may be asked."""
         brief, session = ticket.brief, ticket.session
         doubt = await self._doubt_criteria(ticket)
@@ -86,7 +86,7 @@ class Runner:
         plan = Plan(
             page_size=brief.page_size,
             records_max=brief.records_max,
-            new_session=not session.books.total and session.open_page is None,
+            new_session=not (adopted or session.books.total or session.open_page),
             settle_only=End(Outcome.PARKED, doubt.message, doubt.reason) if doubt else brief.settle_only,
         )
         ended = await self._drive(ticket, plan)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
-from leadsync.core.paging import Lost, VendorReply
+from leadsync.core.replies import Lost, VendorReply
 from leadsync.vendors.http import Http, NoReply, Transport
 from leadsync.vendors.pace import Pace
 from leadsync.vendors.wire import (

@@ -51,12 +51,14 @@ class Http:
 
     async def send(self, method: str, path: str, *, body: bytes | None = None) -> Reply | NoReply:
         """Send one request. Whatever goes wrong on the way is a value, since the outcome is what matters."""
+        client = self._client
         try:
             async with asyncio.timeout(REPLY_WAIT_S):
-                return await self._exchange(method, path, body)
+                return await _exchange(client, method, path, body)
         except httpx.PoolTimeout:
-            leaky, self._client = self._client, self._connect()
-            await leaky.aclose()
+            if client is self._client:
+                self._client = self._connect()
+                await client.aclose()
             return NoReply("no free connection")
         except (httpx.HTTPError, TimeoutError) as error:
             return NoReply(_why(error))
@@ -64,18 +66,6 @@ class Http:
     async def close(self) -> None:
         """Close all connections."""
         await self._client.aclose()
-
-    async def _exchange(self, method: str, path: str, body: bytes | None) -> Reply | NoReply:
-        headers = {"content-type": "application/json"} if body is not None else None
-        async with self._client.stream(method, path, content=body, headers=headers) as response:
-            parts: list[bytes] = []
-            size = 0
-            async for part in response.aiter_bytes():
-                size += len(part)
-                if size > BODY_MAX_BYTES:
-                    return NoReply(f"the body is larger than {BODY_MAX_BYTES} bytes")
-                parts.append(part)
-            return Reply(response.status_code, dict(response.headers), b"".join(parts))
 
     def _connect(self) -> httpx.AsyncClient:
         return httpx.AsyncClient(
@@ -86,6 +76,19 @@ class Http:
             limits=httpx.Limits(max_connections=CONNECTIONS_MAX, max_keepalive_connections=CONNECTIONS_MAX),
             follow_redirects=False,
         )
+
+
+async def _exchange(client: httpx.AsyncClient, method: str, path: str, body: bytes | None) -> Reply | NoReply:
+    headers = {"content-type": "application/json"} if body is not None else None
+    async with client.stream(method, path, content=body, headers=headers) as response:
+        parts: list[bytes] = []
+        size = 0
+        async for part in response.aiter_bytes():
+            size += len(part)
+            if size > BODY_MAX_BYTES:
+                return NoReply(f"the body is larger than {BODY_MAX_BYTES} bytes")
+            parts.append(part)
+        return Reply(response.status_code, dict(response.headers), b"".join(parts))
 
 
 def _why(error: Exception) -> str:

@@ -93,7 +93,7 @@ def read_page(body: bytes) -> PageReply:
     leads = tuple(_lead(bytes(raw)) for raw in results.properties)
     return PageReply(
         leads=tuple(lead for lead in leads if lead is not None),
-        total=_believable(meta.totalDelivered),
+        total=believable(meta.totalDelivered),
         is_new=bool(meta.isNewSession),
         has_cursor=bool(results.nextPageCursor),
         request_id=results.meta.requestId if results.meta else None,
@@ -110,13 +110,13 @@ def _read_patiently(body: bytes) -> PageReply:
     total = meta.get("totalDelivered", b"")[:_TOTAL_MAX_DIGITS]
     return PageReply(
         leads=tuple(lead for lead in leads if lead is not None),
-        total=_believable(int(total) if total.isdigit() else None),
+        total=believable(int(total) if total.isdigit() else None),
         is_new=meta.get("isNewSession") == b"true",
         has_cursor=results.get("nextPageCursor", b"null") not in (b"null", b'""', b"false"),
     )
 
 
-def _believable(total: int | None) -> int | None:
+def believable(total: int | None) -> int | None:
     """A total that no team can have reached is none."""
     return total if total is not None and 0 <= total < 10 ** (_TOTAL_MAX_DIGITS - 1) else None
 

@@ -15,9 +15,9 @@ from typing import Any, Final, TypeAlias
 import msgspec
 
 from leadsync.core.model import PageReply, Reason, SessionListing
-from leadsync.core.paging import Denied, Lost, PlainTrouble, Refused, SlotsFull, Throttled, VendorReply
 from leadsync.core.redact import redact
-from leadsync.vendors.records import REFUSALS, NotAPage, read_page
+from leadsync.core.replies import Denied, Lost, PlainTrouble, Refused, SlotsFull, Throttled, VendorReply
+from leadsync.vendors.records import REFUSALS, NotAPage, believable, read_page
 
 SEARCH_PATH: Final = "/api/v1/property/search"
 SESSIONS_PATH: Final = "/api/v2/property/search-sessions"
@@ -63,6 +63,8 @@ def decipher_sessions(status: int, headers: Mapping[str, str], body: bytes, now:
         results = _sessions_decoder.decode(body).results
     except REFUSALS:
         return Lost("the session list is not what the vendor documents")
+    if any(believable(number) is None for number in (results.total, *(row.totalDelivered for row in results.sessions))):
+        return Lost("the session list has totals that no team can have reached")
     rows = tuple(SessionListing(row.id, row.totalDelivered) for row in results.sessions)
     return SessionsPage(rows, results.total)
 

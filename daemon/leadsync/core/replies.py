@@ -1,0 +1,56 @@
+"""What an answer of the vendor can mean for the page that was asked: a page, or one of five kinds of trouble."""
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from leadsync.core.model import PageReply, Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """The outcome is unknown: the page may be billed. `waited_s` is how long the attempt itself had waited."""
+
+    why: str
+    waited_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Throttled:
+    """429. `retry_after_s` is None where the vendor named no time."""
+
+    retry_after_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Denied:
+    """401, 402 or 403: a cause that stops the whole account."""
+
+    reason: Reason
+    status: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The vendor will never answer this key with a page; `message` is the vendor's, cut and redacted."""
+
+    status: int
+    message: str
+
+
+PlainTrouble: TypeAlias = Lost | Throttled | Denied | Refused
+
+
+@dataclass(frozen=True, slots=True)
+class SlotsFull:
+    """The vendor speaks of sessions and a limit; `otherwise` is what its status alone would mean.
+
+    The refusal of the 101st session is OPEN at the vendor. It is believed only where a session is new.
+    """
+
+    status: int
+    message: str
+    otherwise: PlainTrouble
+
+
+VendorReply: TypeAlias = PageReply | PlainTrouble | SlotsFull

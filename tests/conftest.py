@@ -1,0 +1,22 @@
+"""Options of the test run, and the figures that some tests report at its end."""
+
+import hypothesis
+import pytest
+
+# A shared machine is slow now and then; how long an example takes is no promise.
+hypothesis.settings.register_profile("leadsync", deadline=None)
+hypothesis.settings.load_profile("leadsync")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add what tests/system asks for."""
+    parser.addoption("--kills", type=int, default=10, help="how often tests/system kills a process in its work")
+    parser.addoption("--kill-seed", type=int, default=None, help="the seed of the moments; else a new one")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Show what a test has recorded as its figures, whether it passed or not."""
+    for outcome in ("passed", "failed"):
+        for report in terminalreporter.stats.get(outcome, []):
+            for name, value in getattr(report, "user_properties", []):
+                terminalreporter.write_line(f"{report.nodeid}: {name}: {value}")

@@ -1,0 +1,207 @@
+"""The real thing: leadsync as a process of its own and the vendor's simulator as another, over loopback.
+
+Whatever a process says is looked at when it has ended: never a traceback, the token, a phone or an e-mail.
+"""
+
+import json
+import os
+import queue
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, Final, Self
+
+import httpx  # noqa: TID251 - the test edge turns the simulator's knobs over its own socket
+
+import leadsync
+from leadsync.simulator import TOKEN
+
+__all__ = ["Answer", "Running", "Vendor", "command", "environment", "run"]
+
+PATIENCE_S: Final = 60.0
+"""No process of a test needs so long, on whatever machine."""
+
+UNSPEAKABLE: Final = re.compile(rf"Traceback|command\.crashed|{TOKEN}|60255501\d\d|@example\.com")
+"""The phones and e-mails are those of the simulator's owners."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """How a process ended: its exit code (negative: the signal), and what it said."""
+
+    code: int
+    out: str
+    err: str
+
+    def __post_init__(self) -> None:
+        found = UNSPEAKABLE.search(self.err)
+        assert found is None, f"this must not be on stderr: {self.err[-2_000:]}"
+
+    @property
+    def log(self) -> list[dict[str, Any]]:
+        """The lines of the log, in order."""
+        return [json.loads(line) for line in self.err.splitlines() if line.startswith("{")]
+
+    @property
+    def json(self) -> Any:
+        """Stdout, which is JSON alone."""
+        return json.loads(self.out)
+
+    def logged(self, event: str) -> list[dict[str, Any]]:
+        """The lines of one event."""
+        return [line for line in self.log if line["event"] == event]
+
+    def sentence(self) -> str:
+        """The one line on stderr that is no log line: what a person is told."""
+        (line,) = (line for line in self.err.splitlines() if not line.startswith("{"))
+        return line
+
+
+def command(*arguments: object) -> list[str]:
+    """How leadsync is started; warnings are errors there too."""
+    return [sys.executable, "-W", "error", "-m", "leadsync", *map(str, arguments)]
+
+
+def environment(**more: str) -> dict[str, str]:
+    """What a process gets to see: nothing of the tester's own settings."""
+    package = Path(leadsync.__file__).parents[1]
+    return {"PATH": os.environ["PATH"], "PYTHONPATH": str(package), "LC_ALL": "C.UTF-8", **more}
+
+
+def run(*arguments: object, **settings: str) -> Answer:
+    """Run a command to its end; settings are environment variables."""
+    ended = subprocess.run(
+        command(*arguments),
+        capture_output=True,
+        check=False,
+        encoding="utf-8",
+        env=environment(**settings),
+        stdin=subprocess.DEVNULL,
+        timeout=PATIENCE_S,
+    )
+    return Answer(ended.returncode, ended.stdout, ended.stderr)
+
+
+class Running:
+    """A process under way, whose log is read as it comes. Leaving it kills what is still there."""
+
+    def __init__(self, *arguments: object) -> None:
+        self._process = subprocess.Popen(
+            command(*arguments),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            stdin=subprocess.DEVNULL,
+            encoding="utf-8",
+            env=environment(),
+        )
+        self._said: list[str] = []
+        self._coming: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._reader = threading.Thread(target=self._read, args=(_pipe(self._process.stderr),), daemon=True)
+        self._reader.start()
+
+    def __enter__(self) -> Self:
+        """Give itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Leave nothing behind."""
+        self._process.kill()
+        self._reader.join()
+        self._process.communicate()
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
+    def saw(self, event: str, times: int = 1) -> bool:
+        """Wait until an event was logged so often from now on; False where the process ended before."""
+        while times:
+            line = self._coming.get(timeout=PATIENCE_S)
+            if line is None:
+                self._coming.put(None)
+                return False
+            times -= f'"event": "{event}"' in line
+        return True
+
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal."""
+        self._process.send_signal(number)
+
+    def ends_within(self, wait_s: float) -> bool:
+        """Whether it ends in that time."""
+        try:
+            self._process.wait(wait_s)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
+    def end(self, wait_s: float = PATIENCE_S) -> Answer:
+        """Wait for its end."""
+        code = self._process.wait(wait_s)
+        self._reader.join()
+        return Answer(code, _pipe(self._process.stdout).read(), "".join(self._said))
+
+    def _read(self, stderr: IO[str]) -> None:
+        for line in stderr:
+            self._said.append(line)
+            self._coming.put(line)
+        self._coming.put(None)
+
+
+def _pipe(stream: IO[str] | None) -> IO[str]:
+    assert stream is not None
+    return stream
+
+
+class Vendor:
+    """The simulator in a process of its own, and the hands on its knobs; made by `open`."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    @classmethod
+    @contextmanager
+    def open(cls, *, properties: int, seed: int = 7) -> Iterator[Self]:
+        """Serve until the end."""
+        arguments = command("simulate", "--port", 0, "--properties", properties, "--seed", seed)
+        with subprocess.Popen(arguments, stdout=subprocess.PIPE, encoding="utf-8", env=environment()) as process:
+            try:
+                yield cls(_pipe(process.stdout).readline().removeprefix("simulator listening on ").strip())
+            finally:
+                process.kill()
+
+    def bill(self) -> dict[str, Any]:
+        """What was billed, and what was asked."""
+        bill: dict[str, Any] = httpx.get(f"{self.url}/_simulator/bill", trust_env=False).raise_for_status().json()
+        return bill
+
+    def grow(self, count: int) -> None:
+        """New properties come on the market."""
+        self._turn("grow", {"count": count})
+
+    def next(self, *faults: str, endpoint: str = "search") -> None:
+        """Put faults in line for the coming requests."""
+        self._turn("faults", {"endpoint": endpoint, "next": list(faults)})
+
+    def storm(self, rate: float, kinds: tuple[str, ...], seed: int) -> None:
+        """From now on a search meets one of these faults at that rate."""
+        self._turn("faults", {"storm": {"rate": rate, "kinds": kinds, "seed": seed}})
+
+    def calm(self) -> None:
+        """The weather clears, for searches and lists."""
+        self._turn("faults", {"calm": True})
+        self._turn("faults", {"endpoint": "list", "calm": True})
+
+    def slow(self, answer_s: float) -> None:
+        """Set how long a slow answer takes."""
+        self._turn("switches", {"slow_s": answer_s})
+
+    def _turn(self, knob: str, to: dict[str, Any]) -> None:
+        httpx.post(f"{self.url}/_simulator/{knob}", json=to, trust_env=False).raise_for_status()
