@@ -45,7 +45,7 @@ class LogStyle:
 
 
 def set_up(
-    style: LogStyle, *, secrets: Iterable[str], now: Callable[[], datetime], stream: TextIO = sys.stderr
+    style: LogStyle, *, secrets: Iterable[str], now: Callable[[], datetime], stream: TextIO | None = None
 ) -> None:
     """Send everything that logs through one chain. `secrets` are masked wherever they stand."""
     chain: list[Processor] = [
@@ -58,7 +58,7 @@ def set_up(
     structlog.configure(
         processors=[*chain, *_rendering(style)],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[style.level]),
-        logger_factory=structlog.WriteLoggerFactory(stream),
+        logger_factory=structlog.WriteLoggerFactory(stream or sys.stderr),
         cache_logger_on_first_use=False,
     )
     _tame_libraries()

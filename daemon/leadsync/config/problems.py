@@ -45,7 +45,7 @@ PLAIN = {
 def faults_of(error: ValidationError, model: type[Section]) -> Iterator[Fault]:
     """Turn what pydantic found in one file into faults, without its words and without its values."""
     for detail in error.errors(include_url=False):
-        loc: Loc = tuple(part for part in detail["loc"] if part != "[key]")
+        loc: Loc = tuple(detail["loc"])
         yield Fault(loc, _message(detail, loc, model))
 
 

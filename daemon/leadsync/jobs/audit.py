@@ -6,7 +6,7 @@ since the first page makes them old. Where the list cannot be had, nothing is se
 
 import asyncio
 from datetime import datetime
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import structlog
 
@@ -22,6 +22,8 @@ from leadsync.vendors.wire import Trouble
 
 Facts: TypeAlias = dict[str, tuple[Standing, int | None]]
 """By session: what the ledger and the vendor said at the moment of the audit."""
+
+STOPPED: Final = End(Outcome.INTERRUPTED, "leadsync was asked to stop; nothing was sent or billed")
 
 
 class Auditor:
@@ -50,9 +52,10 @@ class Auditor:
                 if self._failed is not None:
                     # Who waited while somebody else asked in vain has its answer: the vendor is asked once for all.
                     return self._failed[1]
-            if name not in self._verdicts:
-                self._verdicts[name] = self._judge(ticket)
-            return self._verdicts[name]
+            verdict = self._verdicts.get(name) or self._judge(ticket)
+            # A base line is moved once: by the next run its pages have been counted.
+            self._verdicts[name] = GoOn() if isinstance(verdict, GoOn) else verdict
+            return verdict
 
     def forget(self, session: str) -> None:
         """Ask anew next time: the session's last run did not end well."""
@@ -74,7 +77,8 @@ class Auditor:
         """Compare everything at once, while nothing of the account is on its way."""
         began_s, attempt = asyncio.get_running_loop().time(), 0
         while True:
-            await self._desk.client.turn(self._around.stopping)
+            if not await self._desk.client.turn(self._around.stopping):
+                return STOPPED
             async with self._desk.traffic.quiet():
                 totals = await self._desk.client.list_sessions(self._around.stopping)
                 if isinstance(totals, dict):
@@ -116,7 +120,7 @@ class Auditor:
         _log.warning(events.AUDIT_DELAYED, account=self._desk.name, why=why, wait_s=round(wait_s, 1))
         await sleep_unless(self._around.stopping, wait_s)
         if self._around.stopping.is_set():
-            return End(Outcome.INTERRUPTED, "leadsync was asked to stop; nothing was sent or billed")
+            return STOPPED
         return None
 
 

@@ -43,6 +43,8 @@ from leadsync.vendors.wire import search_request
 DISK_RESERVE_BYTES: Final = 128 * 1024 * 1024
 """A page is up to 14 MB, in the file and in its write-ahead log; what is paid for must find room."""
 
+STOPPED: Final = Halted("leadsync was asked to stop")
+
 
 class Pull:
     """One run; made for it and thrown away."""
@@ -63,10 +65,8 @@ class Pull:
             if not isinstance(effect, Send):
                 state, effect = self._next(plan, state, await self._perform(effect))
                 continue
-            await self._ticket.desk.client.turn(self._around.stopping)
-            halted = self._halted()
-            if halted is not None:
-                state, effect = self._next(plan, state, halted)
+            if not await self._ticket.desk.client.turn(self._around.stopping):
+                state, effect = self._next(plan, state, STOPPED)
                 continue
             async with self._ticket.desk.traffic.sending():
                 state, effect = await self._exchange(plan, state, effect)
@@ -84,8 +84,10 @@ class Pull:
     async def _perform(self, effect: Effect) -> Event:
         match effect:
             case Ask(take):
+                self._require_room()
                 return self._halted() or await self._ask(take)
             case Send():
+                self._require_room()
                 return await self._send()
             case Store(page, fresh, replays):
                 return await self._store(page, fresh=fresh, replays=replays)
@@ -99,11 +101,6 @@ class Pull:
                 assert_never(effect)
 
     async def _ask(self, take: int) -> Event:
-        if self._around.free_bytes() < DISK_RESERVE_BYTES:
-            raise DiskLow(
-                f"less than {DISK_RESERVE_BYTES // 1024**2} MiB are free where the store lies; nothing more is asked"
-                " for until there is room"
-            )
         brief = self._ticket.brief
         order = Order(
             session_id=self._ticket.session.session_id,
@@ -159,10 +156,18 @@ class Pull:
         await sleep_unless(self._around.stopping, min(wait.wait_s, self._deadline_s - self._loop.time()))
         return self._halted() or Waited()
 
+    def _require_room(self) -> None:
+        """What is paid for must find room: look before each request, a replay's too."""
+        if self._around.free_bytes() < DISK_RESERVE_BYTES:
+            raise DiskLow(
+                f"less than {DISK_RESERVE_BYTES // 1024**2} MiB are free where the store lies; nothing more is asked"
+                " for until there is room"
+            )
+
     def _halted(self) -> Event | None:
         """Whatever ends the run at this boundary, if anything does."""
         if self._around.stopping.is_set():
-            return Halted("leadsync was asked to stop")
+            return STOPPED
         if self._loop.time() >= self._deadline_s:
             return Halted(f"run_timeout of {self._ticket.brief.timeout} is over")
         return self._ticket.desk.denied

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.pool import NullPool
 
 from leadsync.errors import StoreRefused
+from leadsync.store.refusals import foreign
 
 APPLICATION_ID: Final = 0x6C656164  # "lead", seen by file(1)
 BUSY_WAIT_MS: Final = 5_000
@@ -92,11 +93,22 @@ def check_settings(connection: Connection) -> None:
 
 
 def _prepare(connection: Any, _record: object) -> None:
+    _refuse_foreign(connection)
     for setting in _SETTINGS:
         connection.execute(f"PRAGMA {setting}").fetchall()
 
 
+def _refuse_foreign(connection: Any) -> None:
+    """Look before anything is changed: another program's database must not even be turned to WAL."""
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    (mark,) = connection.execute("PRAGMA application_id").fetchone()
+    if tables and mark != APPLICATION_ID:
+        (_, _, file) = connection.execute("PRAGMA database_list").fetchone()
+        raise foreign(Path(file))
+
+
 def _prepare_reader(connection: Any, _record: object) -> None:
+    _refuse_foreign(connection)
     for setting in (f"busy_timeout={BUSY_WAIT_MS}", "query_only=ON", "trusted_schema=OFF"):
         connection.execute(f"PRAGMA {setting}").fetchall()
 

@@ -12,7 +12,7 @@ from typing import Final
 from sqlalchemy import Connection, Engine
 
 from leadsync.store.engine import APPLICATION_ID
-from leadsync.store.refusals import foreign, newer
+from leadsync.store.refusals import newer
 
 HEAD: Final = "0001"
 """The newest revision; a test holds it equal to alembic's."""
@@ -23,13 +23,11 @@ KNOWN: Final = frozenset({HEAD})
 def revision(connection: Connection, file: Path) -> str | None:
     """Return the schema's revision, None where nothing was ever stored.
 
-    Raises StoreRefused for a file that is not ours, or that a newer leadsync has written.
+    Raises StoreRefused where a newer leadsync has written it.
     """
     tables = connection.exec_driver_sql("SELECT count(*) FROM sqlite_schema").scalar_one()
     if not tables:
         return None
-    if connection.exec_driver_sql("PRAGMA application_id").scalar_one() != APPLICATION_ID:
-        raise foreign(file)
     found = str(connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar_one())
     if found not in KNOWN:
         raise newer(file, found, HEAD)

@@ -80,9 +80,9 @@ class BatchData:
                 return totals if len(totals) == page.total else Lost("the session list is longer than its total")
             last = page.rows[-1].session
 
-    async def turn(self, stopping: asyncio.Event) -> None:
-        """Wait until the account may send, or until `stopping` is set."""
-        await self._pace.turn(stopping)
+    async def turn(self, stopping: asyncio.Event) -> bool:
+        """Wait until the account may send; False where `stopping` was set before that."""
+        return await self._pace.turn(stopping)
 
     def hold(self, wait_s: float) -> None:
         """Let nobody of this account send for so long."""

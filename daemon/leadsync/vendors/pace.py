@@ -25,28 +25,34 @@ class Pace:
         """Send nothing for so long: the vendor said 429 to one of us, and means all."""
         self._silent_until = max(self._silent_until, asyncio.get_running_loop().time() + wait_s)
 
-    async def turn(self, stopping: asyncio.Event) -> None:
-        """Wait until the account may send its next request, or until `stopping` is set.
+    async def turn(self, stopping: asyncio.Event) -> bool:
+        """Wait until the account may send its next request; False where `stopping` was set before that.
 
         A hold that comes while one waits costs a new turn; else all who queued before it would leave at its end in the
         same instant.
         """
         loop = asyncio.get_running_loop()
-        while not stopping.is_set():
-            await sleep_unless(stopping, self._silent_until - loop.time())
-            await _or_stop(self._limiter.acquire(), stopping)
+        while True:
+            # The hold may be made longer while one sleeps through it, so the time is looked at again.
+            while (left_s := self._silent_until - loop.time()) > 0:
+                if stopping.is_set():
+                    return False
+                await sleep_unless(stopping, left_s)
+            if not await _or_stop(self._limiter.acquire(), stopping):
+                return False
             if loop.time() >= self._silent_until:
-                return
+                return True
 
 
-async def _or_stop(work: Coroutine[Any, Any, None], stopping: asyncio.Event) -> None:
-    """Wait for the work or for the stop, whichever comes first; the other is dropped."""
-    racing = {asyncio.ensure_future(work), asyncio.ensure_future(stopping.wait())}
+async def _or_stop(work: Coroutine[Any, Any, None], stopping: asyncio.Event) -> bool:
+    """Wait for the work or for the stop, whichever comes first; return whether the work was done."""
+    working, stop = asyncio.ensure_future(work), asyncio.ensure_future(stopping.wait())
     try:
-        await asyncio.wait(racing, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({working, stop}, return_when=asyncio.FIRST_COMPLETED)
+        return working.done()
     finally:
-        for one in racing:
-            one.cancel()
+        working.cancel()
+        stop.cancel()
 
 
 async def sleep_unless(event: asyncio.Event, wait_s: float) -> None:

@@ -1,0 +1,164 @@
+"""Open keys at start: settled first, with their own bytes, whatever has become of the job that asked (P2)."""
+
+from collections.abc import Callable
+
+import pytest
+
+from leadsync.core.model import Outcome
+from leadsync.simulator import Fault
+from tests.jobs.books import assert_books_agree, run_rows
+from tests.stage import Stage
+
+Build = Callable[..., Stage]
+Change = Callable[[Stage], None]
+
+SECOND = """budget = "unlimited"
+[accounts.second]
+token = { file = "token" }
+budget = "unlimited"
+base_url = "http://127.0.0.1:9"
+"""
+
+
+def with_open_key(stage: Stage, name: str = "phoenix", fault: Fault = Fault.CUT_AFTER) -> None:
+    """Run a job into an outage: one page is stored, the key of the second stays open."""
+    stage.sim.faults.next(None)
+    stage.sim.faults.storm(1.0, [fault], seed=0)
+    assert stage.end(name).outcome is Outcome.FAILED
+    stage.sim.faults.calm()
+    assert open_keys(stage) == 1
+
+
+def open_keys(stage: Stage) -> int:
+    """How many keys have no answer."""
+    return len(stage.rows("SELECT key FROM page WHERE state = 'asked'"))
+
+
+CHANGES: dict[str, Change] = {
+    "removed": lambda stage: stage.remove("phoenix"),
+    "disabled": lambda stage: stage.job(enabled=False),
+    "other_session": lambda stage: stage.job(session="elsewhere", search='query = "Mesa, AZ"'),
+    "other_search": lambda stage: stage.job(search='query = "Mesa, AZ"'),
+    "other_page_size": lambda stage: stage.job(page_size=7),
+    "unchanged": lambda stage: stage.job(),
+}
+
+
+@pytest.mark.parametrize("fault", [Fault.CUT_BEFORE, Fault.CUT_AFTER])
+@pytest.mark.parametrize("change", CHANGES)
+def test_an_open_key_is_settled_whatever_became_of_its_job(build: Build, change: str, fault: Fault) -> None:
+    """Another job's run settles it first: the same key and bytes, and nothing more of that session."""
+    stage = build()
+    stage.job()
+    with_open_key(stage, fault=fault)
+    CHANGES[change](stage)
+    stage.job("other", search='query = "Tucson, AZ"')
+    assert stage.end("other").outcome is Outcome.COMPLETE
+    assert stage.sim.bill.by_session["phoenix"] == 200
+    assert run_rows(stage)[1:] == [("phoenix", "limited", None), ("other", "complete", None)]
+    assert stage.logged("run.started")[1]["trigger"] == "start"
+    assert_books_agree(stage)
+
+
+def test_a_job_settles_its_own_key_and_goes_on(build: Build) -> None:
+    """The run of the key's own session settles it and pulls the rest, in one run."""
+    stage = build()
+    stage.job()
+    with_open_key(stage)
+    assert stage.end().outcome is Outcome.COMPLETE
+    assert run_rows(stage) == [("phoenix", "failed", None), ("phoenix", "complete", None)]
+    assert_books_agree(stage)
+
+
+def test_an_open_key_is_settled_over_budget(build: Build) -> None:
+    """A budget that was cut meanwhile does not keep an open key from being settled: its page may be billed already."""
+    stage = build()
+    stage.job()
+    with_open_key(stage)
+    stage.configure("budget = { records_per_day = 150 }")
+    assert stage.end().outcome is Outcome.OVER_BUDGET
+    assert stage.sim.bill.records == 200
+    assert_books_agree(stage)
+
+
+def test_the_old_session_of_a_job_is_settled_before_its_new_one(build: Build) -> None:
+    """A job that moved to another session: the old session's key first, then the new session's pages."""
+    stage = build()
+    stage.job()
+    with_open_key(stage)
+    stage.job(session="elsewhere", search='query = "Mesa, AZ"')
+    assert stage.end().outcome is Outcome.COMPLETE
+    sessions = [seen.session for seen in stage.sim.bill.requests if seen.key]
+    assert sessions[sessions.index("elsewhere") - 1] == "phoenix"
+    assert "phoenix" not in sessions[sessions.index("elsewhere") :]
+    assert_books_agree(stage)
+
+
+def test_two_old_sessions_of_one_job_are_both_settled(build: Build) -> None:
+    """A job that moved twice during an outage left two open keys: both are settled, and it goes on."""
+    stage = build()
+    for session in ("first", "second", "third"):
+        stage.sim.faults.storm(1.0, [Fault.CUT_AFTER], seed=0)
+        stage.job(session=session, buy_again=True)
+        if session != "third":
+            stage.once("phoenix")
+    stage.sim.faults.calm()
+    assert open_keys(stage) == 2
+    assert stage.end().outcome is Outcome.COMPLETE
+    assert_books_agree(stage)
+
+
+def test_the_key_of_a_parked_job_waits(build: Build) -> None:
+    """What a person has to answer first is not sent at the start of another job's run."""
+    stage = build()
+    stage.job()
+    with_open_key(stage)
+    stage.sim.delete_session("phoenix")
+    assert stage.end().outcome is Outcome.PARKED
+    stage.job("other", search='query = "Tucson, AZ"')
+    before = stage.sim.bill.by_session["phoenix"]
+    assert stage.end("other").outcome is Outcome.COMPLETE
+    assert stage.sim.bill.by_session["phoenix"] == before
+    assert open_keys(stage) == 1
+
+
+def test_settling_is_audited_too(build: Build) -> None:
+    """A key whose session vanished is not sent at start either: it would bill its page anew."""
+    stage = build()
+    stage.job()
+    with_open_key(stage)
+    stage.sim.delete_session("phoenix")
+    stage.remove("phoenix")
+    stage.job("other", search='query = "Tucson, AZ"')
+    before = stage.sim.bill.by_session["phoenix"]
+    assert stage.end("other").outcome is Outcome.COMPLETE
+    assert stage.sim.bill.by_session["phoenix"] == before
+    assert run_rows(stage)[1] == ("phoenix", "parked", "session_vanished")
+
+
+def test_a_key_that_cannot_be_settled_stays_open(build: Build) -> None:
+    """An outage that goes on: each run tries the old key again, and the first after it settles everything."""
+    stage = build()
+    stage.job()
+    with_open_key(stage)
+    stage.job("other", search='query = "Tucson, AZ"')
+    stage.sim.faults.storm(1.0, [Fault.BAD_GATEWAY], seed=0)
+    assert stage.end("other").outcome is Outcome.FAILED
+    assert open_keys(stage) == 2
+    stage.sim.faults.calm()
+    assert stage.end("other").outcome is Outcome.COMPLETE
+    assert_books_agree(stage)
+
+
+def test_a_key_of_an_account_that_is_gone_is_told(build: Build) -> None:
+    """Without its account a key cannot be settled: that is a warning, and the other accounts go on."""
+    stage = build(account=SECOND)
+    stage.job("old", account="second")
+    with_open_key(stage, "old")
+    stage.remove("old")
+    stage.configure()
+    stage.job(search='query = "Tucson, AZ"')
+    assert stage.end().outcome is Outcome.COMPLETE
+    (line,) = stage.logged("key.left_open")
+    assert (line["level"], line["job"], line["account"], line["session"]) == ("warning", "old", "second", "old")
+    assert open_keys(stage) == 1

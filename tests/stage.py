@@ -1,0 +1,216 @@
+"""A stage for the whole daemon: real files, real store, real client, the simulator in process, and time that jumps.
+
+Nothing is patched: what stands here goes in through the seams of `leadsync.app.Outside`. Every play ends with a look at
+the log: only what the catalogue knows may be in it, and never a secret, a phone or an e-mail.
+"""
+
+import asyncio
+import io
+import json
+import random
+import re
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Coroutine
+from concurrent.futures import Executor, Future
+from contextlib import asynccontextmanager, closing
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final, ParamSpec, TypeVar
+
+import httpx  # noqa: TID251 - the test edge speaks to the simulator in process
+
+from leadsync.app import App, Outside, open_app, refuse_unknown_jobs, start_log
+from leadsync.config import Settings, load
+from leadsync.core.model import End
+from leadsync.events import CATALOGUE
+from leadsync.logs import LogStyle, set_up
+from leadsync.simulator import Simulator, Switches, World
+from tests.transport import SimulatorTransport
+from tests.virtual_time import VirtualLoop
+
+__all__ = ["PERSONAL", "TOKEN", "Clock", "InlineExecutor", "Stage", "Wire"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+TOKEN: Final = "canary-token-5f1c0c4e"
+PERSONAL: Final = re.compile(r"60255501\d\d|@example\.com")
+"""The phones and e-mails of the simulator's owners."""
+
+BOUND: Final = frozenset({"time", "level", "event", "run", "job", "account", "session", "exception"})
+"""Fields that may stand in any line: its head, what a run binds to its log, and a traceback."""
+
+
+class Clock:
+    """The one clock of a stage: the loop's time, the daemon's and the vendor's. It outlives loops, as clocks do."""
+
+    def __init__(self) -> None:
+        self.began = datetime(2026, 11, 2, 6, tzinfo=UTC)
+        self._past_s = 0.0
+        self._loop: VirtualLoop | None = None
+
+    def __call__(self) -> datetime:
+        """The time of day."""
+        return self.began + timedelta(seconds=self.elapsed_s)
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds since the stage was built."""
+        return self._past_s + (self._loop.time() if self._loop else 0.0)
+
+    def forward(self, wait_s: float) -> None:
+        """Let time pass."""
+        self._past_s += wait_s
+
+    def next_loop(self) -> VirtualLoop:
+        """Return a new loop, which goes on from now."""
+        self._past_s = self.elapsed_s
+        self._loop = VirtualLoop()
+        return self._loop
+
+
+class InlineExecutor(Executor):
+    """Does at once, and on the caller's thread, what it is given: nothing waits for a thread."""
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """Call `fn` now."""
+        future: Future[T] = Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except Exception as error:  # noqa: BLE001 - whoever waits for the future gets it
+            future.set_exception(error)
+        return future
+
+
+class Wire(SimulatorTransport):
+    """The way to the simulator. What `before` has for n is called just before the n-th search, from 1, is carried."""
+
+    def __init__(self, simulator: Simulator) -> None:
+        super().__init__(simulator)
+        self.simulator = simulator
+        self.searches = 0
+        self.lists = 0
+        self.before: dict[int, Callable[[], object]] = {}
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Carry one request, there and back."""
+        if request.method != "POST":
+            self.lists += 1
+            return await super().handle_async_request(request)
+        self.searches += 1
+        self.before.get(self.searches, _nothing)()
+        return await super().handle_async_request(request)
+
+
+def _nothing() -> None:
+    """What usually happens on the way."""
+
+
+class Stage:
+    """A folder with a configuration, a vendor, and a clock. `outside` may be replaced before a play.
+
+    `account` is further text for the account's table; `switches` are the simulator's.
+    """
+
+    def __init__(self, folder: Path, *, size: int = 250, account: str = "", **switches: Any) -> None:
+        self.folder = folder
+        self.clock = Clock()
+        self.sim = Simulator(World(7, size), now=self.clock, switches=Switches(**switches), token=TOKEN)
+        self.wire = Wire(self.sim)
+        self.log = io.StringIO()
+        self.outside = Outside(
+            environ={},
+            now=self.clock,
+            draw=random.Random(1).random,  # noqa: S311 - the same jitter in every play
+            installation_name=lambda: "0123456789abcdef",
+            executor=InlineExecutor,
+            transport=self.wire,
+        )
+        (folder / "jobs.d").mkdir(parents=True)
+        (folder / "token").touch(0o600)
+        (folder / "token").write_text(TOKEN)
+        self.configure(account)
+
+    def configure(self, account: str = "") -> None:
+        """Write config.toml with one account, `main`; the budget is unlimited unless `account` sets one."""
+        budget = "" if "budget" in account else 'budget = "unlimited"\n'
+        head = '[accounts.main]\ntoken = { file = "token" }\nbase_url = "http://127.0.0.1:9"\n'
+        (self.folder / "config.toml").write_text(f"{head}{budget}{account}\n")
+
+    def job(self, name: str = "phoenix", *, search: str = 'query = ""\norQuickLists = []', **keys: Any) -> None:
+        """Write a job file; `search` is the text of its table, keys are TOML where JSON writes them alike."""
+        lines = [f"{key} = {json.dumps(value)}" for key, value in {"page_size": 100, **keys}.items()]
+        text = "\n".join(['kind = "incremental"', *lines, "[search]", search, ""])
+        (self.folder / "jobs.d" / f"{name}.toml").write_text(text)
+
+    def remove(self, name: str) -> None:
+        """Take a job file away."""
+        (self.folder / "jobs.d" / f"{name}.toml").unlink()
+
+    def settings(self) -> Settings:
+        """The configuration as it is on disk now."""
+        return load(self.folder / "config.toml", {})
+
+    @asynccontextmanager
+    async def app(self, *names: str) -> AsyncIterator[App]:
+        """leadsync, opened as `leadsync once` opens it, with its log in `log`."""
+        settings = self.settings()
+        refuse_unknown_jobs(settings, names)
+        tokens = start_log(settings, self.outside)
+        set_up(LogStyle("debug", "json"), secrets=tokens.values(), now=self.clock, stream=self.log)
+        async with open_app(settings, tokens, self.outside) as app:
+            yield app
+
+    def play(self, act: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine in virtual time, then look at what was logged."""
+        with asyncio.Runner(loop_factory=self.clock.next_loop) as runner:
+            result = runner.run(act)
+        self._look_at_log()
+        return result
+
+    def once(self, *names: str) -> dict[str, End]:
+        """Do what `leadsync once` does, and return how each job ended."""
+
+        async def act() -> dict[str, End]:
+            async with self.app(*names) as app:
+                return await app.once(names)
+
+        return self.play(act())
+
+    def end(self, name: str = "phoenix") -> End:
+        """Run one job and return how it ended."""
+        return self.once(name)[name]
+
+    def change(self, **outside: Any) -> None:
+        """Replace seams for the plays to come."""
+        self.outside = replace(self.outside, **outside)
+
+    @property
+    def lines(self) -> list[dict[str, Any]]:
+        """Everything that was logged, over all plays."""
+        return [json.loads(line) for line in self.log.getvalue().splitlines()]
+
+    def logged(self, event: str) -> list[dict[str, Any]]:
+        """The lines of one event."""
+        return [line for line in self.lines if line["event"] == event]
+
+    def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        """Ask the store, read-only, with SQL of the test's own."""
+        with closing(sqlite3.connect(f"file:{self.folder}/leadsync.db?mode=ro", uri=True)) as store:
+            return store.execute(query, values).fetchall()
+
+    def one(self, query: str, *values: object) -> Any:
+        """The one value that a query returns."""
+        ((value,),) = self.rows(query, *values)
+        return value
+
+    def _look_at_log(self) -> None:
+        text = self.log.getvalue()
+        assert TOKEN not in text, "the token is in the log"
+        found = PERSONAL.search(text)
+        assert found is None, f"personal data is in the log: {text[found.start() - 200 : found.end() + 20]}"
+        for line in self.lines:
+            entry = CATALOGUE[line["event"]]
+            extra = line.keys() - BOUND - set(entry.fields)
+            assert not extra, f"{entry.name} is logged with {extra}, which its entry does not know"

@@ -1,0 +1,91 @@
+"""One leadsync per store: the second is turned away with the first one's process, and death lets go."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from leadsync.errors import Busy, StoreRefused
+from leadsync.store.lock import InstanceLock
+
+HOLD = """
+import sys
+from pathlib import Path
+from leadsync.store.lock import InstanceLock
+with InstanceLock(Path(sys.argv[1])):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+TRY = """
+import sys
+from pathlib import Path
+from leadsync.errors import Busy
+from leadsync.store.lock import InstanceLock
+try:
+    with InstanceLock(Path(sys.argv[1])):
+        pass
+except Busy as busy:
+    print(busy)
+    sys.exit(busy.exit_code)
+"""
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    """Where the store would be."""
+    return tmp_path / "leadsync.db"
+
+
+@contextmanager
+def holder(store: Path) -> Iterator[subprocess.Popen[str]]:
+    """Another process that holds the store."""
+    command = [sys.executable, "-c", HOLD, str(store)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        yield process
+        process.kill()
+
+
+def test_a_second_process_is_told_who_holds_the_store(store: Path) -> None:
+    """Exit code 75, and one sentence that names the process."""
+    with InstanceLock(store):
+        second = subprocess.run([sys.executable, "-c", TRY, str(store)], capture_output=True, text=True, check=False)
+    assert (second.returncode, second.stderr) == (75, "")
+    assert f"in use by another leadsync (process {os.getpid()})" in second.stdout
+
+
+def test_we_are_told_too(store: Path) -> None:
+    """A store that another process holds is Busy for this one."""
+    with holder(store) as other, pytest.raises(Busy, match=rf"\(process {other.pid}\)"), InstanceLock(store):
+        pytest.fail("two processes hold one store")
+
+
+def test_a_killed_holder_lets_go(store: Path) -> None:
+    """A process that was killed frees the store: no file has to be removed by hand."""
+    with holder(store) as other:
+        other.send_signal(signal.SIGKILL)
+        other.wait()
+        with InstanceLock(store):
+            assert (store.parent / "leadsync.db.lock").exists()
+
+
+def test_a_lock_that_was_let_go_can_be_taken_again(store: Path) -> None:
+    """A refused attempt does not spoil the holder's name, and a clean end frees the store."""
+    for _ in range(2):
+        with InstanceLock(store):
+            for _ in range(2):
+                with pytest.raises(Busy, match=str(os.getpid())), InstanceLock(store):
+                    pytest.fail("held twice")
+
+
+def test_a_folder_that_cannot_be_used_is_refused(tmp_path: Path) -> None:
+    """A state folder that is a file is the operator's mistake: a sentence, no traceback."""
+    (tmp_path / "file").touch()
+    with pytest.raises(StoreRefused), InstanceLock(tmp_path / "file" / "leadsync.db"):
+        pytest.fail("there is no such folder")
