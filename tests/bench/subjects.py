@@ -52,8 +52,9 @@ def timed(work: Callable[[], int]) -> dict[str, Any]:
 
 def leadsync(url: str, folder: Path) -> dict[str, Any]:
     """The daemon's own `once`. A first pull of the same kind imports what is imported late, and looks at the loop."""
-    held_ms = asyncio.run(_once(url, folder / "loop", ticking=True))["held_ms"]
-    return asyncio.run(_once(url, folder / "speed", ticking=False)) | {"held_ms": held_ms}
+    loop = asyncio.run(_once(url, folder / "loop", ticking=True))
+    speed = asyncio.run(_once(url, folder / "speed", ticking=False))
+    return speed | {name: loop[name] for name in ("held_ms", "held_cpu_ms")}
 
 
 async def _once(url: str, folder: Path, *, ticking: bool) -> dict[str, Any]:
@@ -74,21 +75,23 @@ async def _once(url: str, folder: Path, *, ticking: bool) -> dict[str, Any]:
         figures = {"cpu_s": time.process_time() - cpu, "wall_s": time.perf_counter() - wall, "held_ms": None}
         if ticker is not None:
             ticker.cancel()
-            figures["held_ms"] = max(0.0, await ticker - TICK_S) * 1000
+            figures["held_ms"], figures["held_cpu_ms"] = (max(0.0, gap - TICK_S) * 1000 for gap in await ticker)
     with sqlite3.connect(folder / "leadsync.db") as store:
         (figures["leads"],) = store.execute("SELECT count(*) FROM delivery").fetchone()
     return figures
 
 
-async def _longest_gap_s() -> float:
-    longest, last = 0.0, time.perf_counter()
+async def _longest_gap_s() -> tuple[float, float]:
+    """The longest time between two rounds of the loop, and the longest in which the process itself was at work."""
+    longest, own, last, last_cpu = 0.0, 0.0, time.perf_counter(), time.process_time()
     try:
         while True:
             await asyncio.sleep(TICK_S)
-            now = time.perf_counter()
-            longest, last = max(longest, now - last), now
+            now, cpu = time.perf_counter(), time.process_time()
+            longest, own = max(longest, now - last), max(own, min(now - last, cpu - last_cpu))
+            last, last_cpu = now, cpu
     except asyncio.CancelledError:
-        return longest
+        return longest, own
 
 
 # bare, rows -----------------------------------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ BUSY_WAIT_MS: Final = 5_000
 PAGE_BYTES: Final = 8_192
 """A lead of 2.4 KB fits three to a page; 4,096 took half as much room again and a quarter more time."""
 
-CACHE_KIB: Final = 32_768
+CACHE_KIB: Final = 8_192
 """New ids land anywhere in the index of properties; with SQLite's two MiB it is read again and again."""
 
 _SETTINGS: Final = (

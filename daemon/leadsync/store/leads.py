@@ -7,9 +7,10 @@ because there is one writer and the page is one transaction.
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
-from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy import Connection, Dialect, bindparam, func, insert, select, update
 from sqlalchemy.sql.dml import Insert, Update
 from sqlmodel import col
 
@@ -121,5 +122,10 @@ def _many(
 ) -> int:
     """Hand tuples, in the order of the statement's parameters, straight to the driver; return how many rows changed."""
     cursor = connection.connection.cursor()
-    cursor.executemany(str(statement.compile(connection)) + suffix, rows)
+    cursor.executemany(_sql(statement, connection.dialect) + suffix, rows)
     return cursor.rowcount
+
+
+@lru_cache(maxsize=16)
+def _sql(statement: Insert | Update, dialect: Dialect) -> str:
+    return str(statement.compile(dialect=dialect))

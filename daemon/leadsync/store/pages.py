@@ -26,6 +26,7 @@ from leadsync.store.tables import MICROS, Account, Installation, Page, SearchSes
 # Statements that every page needs are built once: building one costs three times as much as running it.
 _SESSION: Final = select(SearchSession).where(col(SearchSession.id) == bindparam("session"))
 _OPEN_PAGE: Final = select(Page).where(col(Page.id) == bindparam("page"), col(Page.state) == "asked")
+_SETTLE: Final = update(Page).where(col(Page.id) == bindparam("page"), col(Page.state) == "asked")
 _NEW_PAGE: Final = insert(Page).returning(col(Page.id))
 _ACCOUNT: Final = select(Account).where(col(Account.name) == bindparam("account"))
 _INSTALLATION: Final = select(col(Installation.name))
@@ -150,7 +151,7 @@ def store(connection: Connection, arrival: Arrival, now: datetime) -> Receipt:
         number=number,
         total=judgement.books.total,
         redelivered=shelved.known,
-        resumed=arrival.ends_pause and sessions.resume(connection, page["account"]),
+        resumed=_resumed(connection, account, arrival),
         learned=learned,
     )
 
@@ -177,8 +178,7 @@ def _open_page(connection: Connection, page_id: int) -> tuple[RowMapping, RowMap
 
 
 def _leave_asked(connection: Connection, page_id: int, values: Mapping[str, Any]) -> None:
-    where = (col(Page.id) == page_id, col(Page.state) == "asked")
-    if connection.execute(update(Page).where(*where).values(**values)).rowcount != 1:
+    if connection.execute(_SETTLE, {"page": page_id, **values}).rowcount != 1:
         raise Bug(f"page row {page_id} was settled by somebody else")
 
 
@@ -192,6 +192,11 @@ def _judge(books: Books, arrival: Arrival, shelved: Shelved, counts_own: bool | 
         fresh=arrival.fresh,
     )
     return judge(books, count, counts_own=counts_own, drift_allowed=arrival.drift_allowed)
+
+
+def _resumed(connection: Connection, account: RowMapping, arrival: Arrival) -> bool:
+    paused = account["paused_reason"] is not None
+    return paused and arrival.ends_pause and sessions.resume(connection, account["name"])
 
 
 def _enter_books(

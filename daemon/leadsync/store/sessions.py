@@ -3,14 +3,16 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Connection, RowMapping, insert, select, update
+from sqlalchemy import Connection, RowMapping, bindparam, insert, select, update
 from sqlmodel import col
 
 from leadsync.core.model import Books, OpenPage, Reason
 from leadsync.errors import Bug
 from leadsync.store.tables import Account, Page, SearchSession
+
+_CHANGE: Final = update(SearchSession).where(col(SearchSession.id) == bindparam("session"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +86,7 @@ def known_criteria(connection: Connection, account: str, criteria: str, but: int
 
 def change(connection: Connection, session_id: int, values: Mapping[str, Any]) -> None:
     """Set columns of one session."""
-    done = connection.execute(update(SearchSession).where(col(SearchSession.id) == session_id).values(**values))
-    if done.rowcount != 1:
+    if connection.execute(_CHANGE, {"session": session_id, **values}).rowcount != 1:
         raise Bug(f"session row {session_id} is not in the ledger")
 
 
