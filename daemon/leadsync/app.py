@@ -243,7 +243,7 @@ def _desk(name: str, account: Account, token: str, writer: Writer, outside: Outs
 
 
 def _settle_heap() -> None:
-    """Keep the collector from what start-up has made: one round over all of it held the loop for a tenth of a second."""
+    """Keep the collector from what start-up has made: one round over all of it held the loop for 0.1 s."""
     gc.collect()
     gc.freeze()
 

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -181,6 +182,14 @@ class Vendor:
         """What was billed, and what was asked."""
         bill: dict[str, Any] = httpx.get(f"{self.url}/_simulator/bill", trust_env=False).raise_for_status().json()
         return bill
+
+    def has_billed(self, wait_s: float = PATIENCE_S) -> bool:
+        """Wait until a request has arrived that bills; each look is a request of its own, so this does not spin."""
+        deadline_s = time.monotonic() + wait_s
+        while time.monotonic() < deadline_s:
+            if self.bill()["records"]:
+                return True
+        return False
 
     def grow(self, count: int) -> None:
         """New properties come on the market."""

@@ -82,6 +82,7 @@ def test_a_disk_that_fills_while_a_page_is_under_way_loses_nothing(mounted: Moun
     vendor.next("slow")
     with house.start("phoenix") as running:
         assert running.saw("page.asked")
+        assert vendor.has_billed()
         ballast = fill(disk)
         failed = running.end()
     assert failed.code == 1
