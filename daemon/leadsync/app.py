@@ -4,7 +4,6 @@ Whatever touches the outside stands in `Outside`; a test or a simulation replace
 """
 
 import asyncio
-import difflib
 import gc
 import os
 import random
@@ -29,7 +28,7 @@ from leadsync.config.limits import limits_of
 from leadsync.core.audit import Verdict
 from leadsync.core.model import End
 from leadsync.core.paging import Ended, Plan
-from leadsync.errors import UsageMistake
+from leadsync.errors import UsageMistake, did_you_mean
 from leadsync.jobs.audit import Auditor
 from leadsync.jobs.desk import Brief, Desk, Surroundings, Terms, Ticket
 from leadsync.jobs.pull import Pull
@@ -197,8 +196,7 @@ def refuse_unknown_jobs(settings: Settings, names: Iterable[str]) -> None:
     for name in names:
         job = settings.jobs.get(name)
         if job is None:
-            close = difflib.get_close_matches(name, settings.jobs, n=1)
-            hint = f" (did you mean {close[0]}?)" if close else ""
+            hint = did_you_mean(name, settings.jobs)
             raise UsageMistake(f"there is no job {name}{hint}; jobs are the files of {settings.path.parent / 'jobs.d'}")
         if not job.enabled:
             raise UsageMistake(f"job {name} is disabled; set enabled = true in its file to run it")

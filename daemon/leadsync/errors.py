@@ -17,6 +17,8 @@ LeadsyncError
 What a vendor answers is no exception: `vendors.wire.decipher` turns it into a value, and the core decides.
 """
 
+import difflib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -35,7 +37,15 @@ __all__ = [
     "StoreFailed",
     "StoreRefused",
     "UsageMistake",
+    "did_you_mean",
 ]
+
+
+def did_you_mean(name: object, known: Iterable[str]) -> str:
+    """Return ` (did you mean …?)` with the nearest known name, or nothing where none is near."""
+    names = {candidate.lower(): candidate for candidate in known}
+    near = difflib.get_close_matches(name.lower(), names, n=1) if isinstance(name, str) else ()
+    return f" (did you mean {names[near[0]]}?)" if near else ""
 
 
 class LeadsyncError(Exception):

@@ -3,11 +3,10 @@
 Names are `noun.verb_past`. A name is used through its constant, so that the catalogue and the code cannot part.
 """
 
-import difflib
 from dataclasses import dataclass
 from typing import Final
 
-from leadsync.errors import UsageMistake
+from leadsync.errors import UsageMistake, did_you_mean
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,9 +139,7 @@ def catalogue_text(name: str | None = None) -> str:
     if name is None:
         return "\n\n".join(map(_text, sorted(CATALOGUE.values(), key=lambda entry: entry.name)))
     if name not in CATALOGUE:
-        close = difflib.get_close_matches(name, CATALOGUE, n=1)
-        hint = f" (did you mean {close[0]}?)" if close else ""
-        raise UsageMistake(f"there is no event {name}{hint}; `leadsync events` shows all")
+        raise UsageMistake(f"there is no event {name}{did_you_mean(name, CATALOGUE)}; `leadsync events` shows all")
     return _text(CATALOGUE[name])
 
 

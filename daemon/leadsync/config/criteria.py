@@ -10,7 +10,8 @@ from typing import Any
 from leadsync.config.fault import Fault, Loc, member
 from leadsync.config.job import Job
 from leadsync.config.vocabulary import DATASETS, QUICK_LISTS
-from leadsync.config.wording import did_you_mean, quoted
+from leadsync.config.wording import quoted
+from leadsync.errors import did_you_mean
 
 DEPTH_MAX = 32
 INTEGER_MAX = 2**63 - 1

@@ -12,7 +12,8 @@ from pydantic import ValidationError
 
 from leadsync.config.fault import Fault, Loc
 from leadsync.config.section import Section
-from leadsync.config.wording import did_you_mean, listed, shown
+from leadsync.config.wording import listed, shown
+from leadsync.errors import did_you_mean
 
 MISSING = {
     "accounts": "is missing: add a table such as [accounts.main] with a token and a budget",

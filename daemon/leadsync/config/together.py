@@ -10,8 +10,8 @@ from typing import Any
 
 from leadsync.config.documents import Document
 from leadsync.config.fault import Fault, member
-from leadsync.config.wording import did_you_mean, listed
-from leadsync.errors import Problem
+from leadsync.config.wording import listed
+from leadsync.errors import Problem, did_you_mean
 
 
 def with_defaults(job: Document, accounts: Sequence[str]) -> dict[str, Any]:

@@ -13,7 +13,8 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 
-from leadsync.config.wording import did_you_mean, shown
+from leadsync.config.wording import shown
+from leadsync.errors import did_you_mean
 
 DURATION = re.compile(
     r"(?=.)(?:(?P<weeks>[0-9]{1,4})w)?(?:(?P<days>[0-9]{1,5})d)?"

@@ -3,7 +3,6 @@
 Everything fits on one line, and a value is cut before it can fill a screen.
 """
 
-import difflib
 import json
 from collections.abc import Iterable
 
@@ -32,13 +31,6 @@ def shown(value: object) -> str:
             return "a table"
         case _:
             return f"a {type(value).__name__}"
-
-
-def did_you_mean(name: object, known: Iterable[str]) -> str:
-    """Return ` (did you mean …?)` with the nearest known name, or nothing where none is near."""
-    names = {candidate.lower(): candidate for candidate in known}
-    near = difflib.get_close_matches(name.lower(), names, n=1) if isinstance(name, str) else ()
-    return f" (did you mean {names[near[0]]}?)" if near else ""
 
 
 def listed(names: Iterable[str]) -> str:

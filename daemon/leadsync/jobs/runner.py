@@ -32,12 +32,12 @@ class Runner:
 
     async def run(self, brief: Brief, desk: Desk, trigger: str) -> End:
         """Run a brief once and return how it ended."""
-        log = structlog.get_logger().bind(job=brief.job, account=brief.account, session=brief.session)
+        log = structlog.get_logger().bind(run=None, job=brief.job, account=brief.account, session=brief.session)
         try:
             ticket = await self._claim(brief, desk, trigger)
         except BadWeather as error:
             end = End(Outcome.FAILED, str(error))
-            _tell(log.bind(run=None), end, Figures.of(Tally()), 0.0)
+            _tell(log, end, Figures.of(Tally()), 0.0)
             return end
         log = log.bind(run=ticket.run_id)
         log.info(events.RUN_STARTED, trigger=trigger)

@@ -1,12 +1,10 @@
 """Which jobs one may ask for: those of the configuration, and those that the history still remembers."""
 
-import difflib
-
 from sqlalchemy import Connection, select
 from sqlmodel import col
 
 from leadsync.config import Settings
-from leadsync.errors import UsageMistake
+from leadsync.errors import UsageMistake, did_you_mean
 from leadsync.store.tables import Run
 
 
@@ -16,6 +14,5 @@ def refuse_unknown_job(settings: Settings, connection: Connection | None, job: s
         return
     past = set(connection.execute(select(col(Run.job)).distinct()).scalars()) if connection else set()
     if job not in past:
-        close = difflib.get_close_matches(job, [*settings.jobs, *past], n=1)
-        hint = f" (did you mean {close[0]}?)" if close else ""
+        hint = did_you_mean(job, [*settings.jobs, *past])
         raise UsageMistake(f"there is no job {job}{hint}; `leadsync status` shows all")
