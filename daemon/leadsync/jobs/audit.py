@@ -119,9 +119,7 @@ class Auditor:
             return End(Outcome.FAILED, f"the session list could not be had ({why}); nothing was sent or billed")
         _log.warning(events.AUDIT_DELAYED, account=self._desk.name, why=why, wait_s=round(wait_s, 1))
         await sleep_unless(self._around.stopping, wait_s)
-        if self._around.stopping.is_set():
-            return STOPPED
-        return None
+        return STOPPED if self._around.stopping.is_set() else None
 
 
 _log = structlog.get_logger()

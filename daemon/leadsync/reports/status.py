@@ -73,14 +73,17 @@ def in_words(report: Row) -> str:
 def _stored_account(connection: Connection, name: str, account: Account, now: datetime) -> dict[str, Any]:
     where = col(tables.Account.name) == name
     row = connection.execute(select(tables.Account).where(where)).mappings().one_or_none()
-    created = (
-        select(func.count()).where(col(SearchSession.account) == name, col(SearchSession.created_at) > row["listed_at"])
-        if row and row["listed_at"]
-        else None
-    )
-    since = connection.execute(created).scalar_one() if created is not None else 0
+    since = _created_since(connection, name, row["listed_at"]) if row else 0
     used = spent(connection, name, limits_of(account), now)
     return _account(name, account, row or _NEW_ACCOUNT, used, created_since=since)
+
+
+def _created_since(connection: Connection, account: str, listed_at: datetime | None) -> int:
+    """How many sessions of ours have come since the vendor's last list."""
+    if listed_at is None:
+        return 0
+    ours = (col(SearchSession.account) == account, col(SearchSession.created_at) > listed_at)
+    return connection.execute(select(func.count()).select_from(SearchSession).where(*ours)).scalar_one()
 
 
 def _account(name: str, account: Account, row: Row, used: Spent, *, created_since: int = 0) -> dict[str, Any]:
