@@ -9,9 +9,10 @@ hypothesis.settings.load_profile("leadsync")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add what tests/system asks for."""
+    """Add what makes some tests longer than the daily run has time for."""
     parser.addoption("--kills", type=int, default=10, help="how often tests/system kills a process in its work")
     parser.addoption("--kill-seed", type=int, default=None, help="the seed of the moments; else a new one")
+    parser.addoption("--daemon-days", type=int, default=2, help="how long the daemon runs around a change of the clock")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -20,11 +20,13 @@ from typing import Any, Final, ParamSpec, TypeVar
 
 import httpx  # noqa: TID251 - the test edge speaks to the simulator in process
 
-from leadsync.app import App, Outside, open_app, refuse_unknown_jobs, start_log
+from leadsync.app import App, open_app, refuse_unknown_jobs, start_log
 from leadsync.config import Settings, load
 from leadsync.core.model import End
 from leadsync.events import CATALOGUE
 from leadsync.logs import LogStyle, set_up
+from leadsync.outside import Outside
+from leadsync.service import Service
 from leadsync.simulator import Simulator, Switches, World
 from tests.transport import SimulatorTransport
 from tests.virtual_time import VirtualLoop
@@ -83,6 +85,26 @@ class InlineExecutor(Executor):
         return future
 
 
+class VirtualAlarms:
+    """The scheduler's place on a stage: like the real one it waits for so much time as the clock says is left."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._set: dict[str, asyncio.TimerHandle] = {}
+
+    def set(self, name: str, at: datetime, ring: Callable[[], None]) -> None:
+        """Ring once so much time has passed as lies between now and then."""
+        if name in self._set:
+            self._set[name].cancel()
+        wait_s = max(0.0, (at - self._clock()).total_seconds())
+        self._set[name] = asyncio.get_running_loop().call_later(wait_s, ring)
+
+    def close(self) -> None:
+        """Ring no more."""
+        for alarm in self._set.values():
+            alarm.cancel()
+
+
 class Wire(SimulatorTransport):
     """The way to the simulator. What `before` has for n is called just before the n-th search, from 1, is carried."""
 
@@ -126,6 +148,7 @@ class Stage:
             installation_name=lambda: "0123456789abcdef",
             executor=InlineExecutor,
             transport=self.wire,
+            alarms=lambda: VirtualAlarms(self.clock),
         )
         (folder / "jobs.d").mkdir(parents=True)
         (folder / "token").touch(0o600)
@@ -139,9 +162,10 @@ class Stage:
         (self.folder / "config.toml").write_text(f"{head}{budget}{account}\n")
 
     def job(self, name: str = "phoenix", *, search: str = 'query = ""\norQuickLists = []', **keys: Any) -> None:
-        """Write a job file; `search` is the text of its table, keys are TOML where JSON writes them alike."""
+        """Write a job file; `search` and `schedule` are the text of their tables, for the rest JSON is TOML."""
+        schedule = [f"schedule = {{ {keys.pop('schedule')} }}"] if "schedule" in keys else []
         lines = [f"{key} = {json.dumps(value)}" for key, value in {"page_size": 100, **keys}.items()]
-        text = "\n".join(['kind = "incremental"', *lines, "[search]", search, ""])
+        text = "\n".join(['kind = "incremental"', *schedule, *lines, "[search]", search, ""])
         (self.folder / "jobs.d" / f"{name}.toml").write_text(text)
 
     def remove(self, name: str) -> None:
@@ -178,6 +202,20 @@ class Stage:
 
         return self.play(act())
 
+    def serve(self, for_s: float, meanwhile: Callable[[App], Coroutine[Any, Any, object]] | None = None) -> None:
+        """Be the daemon for so long, as `leadsync run` is one, but for the socket; `meanwhile` acts beside it."""
+
+        async def act() -> None:
+            async with self.app() as app, asyncio.TaskGroup() as group:
+                asyncio.get_running_loop().call_later(for_s, app.around.stopping.set)
+                if meanwhile is not None:
+                    group.create_task(meanwhile(app))
+                service = Service(app.settings, app.ledger, app.around, app.dispatch)
+                with closing(self.outside.alarms()) as alarms:
+                    await service.run(alarms)
+
+        self.play(act())
+
     def end(self, name: str = "phoenix") -> End:
         """Run one job and return how it ended."""
         return self.once(name)[name]
@@ -204,6 +242,12 @@ class Stage:
         """The one value that a query returns."""
         ((value,),) = self.rows(query, *values)
         return value
+
+    def write(self, statement: str) -> None:
+        """Change the store behind leadsync's back."""
+        with closing(sqlite3.connect(self.folder / "leadsync.db")) as store:
+            store.execute(statement)
+            store.commit()
 
     def _look_at_log(self) -> None:
         text = self.log.getvalue()

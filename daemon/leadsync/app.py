@@ -1,128 +1,72 @@
-"""Builds every object and hands each its neighbours. It alone reads the clock, draws randomness and starts a thread.
-
-Whatever touches the outside stands in `Outside`; a test or a simulation replaces that and gets the real rest.
-"""
+"""Builds every object and hands each its neighbours, for `once` and for the daemon; listens to signals."""
 
 import asyncio
 import gc
 import os
-import random
-import secrets
-import shutil
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
-from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from decimal import Decimal
+from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager
 from functools import partial
-from pathlib import Path
+from typing import Any, Final
 
 import structlog
 
-from leadsync import events
-from leadsync.config import Account, Job, Settings, read_secret
+from leadsync import __version__, events
+from leadsync.config import Account, Settings, read_secret
+from leadsync.config.fingerprint import fingerprint
 from leadsync.config.limits import limits_of
+from leadsync.control.board import Board
+from leadsync.control.client import ask
+from leadsync.control.server import listening
 from leadsync.core.audit import Verdict
-from leadsync.core.model import End
+from leadsync.core.model import End, Outcome, Reason
 from leadsync.core.paging import Ended, Plan
 from leadsync.errors import UsageMistake, did_you_mean
 from leadsync.jobs.audit import Auditor
 from leadsync.jobs.desk import Brief, Desk, Surroundings, Terms, Ticket
+from leadsync.jobs.dispatch import Dispatch
 from leadsync.jobs.pull import Pull
 from leadsync.jobs.runner import Runner
-from leadsync.logs import LogStyle, set_up
-from leadsync.store.engine import Creator, file_creator, sqlite_file
-from leadsync.store.ledger import Ledger, SessionState
+from leadsync.logs import Listener, LogStyle, printer, set_up
+from leadsync.outside import Outside
+from leadsync.service import Service
+from leadsync.store.engine import sqlite_file
+from leadsync.store.ledger import Ledger
 from leadsync.store.lock import InstanceLock
 from leadsync.store.migrate import HEAD
 from leadsync.store.opening import Opened, Place, close_store, open_store
 from leadsync.store.writer import Writer
 from leadsync.vendors.batchdata import Access, BatchData
-from leadsync.vendors.http import Transport
 
-
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
-def _installation_name() -> str:
-    return secrets.token_hex(8)
-
-
-def _one_thread() -> Executor:
-    return ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
-
-
-def _free_bytes(folder: Path) -> int:
-    return shutil.disk_usage(folder).free
-
-
-@dataclass(frozen=True, slots=True)
-class Outside:
-    """The seams: time, chance, threads, files and the network, as they really are unless somebody says otherwise."""
-
-    environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
-    now: Callable[[], datetime] = _now
-    draw: Callable[[], float] = random.random
-    installation_name: Callable[[], str] = _installation_name
-    executor: Callable[[], Executor] = _one_thread
-    creator: Callable[[Path], Creator] = file_creator
-    free_bytes: Callable[[Path], int] = _free_bytes
-    transport: Transport | None = None
+GRACE_S: Final = 25.0
+"""How long a stop waits for the page under way: less than the thirty seconds in which the process must be gone."""
 
 
 class App:
     """leadsync with its store open and its accounts reachable; made by `open_app`."""
 
     def __init__(self, settings: Settings, ledger: Ledger, around: Surroundings, desks: Mapping[str, Desk]) -> None:
-        self._settings = settings
-        self._ledger = ledger
-        self._around = around
-        self._desks = desks
+        self.settings = settings
+        self.ledger = ledger
+        self.around = around
         self._auditors = {name: Auditor(desk, ledger, around) for name, desk in desks.items()}
         self._runner = Runner(ledger, around, audit=self._audit, drive=self._drive)
-
-    @property
-    def stopping(self) -> asyncio.Event:
-        """Set it, and every run ends at its next page boundary."""
-        return self._around.stopping
+        self.dispatch = Dispatch(settings, ledger, desks, self._run)
 
     async def once(self, names: Iterable[str]) -> dict[str, End]:
         """Settle what earlier runs left open, then run these jobs side by side; return how each ended."""
-        jobs = [self._settings.jobs[name] for name in dict.fromkeys(names)]
-        await self._settle({(job.account, job.session) for job in jobs})
+        names = list(dict.fromkeys(names))
+        jobs = [self.settings.jobs[name] for name in names]
+        theirs = {(job.account, job.session) for job in jobs}
+        await self.dispatch.tell_orphans()
         async with asyncio.TaskGroup() as group:
-            runs = {
-                job.name: group.create_task(self._run(Brief.to_pull(job, self._price(job.account)), "once"))
-                for job in jobs
-            }
-        return {name: run.result() for name, run in runs.items()}
+            for account in self.settings.accounts:
+                group.create_task(self.dispatch.settle(account, theirs))
+        return await self.dispatch.run_all(names, "once")
 
-    async def _settle(self, but: set[tuple[str, str]]) -> None:
-        """Send the open keys of all other sessions first (P2); those of `but` are settled by their own runs."""
-        by_job: dict[str, list[SessionState]] = {}
-        for session in await self._ledger.sessions_with_open_keys():
-            if (session.account, session.name) in but or session.parked is not None:
-                continue
-            if session.account in self._desks:
-                by_job.setdefault(session.job, []).append(session)
-            else:
-                _log.warning(events.KEY_LEFT_OPEN, job=session.job, account=session.account, session=session.name)
-        async with asyncio.TaskGroup() as group:
-            for sessions in by_job.values():
-                group.create_task(self._settle_all(sessions))
-
-    async def _settle_all(self, sessions: list[SessionState]) -> None:
-        """Settle the sessions of one job, which may have had several, one after another."""
-        for session in sessions:
-            brief = Brief.to_settle(session, self._job_of(session), self._price(session.account))
-            await self._run(brief, "start")
-
-    async def _run(self, brief: Brief, trigger: str) -> End:
-        end = await self._runner.run(brief, self._desks[brief.account], trigger)
+    async def _run(self, brief: Brief, desk: Desk, trigger: str) -> End:
+        end = await self._runner.run(brief, desk, trigger)
         if not end.outcome.ended_well:
             self._auditors[brief.account].forget(brief.session)
         return end
@@ -131,19 +75,10 @@ class App:
         return await self._auditors[ticket.desk.name].verdict(ticket)
 
     async def _drive(self, ticket: Ticket, plan: Plan) -> Ended:
-        return await Pull(ticket, self._ledger, self._around).run(plan)
-
-    def _job_of(self, session: SessionState) -> Job | None:
-        for job in self._settings.jobs.values():
-            if (job.account, job.session) == (session.account, session.name):
-                return job
-        return None
-
-    def _price(self, account: str) -> Decimal:
-        return self._settings.accounts[account].price_per_record
+        return await Pull(ticket, self.ledger, self.around).run(plan)
 
 
-def start_log(settings: Settings, outside: Outside) -> dict[str, str]:
+def start_log(settings: Settings, outside: Outside, listener: Listener | None = None) -> dict[str, str]:
     """Read the secrets, so that the log can mask them from its first line on; return the tokens by account."""
     base = settings.path.parent
     tokens = {
@@ -151,7 +86,7 @@ def start_log(settings: Settings, outside: Outside) -> dict[str, str]:
         for name, account in settings.accounts.items()
     }
     style = LogStyle.for_stream(settings.log.level, settings.log.format, sys.stderr)
-    set_up(style, secrets=tokens.values(), now=outside.now)
+    set_up(style, secrets=tokens.values(), now=outside.now, listener=listener)
     for doubt in settings.warnings:
         _log.warning(events.CONFIG_DOUBTED, file=doubt.file, line=doubt.line, key=doubt.key, message=doubt.message)
     return tokens
@@ -185,7 +120,7 @@ async def open_app(settings: Settings, tokens: Mapping[str, str], outside: Outsi
         }
         for desk in desks.values():
             stack.push_async_callback(desk.client.close)
-        around = Surroundings(outside.now, outside.draw, asyncio.Event(), partial(outside.free_bytes, file.parent))
+        around = Surroundings(outside.now, outside.draw, partial(outside.free_bytes, file.parent))
         _settle_heap()
         yield App(settings, ledger, around, desks)
         await close_store(writer, outside.now())
@@ -203,33 +138,80 @@ def refuse_unknown_jobs(settings: Settings, names: Iterable[str]) -> None:
 
 
 @contextmanager
-def stop_on_signals(stopping: asyncio.Event) -> Iterator[None]:
-    """The first SIGTERM or SIGINT ends runs at their page boundary; the second ends the process, and loses nothing."""
+def stopping_on_signals(around: Surroundings) -> Iterator[None]:
+    """The first SIGTERM or SIGINT ends runs at their page boundary, and after a grace wherever they are.
+
+    The second ends the process at once, and loses nothing.
+    """
     loop = asyncio.get_running_loop()
 
     def stop(number: int) -> None:
-        if stopping.is_set():
+        if around.stopping.is_set():
             os._exit(128 + number)
-        stopping.set()
+        around.stopping.set()
+        loop.call_later(GRACE_S, around.hurry.set)
         _log.info(events.STOP_ASKED, signal=signal.Signals(number).name)
 
-    numbers = (signal.SIGTERM, signal.SIGINT)
-    for number in numbers:
-        loop.add_signal_handler(number, stop, number)
+    with _on_signal(signal.SIGTERM, stop), _on_signal(signal.SIGINT, stop):
+        yield
+
+
+@contextmanager
+def _on_signal(number: signal.Signals, call: Callable[[int], None]) -> Iterator[None]:
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(number, call, number)
     try:
         yield
     finally:
-        for number in numbers:
-            loop.remove_signal_handler(number)
+        loop.remove_signal_handler(number)
 
 
-async def run_once(settings: Settings, names: list[str], outside: Outside) -> dict[str, End]:
-    """Run these jobs now, in a process of our own."""
+def _refuse_reload(number: int) -> None:
+    _log.warning(events.RELOAD_REFUSED, signal=signal.Signals(number).name)
+
+
+def once(settings: Settings, names: list[str], outside: Outside, listener: Listener | None = None) -> dict[str, End]:
+    """Run these jobs now: by the daemon, where one has the store, else in a process of our own."""
     refuse_unknown_jobs(settings, names)
-    tokens = start_log(settings, outside)
+    show = printer(LogStyle.for_stream(settings.log.level, settings.log.format, sys.stderr), sys.stderr)
+
+    def hear(line: dict[str, Any]) -> None:
+        show(line)
+        if listener is not None:
+            listener(line)
+
+    asked = {"jobs": {name: fingerprint(settings, name) for name in names}}
+    reply = ask(sqlite_file(settings.store.url), "once", asked, hear)
+    if reply is None:
+        return asyncio.run(run_once(settings, names, outside, listener))
+    return {name: _end(**end) for name, end in reply["ends"].items()}
+
+
+def _end(outcome: str, message: str, reason: str | None) -> End:
+    return End(Outcome(outcome), message, Reason(reason) if reason else None)
+
+
+async def run_once(
+    settings: Settings, names: list[str], outside: Outside, listener: Listener | None = None
+) -> dict[str, End]:
+    """Run these jobs now, in this process. Raises Busy beside another leadsync."""
+    tokens = start_log(settings, outside, listener)
     async with open_app(settings, tokens, outside) as app:
-        with stop_on_signals(app.stopping):
+        with stopping_on_signals(app.around):
             return await app.once(names)
+
+
+async def run_daemon(settings: Settings, outside: Outside) -> None:
+    """Run the jobs at their times and carry out commands, until a signal comes. Raises Busy beside another leadsync."""
+    board = Board()
+    tokens = start_log(settings, outside, board.post)
+    async with open_app(settings, tokens, outside) as app:
+        service = Service(settings, app.ledger, app.around, app.dispatch)
+        with stopping_on_signals(app.around), _on_signal(signal.SIGHUP, _refuse_reload):
+            async with listening(sqlite_file(settings.store.url), {"once": service.once}, board):
+                with closing(outside.alarms()) as alarms:
+                    await service.run(alarms)
+    _log.info(events.DAEMON_STOPPED, version=__version__, process=os.getpid())
 
 
 def _desk(name: str, account: Account, token: str, writer: Writer, outside: Outside) -> Desk:

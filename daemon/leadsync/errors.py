@@ -6,8 +6,12 @@ LeadsyncError
 │   ├── UsageMistake     a job that does not exist, a flag too many      exit 2
 │   ├── StoreRefused     a store that is newer, foreign or damaged       exit 78
 │   ├── CannotWrite      the file that an export should become           exit 1
-│   └── Busy             another leadsync holds the store                exit 75
+│   ├── Busy             another leadsync holds the store                exit 75
+│   ├── CannotListen     a port or a socket that cannot be had           exit 78
+│   ├── DaemonDiffers    the daemon is another version, or has read other files    exit 78
+│   └── DaemonRefused    what the daemon said to a command; its own exit code
 ├── BadWeather           nobody's fault; time mends it                   exit 1
+│   ├── DaemonGone       the daemon ended while it carried out a command
 │   ├── DiskLow          too little room to promise that a page is kept
 │   └── StoreFailed      the database could not do what it was asked
 └── Bug                  ours: an invariant does not hold; nothing more is sent
@@ -20,14 +24,17 @@ What a vendor answers is no exception: `vendors.wire.decipher` turns it into a v
 import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import ClassVar
 
 __all__ = [
     "BadWeather",
     "Bug",
     "Busy",
+    "CannotListen",
     "CannotWrite",
     "ConfigInvalid",
+    "DaemonDiffers",
+    "DaemonGone",
+    "DaemonRefused",
     "DiskLow",
     "Fenced",
     "LeadsyncError",
@@ -51,7 +58,7 @@ def did_you_mean(name: object, known: Iterable[str]) -> str:
 class LeadsyncError(Exception):
     """The root; `exit_code` is what the command line answers with (design § 8)."""
 
-    exit_code: ClassVar[int] = 1
+    exit_code: int = 1
 
 
 class OperatorMistake(LeadsyncError):
@@ -104,8 +111,32 @@ class Busy(OperatorMistake):
     exit_code = 75
 
 
+class CannotListen(OperatorMistake):
+    """The port or the socket is taken, or may not be had."""
+
+    exit_code = 78
+
+
+class DaemonDiffers(OperatorMistake):
+    """The daemon is not what the command was meant for: another version, or other job files."""
+
+    exit_code = 78
+
+
+class DaemonRefused(OperatorMistake):
+    """The daemon did not carry out a command; `exit_code` is what it would have ended with by itself."""
+
+    def __init__(self, message: str, exit_code: int) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
 class BadWeather(LeadsyncError):
     """Nobody's fault and not for ever."""
+
+
+class DaemonGone(BadWeather):
+    """The daemon ended before the command did."""
 
 
 class DiskLow(BadWeather):

@@ -46,6 +46,45 @@ STORE_UPGRADED = _event(
     "schema_before schema backup",
     "Keep the backup until the new version has run for a while.",
 )
+DAEMON_STARTED = _event(
+    "daemon.started",
+    "The daemon is at work: `jobs` of `accounts` have a schedule; open keys are settled before their first slot.",
+    "version process accounts jobs",
+)
+DAEMON_STOPPED = _event(
+    "daemon.stopped", "The daemon has ended in order; what runs were interrupted is in `runs`.", "version process"
+)
+RELOAD_REFUSED = _event(
+    "reload.refused",
+    "SIGHUP asks for a reload, which this version does not do; the configuration that was read at the start holds.",
+    "signal",
+    "`leadsync check`, then restart the daemon: pages under way are finished first.",
+)
+SLOT_MISSED = _event(
+    "slot.missed",
+    "A time of the job passed, or its run was cut short, while leadsync was down; several are one.",
+    "job due_at cut_short made_up",
+    "Nothing where made_up is true: the job runs now. Else it waits for its next time, as `missed` says.",
+)
+SCHEDULE_DELAYED = _event(
+    "schedule.delayed",
+    "The store could not be read or written when a job's time came; it is tried again after `wait_s`.",
+    "job message wait_s",
+    "Look at the disk: the message says what it complained of.",
+)
+SETTLING_DELAYED = _event(
+    "settling.delayed",
+    "The store could not be read for open keys; it is tried again after `wait_s`.",
+    "account message wait_s",
+    "Look at the disk: the message says what it complained of.",
+)
+CLOCK_JUMPED = _event(
+    "clock.jumped",
+    "The wall clock was set, or the machine slept; every job has looked at the time again.",
+    "by_s",
+    "Nothing once. If it goes on: look after the clock (timedatectl), since schedules and budgets go by it.",
+)
+COMMAND_RECEIVED = _event("command.received", "A command came over the control socket.", "command jobs")
 RUN_STARTED = _event("run.started", "A run has begun.", "run job account session trigger")
 RUN_INTERRUPTED = _event(
     "run.interrupted",

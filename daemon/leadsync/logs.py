@@ -7,7 +7,7 @@ looks, in every field, in tracebacks, and in the lines of libraries, which are l
 import json
 import logging
 import sys
-from collections.abc import Callable, Iterable, MutableMapping
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, TextIO
@@ -19,13 +19,14 @@ from leadsync.events import LOG_LINE
 
 Line = MutableMapping[str, Any]
 Processor = Callable[[Any, str, Line], Any]
+Listener = Callable[[Mapping[str, Any]], None]
 
 _QUIET_LIBRARIES: Final = ("httpx", "httpcore", "uvicorn", "alembic", "asyncio", "apscheduler", "sqlalchemy")
 """They speak at INFO of whole URLs, or of nothing an operator needs."""
 
 _SECRET_MIN_CHARS: Final = 8
 
-_LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+_LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40, "critical": 50}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,32 +46,77 @@ class LogStyle:
 
 
 def set_up(
-    style: LogStyle, *, secrets: Iterable[str], now: Callable[[], datetime], stream: TextIO | None = None
+    style: LogStyle,
+    *,
+    secrets: Iterable[str],
+    now: Callable[[], datetime],
+    stream: TextIO | None = None,
+    listener: Listener | None = None,
 ) -> None:
-    """Send everything that logs through one chain. `secrets` are masked wherever they stand."""
+    """Send everything that logs through one chain. `secrets` are masked wherever they stand.
+
+    A listener is told each line, as it is after that, from info upwards, whatever the style shows.
+    """
     chain: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
-        _stamp(now, style.form),
+        _stamp(now),
         structlog.processors.format_exc_info,
         _redactor(secrets),
     ]
+    heard = _LEVELS[style.level]
+    if listener is not None:
+        heard = min(heard, _LEVELS["info"])
+        chain += [_teller(listener), _sieve(style.level)]
     structlog.configure(
         processors=[*chain, *_rendering(style)],
-        wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[style.level]),
+        wrapper_class=structlog.make_filtering_bound_logger(heard),
         logger_factory=structlog.WriteLoggerFactory(stream or sys.stderr),
         cache_logger_on_first_use=False,
     )
     _tame_libraries()
 
 
-def _stamp(now: Callable[[], datetime], form: str) -> Processor:
+def printer(style: LogStyle, stream: TextIO) -> Listener:
+    """Show lines that another process has logged, as if they were our own."""
+    stages = [_sieve(style.level), *_rendering(style)]
+
+    def show(line: Mapping[str, Any]) -> None:
+        shown: Any = dict(line)
+        try:
+            for stage in stages:
+                shown = stage(None, "", shown)
+        except structlog.DropEvent:
+            return
+        stream.write(f"{shown}\n")
+        stream.flush()
+
+    return show
+
+
+def _stamp(now: Callable[[], datetime]) -> Processor:
     def stamp(_logger: object, _method: str, line: Line) -> Line:
-        at = now()
-        line["time"] = f"{at:%H:%M:%S}" if form == "console" else at.isoformat(timespec="milliseconds")
+        line["time"] = now().isoformat(timespec="milliseconds")
         return line
 
     return stamp
+
+
+def _teller(listener: Listener) -> Processor:
+    def tell(_logger: object, _method: str, line: Line) -> Line:
+        listener(line)
+        return line
+
+    return tell
+
+
+def _sieve(level: str) -> Processor:
+    def drop_lower(_logger: object, _method: str, line: Line) -> Line:
+        if _LEVELS[line["level"]] < _LEVELS[level]:
+            raise structlog.DropEvent
+        return line
+
+    return drop_lower
 
 
 def _redactor(secrets: Iterable[str]) -> Processor:
@@ -111,7 +157,8 @@ def _rendering(style: LogStyle) -> list[Processor]:
 
 
 def _for_the_eye(_logger: object, _method: str, line: Line) -> Line:
-    """Leave out what says nothing: empty fields, and a session that is named as its job."""
+    """Leave out what says nothing: empty fields, the date, and a session that is named as its job."""
+    line["time"] = line["time"][11:19]
     if line.get("session") == line.get("job"):
         line.pop("session", None)
     return {name: value for name, value in line.items() if value is not None}

@@ -28,16 +28,16 @@ STATUS = """\
 ACCOUNT  STATE  SLOTS     OURS  BUDGET USED
 main     ok     1 of 100     1  unlimited
 
-JOB      STATE     SESSION  DELIVERED  VENDOR  LAST RUN  ENDED             NEW  COST
-off      disabled  off              0       -  never     -                   -  -
-phoenix  idle      phoenix        120     120  complete  (day)      (at)   120  $1.20
-tampa    parked    tampa            0       -  parked    (day)      (at)     0  $0.00
+JOB      STATE     SESSION  DELIVERED  VENDOR  LAST RUN  ENDED             NEW  COST   NEXT RUN
+off      disabled  off              0       -  never     -                   -  -             -
+phoenix  idle      phoenix        120     120  complete  (day)      (at)   120  $1.20         -
+tampa    parked    tampa            0       -  parked    (day)      (at)     0  $0.00         -
 
 tampa: refused: """
 
 RUNS = (
-    "RUN  JOB      STARTED              OUTCOME   PAGES  RECORDS  NEW  REPLAYS  COST   MESSAGE\n"
-    "  1  phoenix  (day)      (at)      complete      4      120  120        0  $1.20  "
+    "RUN  JOB      TRIGGER  STARTED              OUTCOME   PAGES  RECORDS  NEW  REPLAYS  WAITED  COST   MESSAGE\n"
+    "  1  phoenix  once     (day)      (at)      complete      4      120  120        0  0 s     $1.20  "
     "the session has nothing more to deliver\n"
 )
 

@@ -1,48 +1,60 @@
 """When a job runs: what cron(5) means by five fields, and what never fires or means two things is refused."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from leadsync.config import parse_cron
+from leadsync.config import Schedule, refuse_bad_cron
+from leadsync.core.schedule import At, Cron, Every, Times, next_due
 from tests.config.files import job, loaded, refused, told, write
 
-ALL_DAYS = set(range(1, 32))
-ALL_MONTHS = set(range(1, 13))
-ALL_WEEKDAYS = set(range(7))
+NOW = datetime(2026, 11, 22, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
-    ("text", "expected"),
+    "text",
     [
-        ("0 6 * * *", ({0}, {6}, ALL_DAYS, ALL_MONTHS, ALL_WEEKDAYS)),
-        ("*/20 0-4/2 1,15 jan-MAR *", ({0, 20, 40}, {0, 2, 4}, {1, 15}, {1, 2, 3}, ALL_WEEKDAYS)),
-        ("59 23 * 12 1-5", ({59}, {23}, ALL_DAYS, {12}, {1, 2, 3, 4, 5})),
-        ("0 0 * * mon,Fri", ({0}, {0}, ALL_DAYS, ALL_MONTHS, {1, 5})),
-        ("0 0 29 2 *", ({0}, {0}, {29}, {2}, ALL_WEEKDAYS)),
-        ("0 0 29-31 2,3 *", ({0}, {0}, {29, 30, 31}, {2, 3}, ALL_WEEKDAYS)),
+        "0 6 * * *",
+        "*/20 0-4/2 1,15 jan-MAR *",
+        "59 23 * 12 1-5",
+        "0 0 * * mon,Fri",
+        "0 0 * * 0,7",
+        "0 0 29 2 *",
+        "0 0 29-31 2,3 *",
+        "0 6 1-31 * 0-6",
+        "0 6 */1 * mon",
+        "0 6 1 * */1",
+        "00 06 * * *",
     ],
 )
-def test_cron_is_spelled_out(text: str, expected: tuple[set[int], ...]) -> None:
-    """Lists, ranges, steps and names mean what they mean in cron(5)."""
-    cron = parse_cron(text)
-    spelled = (cron.minutes, cron.hours, cron.days, cron.months, cron.weekdays)
-    assert tuple(map(set, spelled)) == expected
+def test_what_cron_understands(text: str) -> None:
+    """Lists, ranges, steps and names pass, and have a next time."""
+    refuse_bad_cron(text)
+    assert next_due(Cron(text, ZoneInfo("UTC")), NOW) is not None
 
 
-@pytest.mark.parametrize("text", ["0 0 * * 0", "0 0 * * 7", "0 0 * * sun"])
-def test_sunday_is_0_7_and_sun(text: str) -> None:
-    """Sunday has the numbers that cron gives it, not those of another library."""
-    assert parse_cron(text).weekdays == {0}
-
-
-@pytest.mark.parametrize(
-    ("hours", "fixed"), [("6", True), ("6,18", True), ("0-23", True), ("*", False), ("*/4", False)]
+PARTS = st.sampled_from(
+    ["*", "*/2", "*/9", "0", "1", "7", "007", "0000000009", "31", "mon", "FEB", "1-31", "0-6", "2-2"]
 )
-def test_fixed_hours_are_told_from_running_ones(hours: str, *, fixed: bool) -> None:
-    """Only a line with fixed hours is bound to local day-slots."""
-    assert parse_cron(f"0 {hours} * * *").hours_fixed is fixed
+PIECES = st.lists(PARTS, min_size=1, max_size=2).map(",".join) | st.text("0123456789*/-,LW#?jandecsuft", max_size=6)
+
+
+@given(st.lists(PIECES, min_size=5, max_size=5).map(" ".join))
+def test_a_line_that_passes_can_be_reckoned_with(text: str) -> None:
+    """Whatever is not refused here has a next time in core's calculator, and on both kinds of day that are named."""
+    try:
+        refuse_bad_cron(text)
+    except ValueError:
+        return
+    due_at = next_due(Cron(text, ZoneInfo("UTC")), NOW)
+    assert due_at is not None
+    for place in (2, 4):  # a day that the line's other fields find is one that this field alone finds as well
+        alone = " ".join(field if at in (0, 1, 3, place) else "*" for at, field in enumerate(text.split()))
+        assert next_due(Cron(alone, ZoneInfo("UTC")), due_at - timedelta(minutes=1)) == due_at
 
 
 @pytest.mark.parametrize(
@@ -71,16 +83,19 @@ def test_fixed_hours_are_told_from_running_ones(hours: str, *, fixed: bool) -> N
         ("0 6 * * fri-mon", "backwards"),
         ("0 6 1 * mon", "both"),
         ("0 6 */2 * 1-5", "both"),
+        ("0 6 1-31 * mon", "both"),
+        ("0 6 1 * 0-6", "both"),
         ("0 6 31 2,4 *", "never fires"),
         ("0 6 30 feb *", "never fires"),
         ("٣ 6 * * *", "not understood"),
         ("9999999999999999999999 6 * * *", "minute"),
+        ("0000000099 6 * * *", "minute"),
     ],
 )
 def test_what_cannot_be_meant(text: str, reason: str) -> None:
     """Six fields, numbers out of range, days that do not exist and two kinds of day at once name their reason."""
     with pytest.raises(ValueError, match=reason):
-        parse_cron(text)
+        refuse_bad_cron(text)
 
 
 def test_schedules_load(tmp_path: Path) -> None:
@@ -101,6 +116,22 @@ def test_schedules_load(tmp_path: Path) -> None:
     assert c.at is not None
     assert c.at.isoformat() == "2026-12-01T06:00:00-07:00"
     assert jobs["d"].schedule is None
+
+
+@pytest.mark.parametrize(
+    ("schedule", "times"),
+    [
+        ('{ cron = "0 6 * * 7", timezone = "America/Phoenix" }', Cron("0 6 * * 7", ZoneInfo("America/Phoenix"))),
+        ('{ cron = "0 6 * * 7" }', Cron("0 6 * * 7", ZoneInfo("UTC"))),
+        ('{ every = "15m", jitter = "1m" }', Every(timedelta(minutes=15))),
+        ("{ at = 2026-12-01T06:00:00-07:00 }", At(datetime(2026, 12, 1, 13, tzinfo=UTC))),
+    ],
+)
+def test_a_schedule_is_handed_on_as_it_was_written(tmp_path: Path, schedule: str, times: Times) -> None:
+    """The calculator gets the operator's own numbers and zone, the interval, or the moment."""
+    found = loaded(tmp_path, a=job(f"schedule = {schedule}", "buy_again = true")).jobs["a"].schedule
+    assert isinstance(found, Schedule)
+    assert found.times == times
 
 
 @pytest.mark.parametrize(

@@ -160,7 +160,7 @@ def stopped(stage: Stage, *names: str, after_s: float) -> dict[str, End]:
 
 async def _stop(app: App, after_s: float) -> None:
     await asyncio.sleep(after_s)
-    app.stopping.set()
+    app.around.stopping.set()
 
 
 def test_a_stop_ends_runs_at_their_page(build: Build) -> None:

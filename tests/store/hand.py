@@ -45,6 +45,7 @@ class Hand:
     installation: str = "0123456789abcdef"
     ledger: Ledger = field(init=False)
     writer: Writer = field(init=False)
+    alive: set[int] = field(default_factory=set)
     opened: Opened = field(init=False)
 
     def __post_init__(self) -> None:
@@ -72,7 +73,10 @@ class Hand:
 
     def run(self, name: str = "phoenix", account: str = "main") -> int:
         """Begin a run of the job of that name."""
-        return self.do(self.ledger.begin_run(NewRun(name, account, name, Route.SESSION, "once"), NOW))
+        new = NewRun(name, account, name, Route.SESSION, "once")
+        run_id = self.do(self.ledger.begin_run(new, frozenset(self.alive), NOW))
+        self.alive.add(run_id)
+        return run_id
 
     def order(self, session: SessionState, run_id: int, take: int = 10, limits: Limits = UNLIMITED) -> Order:
         """What a run of that session asks for next."""

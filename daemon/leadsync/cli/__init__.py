@@ -17,6 +17,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
+app.command("run")(work.run)
 app.command("once")(work.once)
 app.command("check")(setup.check)
 app.command("schema")(setup.schema)

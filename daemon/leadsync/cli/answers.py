@@ -70,9 +70,9 @@ def _answer(error: BaseException) -> int:
         return error.exit_code
     import structlog
 
-    from leadsync.app import Outside
     from leadsync.events import COMMAND_CRASHED
     from leadsync.logs import LogStyle, set_up
+    from leadsync.outside import Outside
 
     if not structlog.is_configured():
         set_up(LogStyle(), secrets=(), now=Outside().now)

@@ -2,7 +2,7 @@
 
 from leadsync.config.job import Job, JobSkipTrace
 from leadsync.config.load import Settings, load, missing_secrets
-from leadsync.config.schedule import Cron, Schedule, parse_cron
+from leadsync.config.schedule import Schedule, refuse_bad_cron
 from leadsync.config.schema import json_schema
 from leadsync.config.secret import SecretSource, read_secret
 from leadsync.config.tables import (
@@ -19,7 +19,6 @@ from leadsync.config.tables import (
 __all__ = [
     "Account",
     "Budget",
-    "Cron",
     "DollarBudget",
     "Housekeeping",
     "Job",
@@ -34,6 +33,6 @@ __all__ = [
     "json_schema",
     "load",
     "missing_secrets",
-    "parse_cron",
     "read_secret",
+    "refuse_bad_cron",
 ]

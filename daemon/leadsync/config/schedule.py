@@ -1,10 +1,12 @@
 """When a job runs: five cron fields, an interval, or one moment; what cannot ever fire is refused here.
 
-Cron numbers are those of cron(5): Sunday is 0 or 7. APScheduler counts from Monday, so hand it names, never numbers.
+A line that passes goes to core's calculator as it was written: numbers and names are those of cron(5) in both, Sunday
+is 0 or 7, so nothing is translated. What the two could read differently is refused.
 """
 
 import calendar
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, Self
@@ -15,10 +17,12 @@ from pydantic import AfterValidator, BeforeValidator, model_validator
 from leadsync.config.section import Section
 from leadsync.config.units import Duration, PositiveDuration, Zone
 from leadsync.config.wording import quoted, shown
+from leadsync.core.schedule import At, Cron, Every, Times
 
 ITEM = re.compile(
     r"(?P<all>\*)(?:/(?P<step>\d{1,4}))?|(?P<low>\w+)(?:-(?P<high>\w+)(?:/(?P<stride>\d{1,4}))?)?", re.ASCII
 )
+DIGITS_MAX = 9  # int() itself gives up at thousands, in words of its own
 LONGEST_MONTH_DAY = {month: calendar.monthrange(2024, month)[1] for month in range(1, 13)}  # a leap year
 
 
@@ -40,37 +44,29 @@ WEEKDAY = CronField("day of week", 0, 7, ("sun", "mon", "tue", "wed", "thu", "fr
 FIELDS = (MINUTE, HOUR, DAY, MONTH, WEEKDAY)
 
 
-@dataclass(frozen=True, slots=True)
-class Cron:
-    """A cron line, spelled out: the minutes, hours, days, months and weekdays (0 is Sunday) on which it fires."""
-
-    minutes: frozenset[int]
-    hours: frozenset[int]
-    days: frozenset[int]
-    months: frozenset[int]
-    weekdays: frozenset[int]
-    hours_fixed: bool
-    """False where the hours are `*` or a step of it: such a line runs on real time, not once per local slot."""
-
-
-def parse_cron(text: str) -> Cron:
-    """Read five cron fields; a ValueError says in one line which field cannot be used and why."""
+def refuse_bad_cron(text: str) -> None:
+    """Refuse what are not five usable cron fields; the ValueError says in one line which cannot be used and why."""
     fields = text.split()
     if len(fields) != len(FIELDS):
         raise ValueError(
             f"must have five fields (minute, hour, day of month, month, day of week), not {len(fields)}: "
             f'write for example "0 6 * * *"'
         )
-    minutes, hours, days, months, weekdays = map(_numbers, FIELDS, fields)
-    weekdays = frozenset(day % 7 for day in weekdays)
-    if len(days) < DAY.high and len(weekdays) < WEEKDAY.high:
+    _minutes, _hours, days, months, weekdays = map(_numbers, FIELDS, fields)
+    if _both_restricted(fields[2], days, fields[4], weekdays):
         raise ValueError(
             "restricts both the day of month and the day of week: cron would run on either, other schedulers "
             "on both at once, so leave one of them *"
         )
     if not any(day <= LONGEST_MONTH_DAY[month] for day in days for month in months):
         raise ValueError("never fires: those months have no such day")
-    return Cron(minutes, hours, days, months, weekdays, hours_fixed=not fields[1].startswith("*"))
+
+
+def _both_restricted(days_text: str, days: frozenset[int], weekdays_text: str, weekdays: frozenset[int]) -> bool:
+    """Cron goes by the `*`, not by what a list leaves out: to it `1-31` and `mon` are either of two, so every day."""
+    restricted = (len(days) < DAY.high, len({day % 7 for day in weekdays}) < WEEKDAY.high)
+    starred = days_text.startswith("*") or weekdays_text.startswith("*")
+    return all(restricted) or (any(restricted) and not starred)
 
 
 def _numbers(field: CronField, text: str) -> frozenset[int]:
@@ -103,14 +99,14 @@ def _stepped(field: CronField, numbers: range, step: str | None) -> range:
 def _number(field: CronField, text: str) -> int:
     if text.lower() in field.names:
         return field.names.index(text.lower())
-    if text.isdigit() and field.low <= int(text[:9]) <= field.high:
-        return int(text[:9])
+    if text.isdigit() and len(text) <= DIGITS_MAX and field.low <= int(text) <= field.high:
+        return int(text)
     hint = f" or a name such as {field.names[1]}" if field.names else ""
     raise ValueError(f"{field.name} {quoted(text)} is not a number from {field.low} to {field.high}{hint}")
 
 
 def _cron_text(value: str) -> str:
-    parse_cron(value)
+    refuse_bad_cron(value)
     return value
 
 
@@ -139,11 +135,25 @@ class Schedule(Section):
     jitter: Duration = timedelta(0)
     """The start is put off by a random time up to this, so that jobs do not all start at the full hour."""
 
+    @property
+    def times(self) -> Times:
+        """The one of cron, every and at that is given, as core's calculator takes it."""
+        [times] = self._given()
+        return times
+
+    def _given(self) -> Iterator[Times]:
+        if self.cron is not None:
+            yield Cron(self.cron, self.timezone)
+        if self.every is not None:
+            yield Every(self.every)
+        if self.at is not None:
+            yield At(self.at)
+
     @model_validator(mode="after")
     def _one_of_three(self) -> Self:
-        given = [name for name in ("cron", "every", "at") if getattr(self, name) is not None]
-        if len(given) != 1:
-            raise ValueError(f"must have exactly one of cron, every and at, not {len(given)}")
+        given = len([*self._given()])
+        if given != 1:
+            raise ValueError(f"must have exactly one of cron, every and at, not {given}")
         if self.every is not None and self.jitter > self.every:
             raise ValueError("has a jitter longer than its interval")
         return self

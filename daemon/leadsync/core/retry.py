@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from leadsync.core.model import End, Outcome
+
 QUIET_S: Final = 2.0
 """After an unknown outcome: a slow first attempt gets the chance to end before its replay arrives."""
 
@@ -13,6 +15,9 @@ GIVE_UP_S: Final = 600.0
 
 HOLD_MAX_S: Final = 300.0
 """The longest `Retry-After` that is believed; an absurd one must not stop an account for a year."""
+
+MAKE_UP_S: Final = 900.0
+"""How long a job of a schedule rests after a run that bad weather ended."""
 
 
 def backoff_s(attempt: int, draw: float) -> float:
@@ -29,3 +34,12 @@ def replay_wait_s(attempt: int, waited_s: float, draw: float) -> float:
 def throttle_wait_s(attempt: int, retry_after_s: float | None, draw: float) -> float:
     """Seconds after a 429; `Retry-After: 0` must not burn the retries at once, so the back-off is the least."""
     return max(min(retry_after_s or 0.0, HOLD_MAX_S), backoff_s(attempt, draw))
+
+
+def make_up_wait_s(end: End, draw: float) -> float | None:
+    """Seconds until a run is made up for, times 0.5 to 1.5 so that jobs part ways; None where weather did not end it.
+
+    What has a reason waits for a person, or for the job's next time: nothing is asked again hot.
+    """
+    weather = end.outcome is Outcome.FAILED and end.reason is None
+    return MAKE_UP_S * (0.5 + draw) if weather else None

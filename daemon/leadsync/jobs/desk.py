@@ -25,13 +25,15 @@ SETTLE_TIMEOUT: Final = timedelta(hours=1)
 class Surroundings:
     """What the core must not know by itself: the time (UTC), a die in [0, 1), the wish to stop, the disk's free bytes.
 
-    `stopping` is set once: runs then end at their next page boundary.
+    `stopping` is set once: runs then end at their next page boundary. `hurry` is set where a stop has lasted too long:
+    runs then end at once, with their key open.
     """
 
     now: Callable[[], datetime]
     draw: Callable[[], float]
-    stopping: asyncio.Event
     free_bytes: Callable[[], int]
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    hurry: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 @dataclass(frozen=True, slots=True)

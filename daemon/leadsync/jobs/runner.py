@@ -5,7 +5,7 @@ The runner finds out whether the run may begin; how a page is pulled it leaves t
 
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeAlias, assert_never
+from typing import Any, Final, TypeAlias, assert_never
 
 import structlog
 
@@ -16,19 +16,24 @@ from leadsync.core.paging import Ended, Plan
 from leadsync.errors import BadWeather
 from leadsync.jobs.desk import Brief, Desk, Surroundings, Ticket
 from leadsync.store.ledger import Figures, Ledger, NewRun
+from leadsync.vendors.pace import result_unless
 
 Audit: TypeAlias = Callable[[Ticket], Awaitable[Verdict | End]]
 Drive: TypeAlias = Callable[[Ticket, Plan], Awaitable[Ended]]
 
 
+HURRIED: Final = End(Outcome.INTERRUPTED, "leadsync had to stop before the vendor answered; what is open is sent again")
+
+
 class Runner:
-    """Runs jobs; keeps nothing in memory that the next run would need."""
+    """Runs jobs; keeps nothing in memory that the next run would need, only which of its runs are alive."""
 
     def __init__(self, ledger: Ledger, around: Surroundings, *, audit: Audit, drive: Drive) -> None:
         self._ledger = ledger
         self._around = around
         self._audit = audit
         self._drive = drive
+        self._alive: set[int] = set()
 
     async def run(self, brief: Brief, desk: Desk, trigger: str) -> End:
         """Run a brief once and return how it ended."""
@@ -42,16 +47,24 @@ class Runner:
         log = log.bind(run=ticket.run_id)
         log.info(events.RUN_STARTED, trigger=trigger)
         try:
-            ended = await self._conduct(ticket)
+            return await self._record(ticket, await self._outcome(ticket), log)
+        finally:
+            self._alive.discard(ticket.run_id)
+
+    async def _outcome(self, ticket: Ticket) -> Ended:
+        """Conduct the run; weather is an outcome, and so is a stop that cannot wait for the vendor any longer."""
+        try:
+            ended = await result_unless(self._around.hurry, self._conduct(ticket))
         except BadWeather as error:
-            ended = _nothing(End(Outcome.FAILED, str(error)))
-        return await self._record(ticket, ended, log)
+            return _nothing(End(Outcome.FAILED, str(error)))
+        return ended or _nothing(HURRIED)
 
     async def _claim(self, brief: Brief, desk: Desk, trigger: str) -> Ticket:
         """Make the run known, so that no other takes the job or its session (P5)."""
         session = await self._ledger.session(brief.account, brief.session, brief.job)
         new = NewRun(brief.job, brief.account, brief.session, Route.SESSION, trigger)
-        run_id = await self._ledger.begin_run(new, self._around.now())
+        run_id = await self._ledger.begin_run(new, frozenset(self._alive), self._around.now())
+        self._alive.add(run_id)
         desk.denied = None  # a due run tries once, whatever the account was told before
         return Ticket(run_id, brief, session, desk)
 

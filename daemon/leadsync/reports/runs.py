@@ -33,19 +33,34 @@ def in_words(report: dict[str, Any]) -> str:
     """Show the history to a person."""
     if not report["runs"]:
         return "no run yet"
-    head = ("RUN", "JOB", "STARTED", "OUTCOME", "PAGES", "RECORDS", "NEW", "REPLAYS", "COST", "MESSAGE")
+    head = (
+        "RUN",
+        "JOB",
+        "TRIGGER",
+        "STARTED",
+        "OUTCOME",
+        "PAGES",
+        "RECORDS",
+        "NEW",
+        "REPLAYS",
+        "WAITED",
+        "COST",
+        "MESSAGE",
+    )
     return columns(
         head,
         [
             (
                 run["run"],
                 run["job"],
+                run["trigger"],
                 run["started_at"][:19].replace("T", " "),
                 run["outcome"] or "running",
                 run["pages"],
                 run["records"],
                 run["new"],
                 run["replays"],
+                f"{run['waited_s']:,.0f} s",
                 money(run["cost"]),
                 run["message"] or "",
             )

@@ -20,7 +20,7 @@ from leadsync.store.engine import sqlite_file
 from leadsync.store.lock import holder
 from leadsync.store.pages import spent
 from leadsync.store.reading import reading
-from leadsync.store.tables import MICROS, Run, SearchSession
+from leadsync.store.tables import MICROS, Run, SearchSession, Slot
 
 Row: TypeAlias = Mapping[str, Any] | RowMapping
 
@@ -29,20 +29,26 @@ _NEW_SESSION: Row = {"delivered": 0, "base_line": 0, "vendor_total": None, "park
 
 
 def status(settings: Settings, now: datetime) -> dict[str, Any]:
-    """Return `accounts` and `jobs` (design § 8); times are ISO 8601 in UTC, costs US dollars."""
+    """Return `accounts` and `jobs` (design § 8); times are ISO 8601 in UTC, costs US dollars.
+
+    `process` is the leadsync that has the store, if one has; `overdue`: the job's time has passed, and it does not run.
+    """
     file = sqlite_file(settings.store.url)
     with reading(file) as connection:
         if connection is None:
             return {
                 "schema_version": SCHEMA_VERSION,
+                "process": None,
                 "accounts": [_account(name, one, _NEW_ACCOUNT, Spent()) for name, one in settings.accounts.items()],
                 "jobs": [_job(job, _NEW_SESSION, None) for job in settings.jobs.values()],
             }
-        alive = holder(file) is not None
+        process = holder(file)
+        alive = process is not None
         return {
             "schema_version": SCHEMA_VERSION,
+            "process": process,
             "accounts": [_stored_account(connection, name, one, now) for name, one in settings.accounts.items()],
-            "jobs": [_stored_job(connection, job, alive=alive) for job in settings.jobs.values()],
+            "jobs": [_stored_job(connection, job, now, alive=alive) for job in settings.jobs.values()],
         }
 
 
@@ -56,9 +62,17 @@ def in_words(report: Row) -> str:
         ],
     )
     jobs = columns(
-        ("JOB", "STATE", "SESSION", "DELIVERED", "VENDOR", "LAST RUN", "ENDED", "NEW", "COST"),
+        ("JOB", "STATE", "SESSION", "DELIVERED", "VENDOR", "LAST RUN", "ENDED", "NEW", "COST", "NEXT RUN"),
         [
-            (job["name"], _job_state(job), job["session"], job["delivered"], job["vendor_total"], *_last(job))
+            (
+                job["name"],
+                _job_state(job),
+                job["session"],
+                job["delivered"],
+                job["vendor_total"],
+                *_last(job),
+                _next(job),
+            )
             for job in report["jobs"]
         ],
     )
@@ -67,7 +81,7 @@ def in_words(report: Row) -> str:
         for one in [*report["accounts"], *report["jobs"]]
         if one["reason"]
     ]
-    return "\n\n".join(part for part in (accounts, jobs, "\n".join(waiting)) if part)
+    return "\n\n".join(part for part in (_who_runs(report), accounts, jobs, "\n".join(waiting)) if part)
 
 
 def _stored_account(connection: Connection, name: str, account: Account, now: datetime) -> dict[str, Any]:
@@ -117,13 +131,27 @@ def _budget(limits: Limits, used: Spent) -> dict[str, Any]:
     }
 
 
-def _stored_job(connection: Connection, job: Job, *, alive: bool) -> dict[str, Any]:
+def _stored_job(connection: Connection, job: Job, now: datetime, *, alive: bool) -> dict[str, Any]:
     where = (col(SearchSession.account) == job.account, col(SearchSession.name) == job.session)
     session = connection.execute(select(SearchSession).where(*where)).mappings().one_or_none()
     runs = select(Run).where(col(Run.job) == job.name).order_by(col(Run.id).desc())
     running = connection.execute(runs.where(col(Run.outcome).is_(None)).limit(1)).first() is not None
     last = connection.execute(runs.where(col(Run.outcome).is_not(None)).limit(1)).mappings().one_or_none()
-    return _job(job, session or _NEW_SESSION, last, running=running and alive)
+    shown = _job(job, session or _NEW_SESSION, last, running=running and alive)
+    due_at = _next_run_at(connection, job)
+    if due_at is not None:
+        shown["next_run_at"] = due_at.isoformat()
+        shown["overdue"] = due_at < now and shown["state"] != "running"
+    return shown
+
+
+def _next_run_at(connection: Connection, job: Job) -> datetime | None:
+    """When the job's next slot fires, jitter included, as a daemon has planned it."""
+    if not job.enabled or job.schedule is None:
+        return None
+    planned = (col(Slot.job) == job.name, col(Slot.state) == "planned")
+    first = select(col(Slot.fire_at)).where(*planned).order_by(col(Slot.fire_at)).limit(1)
+    return connection.execute(first).scalar_one_or_none()
 
 
 def _job(job: Job, session: Row, last: Row | None, *, running: bool = False) -> dict[str, Any]:
@@ -141,6 +169,7 @@ def _job(job: Job, session: Row, last: Row | None, *, running: bool = False) -> 
         "vendor_total": session["vendor_total"],
         "last_run": run_row(last) if last else None,
         "next_run_at": None,
+        "overdue": False,
     }
 
 
@@ -192,3 +221,18 @@ def _last(job: Row) -> tuple[object, ...]:
     if last is None:
         return ("never", None, None, None)
     return (last["outcome"], last["ended_at"][:16].replace("T", " "), last["new"], money(last["cost"]))
+
+
+def _next(job: Row) -> str | None:
+    if job["next_run_at"] is None:
+        return None
+    return f"{'overdue since ' if job['overdue'] else ''}{job['next_run_at'][:16].replace('T', ' ')}"
+
+
+def _who_runs(report: Row) -> str:
+    """Say so where nobody will run what is planned (P12)."""
+    if report["process"] is not None:
+        return f"leadsync is at work (process {report['process']})"
+    if any(job["next_run_at"] for job in report["jobs"]):
+        return "leadsync is not running: no job runs by its schedule until `leadsync run`"
+    return ""

@@ -1,17 +1,19 @@
 """The ledger: what was asked, what came, what it cost. Every method is one transaction (P4) on the writer's thread.
 
-What a method does stands in `sessions`, `pages` and `runs`; here is the list of promises that the jobs may rely on.
+What a method does stands in `sessions`, `pages`, `runs` and `timetable`; here is the list of promises that the jobs may
+rely on.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 
 from leadsync.core.model import End, OpenPage, Reason
 from leadsync.core.paging import BudgetSpent, Close
-from leadsync.store import pages, runs, sessions
+from leadsync.store import pages, runs, sessions, timetable
 from leadsync.store.pages import Arrival, Order, Receipt
 from leadsync.store.runs import Figures, Interrupted, NewRun
 from leadsync.store.sessions import SessionState
+from leadsync.store.timetable import Missed, Planned, Timing
 from leadsync.store.writer import Writer
 
 
@@ -73,9 +75,12 @@ class Ledger:
         """Close a refused key; its number is used up."""
         await self._writer.write(pages.close, page_id, run_id, effect, now)
 
-    async def begin_run(self, run: NewRun, now: datetime) -> int:
-        """Enter a running run and return its row id (P5: one of a job, one of a session)."""
-        return await self._writer.write(runs.begin, run, now)
+    async def begin_run(self, run: NewRun, alive: Collection[int], now: datetime) -> int:
+        """Enter a running run and return its row id (P5: one of a job, one of a session); `alive` are this process's.
+
+        A run of the same job that is not alive could not be ended in its time, and is ended now.
+        """
+        return await self._writer.write(runs.begin, run, alive, now)
 
     async def end_run(self, run_id: int, ended: End, waited_s: float, now: datetime) -> Figures:
         """End a run; return what it did, added up from its pages."""
@@ -85,5 +90,32 @@ class Ledger:
         """End the runs that a dead process left behind."""
         return await self._writer.write(runs.reap, now)
 
+    async def start_slots(self, timings: Collection[Timing], now: datetime, draw: Callable[[], float]) -> list[Missed]:
+        """Plan these jobs' next slots, and no others; return what passed while leadsync was down."""
+        return await self._writer.write(timetable.start, timings, now, draw)
 
-__all__ = ["Arrival", "Figures", "Ledger", "NewRun", "Order", "Receipt", "SessionState"]
+    async def next_slot(self, timing: Timing, now: datetime, draw: float) -> Planned | None:
+        """Plan a job's next slot and return the first to fire."""
+        return await self._writer.write(timetable.next_slot, timing, now, draw)
+
+    async def take_slot(self, timing: Timing, slot: Planned, now: datetime, draw: float) -> None:
+        """Let a slot's run begin; nobody gets the slot again."""
+        await self._writer.write(timetable.take, timing, slot, now, draw)
+
+    async def finish_slot(self, timing: Timing, slot: Planned, retry_at: datetime | None) -> None:
+        """Note that a slot's run has ended by itself, and when it is tried again, if it is."""
+        await self._writer.write(timetable.finish, timing, slot, retry_at)
+
+
+__all__ = [
+    "Arrival",
+    "Figures",
+    "Ledger",
+    "Missed",
+    "NewRun",
+    "Order",
+    "Planned",
+    "Receipt",
+    "SessionState",
+    "Timing",
+]

@@ -3,11 +3,12 @@
 A run's figures are added up from its pages when it ends, so they are right whoever ends it, also after a crash.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, and_, func, insert, or_, select, update
 from sqlmodel import col
 
 from leadsync.core.model import End, Outcome, Route, Tally
@@ -17,7 +18,7 @@ from leadsync.store.tables import MICROS, Page, Run
 
 @dataclass(frozen=True, slots=True)
 class NewRun:
-    """What begins. `trigger` is what made it begin: `once`, `start`."""
+    """What begins. `trigger` is what made it begin: `once`, `start`, `schedule`, `retry`."""
 
     job: str
     account: str
@@ -51,8 +52,14 @@ class Interrupted:
     figures: Figures
 
 
-def begin(connection: Connection, run: NewRun, now: datetime) -> int:
-    """Enter a running run and return its row id; the store refuses a second one of the same job or session."""
+def begin(connection: Connection, run: NewRun, alive: Collection[int], now: datetime) -> int:
+    """Enter a running run and return its row id; the store refuses a second one of the same job or session.
+
+    Where the store failed just as a run ended, its row still says that it runs: it is ended here, unless it is `alive`.
+    """
+    mine = or_(col(Run.job) == run.job, and_(col(Run.account) == run.account, col(Run.session) == run.session))
+    for left, _ in _running(connection, mine, col(Run.id).not_in(alive)):
+        end(connection, left, End(Outcome.INTERRUPTED, "its end could not be written into the store"), 0.0, now)
     values = {
         "job": run.job,
         "account": run.account,
@@ -88,9 +95,13 @@ def end(connection: Connection, run_id: int, ended: End, waited_s: float, now: d
 
 def reap(connection: Connection, now: datetime) -> list[Interrupted]:
     """End the runs that a dead process left running, and return them."""
-    left = connection.execute(select(col(Run.id), col(Run.job)).where(col(Run.outcome).is_(None))).all()
     ended = End(Outcome.INTERRUPTED, "leadsync was killed or lost power during this run")
-    return [Interrupted(row or 0, job, end(connection, row or 0, ended, 0.0, now)) for row, job in left]
+    return [Interrupted(run, job, end(connection, run, ended, 0.0, now)) for run, job in _running(connection)]
+
+
+def _running(connection: Connection, *where: ColumnElement[bool]) -> list[tuple[int, str]]:
+    rows = connection.execute(select(col(Run.id), col(Run.job)).where(col(Run.outcome).is_(None), *where))
+    return [(run_id or 0, job) for run_id, job in rows]
 
 
 def _figures(connection: Connection, run_id: int) -> tuple[Figures, int]:

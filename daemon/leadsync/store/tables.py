@@ -16,6 +16,8 @@ MICROS = 1_000_000
 
 _RUNNING = text("outcome IS NULL")
 _OPEN = text("state = 'asked'")
+_PLANNED = text("state = 'planned'")
+_SCHEDULED = text("cause = 'schedule'")
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -119,6 +121,28 @@ class Run(SQLModel, table=True):
     replays: int = 0
     waited_s: float = 0.0
     cost_micros: int = 0
+
+
+class Slot(SQLModel, table=True):
+    """A time of a job, once: `due_at` by its schedule, `fire_at` with its jitter.
+
+    `cause` is schedule, or retry where a run that weather ended is made up for. `state` goes from planned over taken
+    (its run has begun) to done; skipped where nobody wanted it any more.
+    """
+
+    __tablename__: ClassVar[Any] = "slot"
+    __table_args__ = (
+        Index("slot_once", "job", "due_at", unique=True, sqlite_where=_SCHEDULED, postgresql_where=_SCHEDULED),
+        Index("slot_one_planned", "job", "cause", unique=True, sqlite_where=_PLANNED, postgresql_where=_PLANNED),
+        Index("slot_by_job", "job", "due_at"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    job: str
+    due_at: datetime = Field(sa_type=UtcDateTime)
+    fire_at: datetime = Field(sa_type=UtcDateTime)
+    cause: str
+    state: str = "planned"
 
 
 class Page(SQLModel, table=True):

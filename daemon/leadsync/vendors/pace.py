@@ -7,9 +7,11 @@ arrives jittered.
 
 import asyncio
 from collections.abc import Coroutine
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from aiolimiter import AsyncLimiter
+
+T = TypeVar("T")
 
 _KEPT_BACK: Final = 1.02
 
@@ -38,21 +40,27 @@ class Pace:
                 if stopping.is_set():
                     return False
                 await sleep_unless(stopping, left_s)
-            if not await _or_stop(self._limiter.acquire(), stopping):
+            if await result_unless(stopping, self._acquire()) is None:
                 return False
             if loop.time() >= self._silent_until:
                 return True
 
+    async def _acquire(self) -> bool:
+        await self._limiter.acquire()
+        return True
 
-async def _or_stop(work: Coroutine[Any, Any, None], stopping: asyncio.Event) -> bool:
-    """Wait for the work or for the stop, whichever comes first; return whether the work was done."""
-    working, stop = asyncio.ensure_future(work), asyncio.ensure_future(stopping.wait())
+
+async def result_unless(event: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:
+    """Return the work's result, or None where the event was set first: the work is then cancelled, and has ended."""
+    working, waiting = asyncio.ensure_future(work), asyncio.ensure_future(event.wait())
     try:
-        await asyncio.wait({working, stop}, return_when=asyncio.FIRST_COMPLETED)
-        return working.done()
+        await asyncio.wait({working, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        return working.result() if working.done() else None
     finally:
-        working.cancel()
-        stop.cancel()
+        waiting.cancel()
+        if not working.done():
+            working.cancel()
+            await asyncio.wait({working})
 
 
 async def sleep_unless(event: asyncio.Event, wait_s: float) -> None:

@@ -1,0 +1,94 @@
+"""Who runs what: one run of a session after another, and what was left open before anything new (P2, P5)."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from decimal import Decimal
+from typing import TypeAlias
+
+import structlog
+
+from leadsync import events
+from leadsync.config import Job, Settings
+from leadsync.core.model import End
+from leadsync.jobs.desk import Brief, Desk
+from leadsync.store.ledger import Ledger, SessionState
+
+RunBrief: TypeAlias = Callable[[Brief, Desk, str], Awaitable[End]]
+"""Conducts one run of a brief at a desk, for a trigger."""
+
+Sessions: TypeAlias = Collection[tuple[str, str]]
+"""Sessions by account and name."""
+
+
+class Dispatch:
+    """One per process; every run of it goes through here."""
+
+    def __init__(self, settings: Settings, ledger: Ledger, desks: Mapping[str, Desk], run: RunBrief) -> None:
+        self._settings = settings
+        self._ledger = ledger
+        self._desks = desks
+        self._run_brief = run
+        self._jobs: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._sessions: defaultdict[tuple[str, str], asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    async def run(self, name: str, trigger: str) -> End:
+        """Run a job, after whatever its session is at just now."""
+        job = self._settings.jobs[name]
+        return await self._run(Brief.to_pull(job, self._price(job.account)), trigger)
+
+    async def run_all(self, names: Iterable[str], trigger: str) -> dict[str, End]:
+        """Run jobs side by side; return how each ended."""
+        async with asyncio.TaskGroup() as group:
+            runs = {name: group.create_task(self.run(name, trigger)) for name in names}
+        return {name: run.result() for name, run in runs.items()}
+
+    async def settle(self, account: str, but: Sessions = frozenset()) -> int:
+        """Send the open keys of an account's sessions, whatever has become of their jobs; return how many stay open.
+
+        Those of `but` are settled by their own runs, those of parked sessions when a person has answered.
+        """
+        sessions = await self._open_sessions(account, but)
+        by_job: dict[str, list[SessionState]] = {}
+        for session in sessions:
+            by_job.setdefault(session.job, []).append(session)
+        async with asyncio.TaskGroup() as group:
+            for several in by_job.values():
+                group.create_task(self._settle_all(several))
+        return len(await self._open_sessions(account, but)) if sessions else 0
+
+    async def tell_orphans(self) -> None:
+        """Name the open keys that nobody can settle, since the configuration does not have their account."""
+        for session in await self._ledger.sessions_with_open_keys():
+            if session.account not in self._desks:
+                _log.warning(events.KEY_LEFT_OPEN, job=session.job, account=session.account, session=session.name)
+
+    async def _open_sessions(self, account: str, but: Sessions) -> list[SessionState]:
+        return [
+            session
+            for session in await self._ledger.sessions_with_open_keys()
+            if session.account == account and session.parked is None and (account, session.name) not in but
+        ]
+
+    async def _settle_all(self, sessions: list[SessionState]) -> None:
+        """Settle the sessions of one job, which may have had several, one after another."""
+        for session in sessions:
+            brief = Brief.to_settle(session, self._job_of(session), self._price(session.account))
+            await self._run(brief, "start")
+
+    async def _run(self, brief: Brief, trigger: str) -> End:
+        # Always in this order. A job may have had several sessions, and a session several jobs.
+        async with self._jobs[brief.job], self._sessions[brief.account, brief.session]:
+            return await self._run_brief(brief, self._desks[brief.account], trigger)
+
+    def _job_of(self, session: SessionState) -> Job | None:
+        for job in self._settings.jobs.values():
+            if (job.account, job.session) == (session.account, session.name):
+                return job
+        return None
+
+    def _price(self, account: str) -> Decimal:
+        return self._settings.accounts[account].price_per_record
+
+
+_log = structlog.get_logger()

@@ -1,0 +1,106 @@
+"""The times of the jobs: waits for each slot, takes it once, and has its job run.
+
+Each job is kept by a task of its own, which does one thing after another. So a job that hangs holds up nobody else, and
+times that come due while it runs are one: the slot that is planned waits, and is taken when the run has ended.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection
+from datetime import datetime, timedelta
+from typing import Final, TypeAlias
+
+import structlog
+
+from leadsync import events
+from leadsync.core.model import End, Outcome
+from leadsync.core.retry import make_up_wait_s
+from leadsync.errors import BadWeather
+from leadsync.jobs.desk import Surroundings
+from leadsync.store.ledger import Ledger, Planned, Timing
+from leadsync.vendors.pace import result_unless, sleep_unless
+
+Run: TypeAlias = Callable[[str, str], Awaitable[End]]
+"""Runs a job, by name and trigger."""
+
+SetAlarm: TypeAlias = Callable[[str, datetime, Callable[[], None]], None]
+
+STORE_RETRY_S: Final = 60.0
+"""How long a job waits where its slots cannot be read or written: a full disk is not mended by haste."""
+
+CLOCK_LOOK_S: Final = 30.0
+CLOCK_SLACK_S: Final = 2.0
+"""Between two looks; a clock that is merely disciplined drifts by milliseconds."""
+
+
+class Timetable:
+    """One per daemon."""
+
+    def __init__(self, ledger: Ledger, around: Surroundings, *, set_alarm: SetAlarm, run: Run) -> None:
+        self._ledger = ledger
+        self._around = around
+        self._set_alarm = set_alarm
+        self._run = run
+        self._bells: dict[str, asyncio.Event] = {}
+
+    async def start(self, timings: Collection[Timing]) -> None:
+        """Plan what comes, so that `status` shows it, and tell what passed while leadsync was down."""
+        for missed in await self._ledger.start_slots(timings, self._around.now(), self._around.draw):
+            _log.warning(
+                events.SLOT_MISSED,
+                job=missed.job,
+                due_at=missed.due_at.isoformat(),
+                cut_short=missed.cut_short,
+                made_up=missed.made_up,
+            )
+
+    async def keep(self, timing: Timing) -> None:
+        """Run a job at its times, until leadsync is asked to stop or nothing will ever be due again."""
+        bell = self._bells[timing.job] = asyncio.Event()
+        while not self._around.stopping.is_set():
+            try:
+                slot = await self._ledger.next_slot(timing, self._around.now(), self._around.draw())
+                if slot is None:
+                    return
+                if slot.fire_at > self._around.now():
+                    await self._wait(timing.job, slot.fire_at, bell)
+                else:
+                    await self._serve(timing, slot)
+            except BadWeather as error:
+                _log.warning(events.SCHEDULE_DELAYED, job=timing.job, message=str(error), wait_s=STORE_RETRY_S)
+                await sleep_unless(self._around.stopping, STORE_RETRY_S)
+
+    async def watch_clock(self) -> None:
+        """Let every job look again where the wall clock was set, or stood still while the machine slept.
+
+        Alarms reckon with the time that passes, so they notice neither.
+        """
+        while not self._around.stopping.is_set():
+            before_s = self._ahead_s()
+            await sleep_unless(self._around.stopping, CLOCK_LOOK_S)
+            jump_s = self._ahead_s() - before_s
+            if abs(jump_s) > CLOCK_SLACK_S:
+                _log.warning(events.CLOCK_JUMPED, by_s=round(jump_s))
+                for bell in self._bells.values():
+                    bell.set()
+
+    def _ahead_s(self) -> float:
+        """How far the wall clock is ahead of the time that passes."""
+        return self._around.now().timestamp() - asyncio.get_running_loop().time()
+
+    async def _wait(self, job: str, until: datetime, bell: asyncio.Event) -> None:
+        """Wait for the alarm, for a clock that was set, or for the wish to stop."""
+        bell.clear()
+        self._set_alarm(job, until, bell.set)
+        await result_unless(self._around.stopping, bell.wait())
+
+    async def _serve(self, timing: Timing, slot: Planned) -> None:
+        await self._ledger.take_slot(timing, slot, self._around.now(), self._around.draw())
+        end = await self._run(timing.job, slot.cause)
+        if end.outcome is Outcome.INTERRUPTED and self._around.stopping.is_set():
+            return  # taken and not done: the next start makes up for it
+        wait_s = make_up_wait_s(end, self._around.draw())
+        retry_at = self._around.now() + timedelta(seconds=wait_s) if wait_s is not None else None
+        await self._ledger.finish_slot(timing, slot, retry_at)
+
+
+_log = structlog.get_logger()

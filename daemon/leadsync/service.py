@@ -1,0 +1,107 @@
+"""The daemon at work: keeps the jobs' times, settles what is open, carries out commands, and ends in order.
+
+Everything it does is a task of one group: where one breaks a rule of our own, all end, and the process with them. A
+daemon that is half alive would be noticed by nobody.
+"""
+
+import asyncio
+import os
+from collections.abc import Mapping
+from itertools import chain
+from typing import Any, Final
+
+import structlog
+
+from leadsync import __version__, events
+from leadsync.config import Settings
+from leadsync.config.fingerprint import fingerprint
+from leadsync.control.server import Errand, Result
+from leadsync.core.model import End
+from leadsync.errors import BadWeather, Busy, DaemonDiffers
+from leadsync.jobs.desk import Surroundings
+from leadsync.jobs.dispatch import Dispatch
+from leadsync.jobs.timetable import Timetable
+from leadsync.scheduler import Alarms
+from leadsync.store.ledger import Ledger, Timing
+from leadsync.vendors.pace import sleep_unless
+
+SETTLE_AGAIN_S: Final = 900.0
+"""After the ten minutes of each attempt: how long a key rests that nobody but us asks for."""
+
+
+class Service:
+    """One per daemon."""
+
+    def __init__(self, settings: Settings, ledger: Ledger, around: Surroundings, dispatch: Dispatch) -> None:
+        self._settings = settings
+        self._ledger = ledger
+        self._around = around
+        self._dispatch = dispatch
+        self._work: asyncio.TaskGroup | None = None
+
+    async def run(self, alarms: Alarms) -> None:
+        """Run the jobs at their times until the wish to stop, and then until their runs have ended."""
+        timetable = Timetable(self._ledger, self._around, set_alarm=alarms.set, run=self._dispatch.run)
+        timings = {account: _timings(self._settings, account) for account in self._settings.accounts}
+        await timetable.start(list(chain.from_iterable(timings.values())))
+        await self._dispatch.tell_orphans()
+        jobs = sum(map(len, timings.values()))
+        _log.info(events.DAEMON_STARTED, version=__version__, process=os.getpid(), accounts=len(timings), jobs=jobs)
+        async with asyncio.TaskGroup() as self._work:
+            for account, theirs in timings.items():
+                self._work.create_task(self._attend(account, theirs, timetable))
+            self._work.create_task(timetable.watch_clock())
+            await self._around.stopping.wait()
+
+    def once(self, arguments: Mapping[str, Any]) -> Errand:
+        """Run jobs now: `jobs` maps their names to the fingerprints of what the operator's files say.
+
+        Raises Busy before the start is done and once the stop has begun, DaemonDiffers where the files have changed.
+        """
+        asked: dict[str, str] = arguments["jobs"]
+        if self._work is None or self._around.stopping.is_set():
+            raise Busy("the daemon is just starting or stopping; nothing was done. Try again in a moment")
+        for name, theirs in asked.items():
+            if name not in self._settings.jobs or fingerprint(self._settings, name) != theirs:
+                raise DaemonDiffers(
+                    f"the daemon was started before job {name} or its account was last changed, so it would run"
+                    " something else; nothing was done. Restart the daemon (systemctl restart leadsync), then try again"
+                )
+        accounts = tuple({self._settings.jobs[name].account for name in asked})
+        return Errand(self._work.create_task(self._once(tuple(asked))), tuple(asked), accounts)
+
+    async def _once(self, names: tuple[str, ...]) -> Result:
+        return {"ends": {name: _plain(end) for name, end in (await self._dispatch.run_all(names, "once")).items()}}
+
+    async def _attend(self, account: str, timings: list[Timing], timetable: Timetable) -> None:
+        """Settle the open keys of an account, then keep its jobs' times; what stays open is tried again and again."""
+        settled = await self._settle(account)
+        async with asyncio.TaskGroup() as group:
+            for timing in timings:
+                group.create_task(timetable.keep(timing))
+            while not settled:
+                await sleep_unless(self._around.stopping, SETTLE_AGAIN_S)
+                settled = self._around.stopping.is_set() or await self._settle(account)
+
+    async def _settle(self, account: str) -> bool:
+        """Return whether no key of the account is open that could be settled; unknown never counts as settled."""
+        try:
+            return await self._dispatch.settle(account) == 0
+        except BadWeather as error:
+            _log.warning(events.SETTLING_DELAYED, account=account, message=str(error), wait_s=SETTLE_AGAIN_S)
+            return False
+
+
+def _timings(settings: Settings, account: str) -> list[Timing]:
+    return [
+        Timing(job.name, job.schedule.times, job.schedule.jitter, makes_up=job.missed == "run_once")
+        for job in settings.jobs.values()
+        if job.enabled and job.account == account and job.schedule is not None
+    ]
+
+
+def _plain(end: End) -> dict[str, str | None]:
+    return {"outcome": end.outcome, "message": end.message, "reason": end.reason}
+
+
+_log = structlog.get_logger()
