@@ -1,24 +1,18 @@
 """What one looks at: `status`, `runs`, `export`. They read the store, write nothing and call no vendor."""
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from leadsync.cli.answers import DEFAULT_CONFIG, ConfigOption, JsonOption, answering, load_settings, print_json
+from leadsync.reports.export import ExportFormat
 
 JobOption = Annotated[str | None, typer.Option("--job", help="Only this job.", metavar="JOB")]
 
 OutputOption = Annotated[
     Path | None, typer.Option("-o", "--output", help="A file; else stdout.", metavar="FILE", readable=False)
 ]
-
-
-class ExportFormat(StrEnum):
-    """What an export looks like."""
-
-    JSONL = "jsonl"
 
 
 def status(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> None:
@@ -53,22 +47,29 @@ def runs(
 def export(
     job: JobOption = None,
     since: Annotated[int, typer.Option("--since", min=0, help="Only what changed after this number.")] = 0,
-    form: Annotated[ExportFormat, typer.Option("--format", help="One JSON object a line.")] = ExportFormat.JSONL,
+    form: Annotated[
+        ExportFormat, typer.Option("--format", help="One JSON object a line; a table; typed columns.")
+    ] = ExportFormat.JSONL,
     output: OutputOption = None,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
     """Write the leads.
 
-    One line a delivery, in the order of their change numbers. The last number goes to stderr: the next --since.
+    One row a delivery, in the order of their change numbers. The last number goes to stderr: the next --since.
     """
-    del form  # there is one so far
     with answering():
+        from leadsync.cli.exporting import refuse_bytes_on_terminal, showing_progress, standard_output
+
+        refuse_bytes_on_terminal(form, output)
         settings = load_settings(config)
-        from leadsync.reports.export import Wanted, export_jsonl, export_to_file
+        from leadsync.reports.export.files import export_to_file, export_to_stream
+        from leadsync.reports.export.rows import Wanted
 
         wanted = Wanted(job, since)
-        if output is None:
-            last = export_jsonl(settings, wanted, typer.get_binary_stream("stdout"))
-        else:
-            last = export_to_file(settings, wanted, output)
+        with showing_progress(output) as watch:
+            if output is None:
+                with standard_output() as out:
+                    last = export_to_stream(settings, wanted, form, out, watch)
+            else:
+                last = export_to_file(settings, wanted, form, output, watch)
         typer.echo(f"last change: {last}", err=True)

@@ -23,6 +23,7 @@ ITEM = re.compile(
     r"(?P<all>\*)(?:/(?P<step>\d{1,4}))?|(?P<low>\w+)(?:-(?P<high>\w+)(?:/(?P<stride>\d{1,4}))?)?", re.ASCII
 )
 DIGITS_MAX = 9  # int() itself gives up at thousands, in words of its own
+YEARS = range(2000, 2200)
 LONGEST_MONTH_DAY = {month: calendar.monthrange(2024, month)[1] for month in range(1, 13)}  # a leap year
 
 
@@ -112,6 +113,8 @@ def _cron_text(value: str) -> str:
 
 def _moment(value: object) -> object:
     if isinstance(value, datetime) and value.tzinfo is not None:
+        if value.year not in YEARS:
+            raise ValueError(f"must lie between {YEARS[0]} and {YEARS[-1]}, not in {value.year}")
         return value
     example = "2026-12-01T06:00:00-07:00"
     raise ValueError(f"must be a date and time with its offset, without quotes, such as {example}, not {shown(value)}")

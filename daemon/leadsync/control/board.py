@@ -1,8 +1,7 @@
 """What happens, as the log says it, for those who wait for a command: each gets the lines of its own jobs."""
 
 import asyncio
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -36,12 +35,13 @@ class Board:
             if reader.wants(line):
                 reader.lines.put_nowait(dict(line))
 
-    @contextmanager
-    def reading(self, jobs: Collection[str], accounts: Collection[str]) -> Iterator[Reader]:
-        """Get the lines of these jobs from now on."""
+    def follow(self, work: asyncio.Task[Any], jobs: Collection[str], accounts: Collection[str]) -> Reader:
+        """Begin to read the lines of these jobs, until the work is done."""
         reader = Reader(frozenset(jobs), frozenset(accounts))
         self._readers.add(reader)
-        try:
-            yield reader
-        finally:
-            self._readers.discard(reader)
+        work.add_done_callback(lambda _: self._end(reader))
+        return reader
+
+    def _end(self, reader: Reader) -> None:
+        self._readers.discard(reader)
+        reader.lines.put_nowait(None)

@@ -1,6 +1,7 @@
 """The command line's end of the socket: hands a command to the daemon and reads what comes of it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -18,27 +19,34 @@ CONNECT_WAIT_S: Final = 5.0
 
 
 def ask(store: Path, command: str, arguments: Mapping[str, Any], on_line: OnLine) -> dict[str, Any] | None:
-    """Have the daemon of this store carry out a command; None where no daemon listens.
+    """Have the daemon of this store carry out a command; None where no daemon can be reached.
 
     Raises DaemonRefused where it will not, DaemonGone where it ended before the command did.
     """
-    socket = socket_of(store)
-    if not socket.exists():
-        return None
     request = msgspec.json.encode({"version": __version__, **arguments})
-    # A command takes as long as its runs; only whether anybody is there must be known soon.
-    timeout = httpx.Timeout(None, connect=CONNECT_WAIT_S)
     try:
-        with (
-            within_reach(socket) as name,
-            httpx.Client(transport=httpx.HTTPTransport(uds=name), timeout=timeout, trust_env=False) as client,
-            client.stream("POST", f"http://leadsync/{command}", content=request) as response,
-        ):
+        with _connected(socket_of(store)) as client, client.stream("POST", f"/{command}", content=request) as response:
             return _read(response, on_line)
     except httpx.ConnectError:
         return None
     except httpx.TransportError as error:
         raise DaemonGone(_GONE) from error
+
+
+@contextmanager
+def _connected(socket: Path) -> Iterator[httpx.Client]:
+    """Give a client of the socket. A command takes as long as its runs; only whether anybody is there is known soon."""
+    with ExitStack() as stack:
+        try:
+            name = stack.enter_context(within_reach(socket))
+        except OSError as error:
+            # Whoever may not enter the folder is told so where the store is opened.
+            raise httpx.ConnectError("the state folder cannot be entered") from error
+        timeout = httpx.Timeout(None, connect=CONNECT_WAIT_S)
+        transport = httpx.HTTPTransport(uds=name)
+        yield stack.enter_context(
+            httpx.Client(base_url="http://leadsync", transport=transport, timeout=timeout, trust_env=False)
+        )
 
 
 def _read(response: httpx.Response, on_line: OnLine) -> dict[str, Any]:

@@ -12,7 +12,7 @@ PATH_MAX_BYTES: Final = 107
 
 def socket_of(store: Path) -> Path:
     """Return the socket of the daemon that holds this store."""
-    return store.with_suffix(".sock")
+    return store.with_name(f"{store.name}.sock")
 
 
 @contextmanager

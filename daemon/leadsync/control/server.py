@@ -20,7 +20,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from leadsync import __version__, events
-from leadsync.control.board import Board
+from leadsync.control.board import Board, Reader
 from leadsync.control.place import socket_of, within_reach
 from leadsync.errors import CannotListen, DaemonDiffers, LeadsyncError
 
@@ -103,18 +103,18 @@ def _endpoint(command: Command, board: Board) -> Callable[[Request], Coroutine[A
         except LeadsyncError as error:
             return Response(_line({"error": {"exit_code": error.exit_code, "message": str(error)}}))
         _log.info(events.COMMAND_RECEIVED, command=request.url.path.strip("/"), jobs=errand.jobs)
-        return StreamingResponse(_tell(errand, board), media_type="application/x-ndjson")
+        # In this same round of the loop: the work has not logged anything yet.
+        reader = board.follow(errand.work, errand.jobs, errand.accounts)
+        return StreamingResponse(_tell(errand.work, reader), media_type="application/x-ndjson")
 
     return answer
 
 
-async def _tell(errand: Errand, board: Board) -> AsyncIterator[bytes]:
-    with board.reading(errand.jobs, errand.accounts) as reader:
-        errand.work.add_done_callback(lambda _: reader.lines.put_nowait(None))
-        while (line := await reader.lines.get()) is not None:
-            yield _line({"line": line})
-        if not errand.work.cancelled() and errand.work.exception() is None:
-            yield _line({"result": errand.work.result()})
+async def _tell(work: asyncio.Task[Result], reader: Reader) -> AsyncIterator[bytes]:
+    while (line := await reader.lines.get()) is not None:
+        yield _line({"line": line})
+    if not work.cancelled() and work.exception() is None:
+        yield _line({"result": work.result()})
 
 
 def _line(value: Mapping[str, Any]) -> bytes:

@@ -18,6 +18,7 @@ from sqlalchemy import (
     func,
     insert,
     literal_column,
+    or_,
     select,
     update,
 )
@@ -87,7 +88,11 @@ _CANCEL: Final = delete(Slot).where(_MINE, _PLANNED, col(Slot.cause) == bindpara
 _LAST: Final = select(func.max(col(Slot.id))).where(_MINE, _SCHEDULED).scalar_subquery()
 _FORGET: Final = delete(Slot).where(
     _MINE,
-    col(Slot.due_at) < bindparam("before", type_=UtcDateTime),
+    # What lies far ahead was run by a clock that has been put right since.
+    or_(
+        col(Slot.due_at) < bindparam("before", type_=UtcDateTime),
+        col(Slot.due_at) > bindparam("after", type_=UtcDateTime),
+    ),
     col(Slot.state).in_(("done", "skipped")),
     # The last one is kept in any case: the only slot of an `at` must never be planned anew.
     col(Slot.id) < _LAST,
@@ -142,7 +147,7 @@ def take(connection: Connection, timing: Timing, slot: Planned, now: datetime, d
     _move(connection, slot, "planned", "taken")
     if slot.cause is Cause.SCHEDULE:
         connection.execute(_CANCEL, {"of_job": timing.job, "of_cause": Cause.RETRY})
-    connection.execute(_FORGET, {"of_job": timing.job, "before": now - KEPT_FOR})
+    connection.execute(_FORGET, {"of_job": timing.job, "before": now - KEPT_FOR, "after": now + KEPT_FOR})
     next_slot(connection, timing, now, draw)
 
 
