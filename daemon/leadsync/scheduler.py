@@ -7,9 +7,11 @@ late still rings: APScheduler's own grace of one second would drop a run after a
 import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Final, Protocol
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler  # noqa: TID251 - this is the one module
+
+RINGS_MAX: Final = 1_000
 
 
 class Alarms(Protocol):
@@ -39,6 +41,8 @@ class Scheduler:
             run_date=at,
             misfire_grace_time=None,
             coalesce=True,
+            # A ring takes no time, but APScheduler skips one that comes before it has noted the end of the last.
+            max_instances=RINGS_MAX,
             replace_existing=True,
         )
 
