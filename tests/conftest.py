@@ -12,6 +12,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Add what makes some tests longer than the daily run has time for."""
     parser.addoption("--kills", type=int, default=10, help="how often tests/system kills a process in its work")
     parser.addoption("--kill-seed", type=int, default=None, help="the seed of the moments; else a new one")
+    parser.addoption("--daemon-seconds", type=int, default=12, help="how long tests/system lets a daemon work")
+    parser.addoption("--daemon-kills", type=int, default=5, help="how often tests/system kills a daemon")
     parser.addoption("--daemon-days", type=int, default=2, help="how long the daemon runs around a change of the clock")
 
 

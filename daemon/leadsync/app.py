@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import math
 import os
 import signal
 import sys
@@ -33,14 +34,17 @@ from leadsync.outside import Outside
 from leadsync.service import Service
 from leadsync.store.engine import sqlite_file
 from leadsync.store.ledger import Ledger
-from leadsync.store.lock import InstanceLock
+from leadsync.store.lock import DAEMON, ONCE, InstanceLock
 from leadsync.store.migrate import HEAD
 from leadsync.store.opening import Opened, Place, close_store, open_store
 from leadsync.store.writer import Writer
 from leadsync.vendors.batchdata import Access, BatchData
 
-GRACE_S: Final = 25.0
+GRACE_S: Final = 20.0
 """How long a stop waits for the page under way: less than the thirty seconds in which the process must be gone."""
+
+ONE_SIGNAL_S: Final = 0.1
+"""A signal to the process and its group arrives twice, and is one."""
 
 
 class App:
@@ -52,7 +56,7 @@ class App:
         self.around = around
         self._auditors = {name: Auditor(desk, ledger, around) for name, desk in desks.items()}
         self._runner = Runner(ledger, around, audit=self._audit, drive=self._drive)
-        self.dispatch = Dispatch(settings, ledger, desks, self._run)
+        self.dispatch = Dispatch(settings, ledger, desks, around.stopping, run=self._run)
 
     async def once(self, names: Iterable[str]) -> dict[str, End]:
         """Settle what earlier runs left open, then run these jobs side by side; return how each ended."""
@@ -93,7 +97,9 @@ def start_log(settings: Settings, outside: Outside, listener: Listener | None = 
 
 
 @asynccontextmanager
-async def open_app(settings: Settings, tokens: Mapping[str, str], outside: Outside) -> AsyncIterator[App]:
+async def open_app(
+    settings: Settings, tokens: Mapping[str, str], outside: Outside, role: str = ONCE
+) -> AsyncIterator[App]:
     """Open the store for this process alone, build everything, and close it in order.
 
     Raises Busy, StoreRefused or StoreFailed; nothing was sent then.
@@ -102,7 +108,7 @@ async def open_app(settings: Settings, tokens: Mapping[str, str], outside: Outsi
     executor = outside.executor()
     async with AsyncExitStack() as stack:
         stack.callback(executor.shutdown)
-        stack.enter_context(InstanceLock(file))
+        stack.enter_context(InstanceLock(file, role))
         place = Place(file, outside.creator(file), executor, outside.installation_name)
         writer, opened = await open_store(place, outside.now())
         _tell(opened)
@@ -144,10 +150,15 @@ def stopping_on_signals(around: Surroundings) -> Iterator[None]:
     The second ends the process at once, and loses nothing.
     """
     loop = asyncio.get_running_loop()
+    first_s = math.inf
 
     def stop(number: int) -> None:
-        if around.stopping.is_set():
+        nonlocal first_s
+        if loop.time() - first_s > ONE_SIGNAL_S:
             os._exit(128 + number)
+        if around.stopping.is_set():
+            return
+        first_s = loop.time()
         around.stopping.set()
         loop.call_later(GRACE_S, around.hurry.set)
         _log.info(events.STOP_ASKED, signal=signal.Signals(number).name)
@@ -205,7 +216,7 @@ async def run_daemon(settings: Settings, outside: Outside) -> None:
     """Run the jobs at their times and carry out commands, until a signal comes. Raises Busy beside another leadsync."""
     board = Board()
     tokens = start_log(settings, outside, board.post)
-    async with open_app(settings, tokens, outside) as app:
+    async with open_app(settings, tokens, outside, DAEMON) as app:
         service = Service(settings, app.ledger, app.around, app.dispatch)
         with stopping_on_signals(app.around), _on_signal(signal.SIGHUP, _refuse_reload):
             async with listening(sqlite_file(settings.store.url), {"once": service.once}, board):

@@ -28,6 +28,9 @@ from leadsync.vendors.pace import sleep_unless
 SETTLE_AGAIN_S: Final = 900.0
 """After the ten minutes of each attempt: how long a key rests that nobody but us asks for."""
 
+REFUSED_AGAIN_S: Final = 6 * 3_600.0
+"""The same for an account that the vendor turns down: a due run may heal it before."""
+
 
 class Service:
     """One per daemon."""
@@ -75,21 +78,24 @@ class Service:
 
     async def _attend(self, account: str, timings: list[Timing], timetable: Timetable) -> None:
         """Settle the open keys of an account, then keep its jobs' times; what stays open is tried again and again."""
-        settled = await self._settle(account)
+        rest_s = await self._settle(account)
         async with asyncio.TaskGroup() as group:
             for timing in timings:
                 group.create_task(timetable.keep(timing))
-            while not settled:
-                await sleep_unless(self._around.stopping, SETTLE_AGAIN_S)
-                settled = self._around.stopping.is_set() or await self._settle(account)
+            while rest_s is not None:
+                await sleep_unless(self._around.stopping, rest_s)
+                rest_s = None if self._around.stopping.is_set() else await self._settle(account)
 
-    async def _settle(self, account: str) -> bool:
-        """Return whether no key of the account is open that could be settled; unknown never counts as settled."""
+    async def _settle(self, account: str) -> float | None:
+        """Settle what is open; return how long to rest until the next try, None where nothing is left to settle."""
         try:
-            return await self._dispatch.settle(account) == 0
+            left = await self._dispatch.settle(account)
         except BadWeather as error:
             _log.warning(events.SETTLING_DELAYED, account=account, message=str(error), wait_s=SETTLE_AGAIN_S)
-            return False
+            return SETTLE_AGAIN_S
+        if not left:
+            return None
+        return REFUSED_AGAIN_S if self._dispatch.is_denied(account) else SETTLE_AGAIN_S
 
 
 def _timings(settings: Settings, account: str) -> list[Timing]:

@@ -9,7 +9,7 @@ import pytest
 import leadsync
 from tests.system.process import environment, run
 
-COMMANDS = ("run", "once", "check", "schema", "events", "status", "runs", "export", "simulate", "demo")
+COMMANDS = ("run", "once", "check", "schema", "events", "doctor", "status", "runs", "export", "simulate", "demo")
 HEAVY = {
     "alembic",
     "apscheduler",

@@ -144,6 +144,13 @@ def test_the_most_that_one_run_buys(limits: dict[str, Any], run: dict[str, Any],
     assert at_most(purchase(**run), replace(NO_LIMIT, **limits)) == most
 
 
+def test_a_reservation_counts_once() -> None:
+    """What an open key brings was taken off the budget when it was asked; the next run has all but what is new."""
+    limits, reserved = replace(NO_LIMIT, records_day=200), Spent(40, 40)
+    runs = [purchase(settles=40, records_max=60, spent=reserved), purchase(at=NOW + HOUR, spent=reserved)]
+    assert together(runs, limits) == AtMost(200, 4, Decimal(2))
+
+
 COUNTS = st.integers(0, 300)
 LIMITS = st.builds(
     lambda zone, price, records, dollars: Limits(ZoneInfo(zone), price, *records, *dollars),

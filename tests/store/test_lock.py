@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from leadsync.errors import Busy, StoreRefused
-from leadsync.store.lock import InstanceLock
+from leadsync.store.lock import ONCE, InstanceLock
 
 HOLD = """
 import sys
 from pathlib import Path
-from leadsync.store.lock import InstanceLock
-with InstanceLock(Path(sys.argv[1])):
+from leadsync.store.lock import ONCE, InstanceLock
+with InstanceLock(Path(sys.argv[1]), ONCE):
     print("held", flush=True)
     sys.stdin.read()
 """
@@ -25,9 +25,9 @@ TRY = """
 import sys
 from pathlib import Path
 from leadsync.errors import Busy
-from leadsync.store.lock import InstanceLock
+from leadsync.store.lock import ONCE, InstanceLock
 try:
-    with InstanceLock(Path(sys.argv[1])):
+    with InstanceLock(Path(sys.argv[1]), ONCE):
         pass
 except Busy as busy:
     print(busy)
@@ -54,7 +54,7 @@ def holder(store: Path) -> Iterator[subprocess.Popen[str]]:
 
 def test_a_second_process_is_told_who_holds_the_store(store: Path) -> None:
     """Exit code 75, and one sentence that names the process."""
-    with InstanceLock(store):
+    with InstanceLock(store, ONCE):
         second = subprocess.run([sys.executable, "-c", TRY, str(store)], capture_output=True, text=True, check=False)
     assert (second.returncode, second.stderr) == (75, "")
     assert f"in use by another leadsync (process {os.getpid()})" in second.stdout
@@ -62,7 +62,7 @@ def test_a_second_process_is_told_who_holds_the_store(store: Path) -> None:
 
 def test_we_are_told_too(store: Path) -> None:
     """A store that another process holds is Busy for this one."""
-    with holder(store) as other, pytest.raises(Busy, match=rf"\(process {other.pid}\)"), InstanceLock(store):
+    with holder(store) as other, pytest.raises(Busy, match=rf"\(process {other.pid}\)"), InstanceLock(store, ONCE):
         pytest.fail("two processes hold one store")
 
 
@@ -71,21 +71,21 @@ def test_a_killed_holder_lets_go(store: Path) -> None:
     with holder(store) as other:
         other.send_signal(signal.SIGKILL)
         other.wait()
-        with InstanceLock(store):
+        with InstanceLock(store, ONCE):
             assert (store.parent / "leadsync.db.lock").exists()
 
 
 def test_a_lock_that_was_let_go_can_be_taken_again(store: Path) -> None:
     """A refused attempt does not spoil the holder's name, and a clean end frees the store."""
     for _ in range(2):
-        with InstanceLock(store):
+        with InstanceLock(store, ONCE):
             for _ in range(2):
-                with pytest.raises(Busy, match=str(os.getpid())), InstanceLock(store):
+                with pytest.raises(Busy, match=str(os.getpid())), InstanceLock(store, ONCE):
                     pytest.fail("held twice")
 
 
 def test_a_folder_that_cannot_be_used_is_refused(tmp_path: Path) -> None:
     """A state folder that is a file is the operator's mistake: a sentence, no traceback."""
     (tmp_path / "file").touch()
-    with pytest.raises(StoreRefused), InstanceLock(tmp_path / "file" / "leadsync.db"):
+    with pytest.raises(StoreRefused), InstanceLock(tmp_path / "file" / "leadsync.db", ONCE):
         pytest.fail("there is no such folder")

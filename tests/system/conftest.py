@@ -1,11 +1,14 @@
 """What the tests of this folder get: a house beside a vendor of its own, and one whose vendor is never asked."""
 
+import os
+import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.system.house import NOBODY_LISTENS, House
+from tests.system.house import NOBODY_LISTENS, House, Mounted
 from tests.system.process import Vendor
 
 
@@ -30,3 +33,29 @@ def alone(tmp_path: Path) -> House:
     house = House(tmp_path / "house", NOBODY_LISTENS)
     house.job("phoenix")
     return house
+
+
+@pytest.fixture
+def mounted(tmp_path: Path) -> Iterator[Mounted]:
+    """Mount a file system of a given size."""
+    folder = tmp_path / "disk"
+
+    def mount(size: str) -> Path:
+        if os.geteuid() != 0:
+            pytest.skip("only root may mount a small disk")
+        folder.mkdir()
+        made = subprocess.run(
+            [tool("mount"), "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)], check=False, capture_output=True
+        )
+        if made.returncode:
+            pytest.skip("this machine does not let root mount a small disk")
+        return folder
+
+    yield mount
+    if folder.is_mount():
+        subprocess.run([tool("umount"), str(folder)], check=True)
+
+
+def tool(name: str) -> str:
+    """Where a program is."""
+    return shutil.which(name, path=os.environ["PATH"] + ":/usr/sbin:/sbin") or name

@@ -3,21 +3,28 @@
 import json
 import shlex
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
+from leadsync.control.place import socket_of
 from leadsync.simulator import TOKEN
 from tests.system.process import Answer, Running, run
 
-__all__ = ["ALL", "NOBODY_LISTENS", "House"]
+__all__ = ["ALL", "NOBODY_LISTENS", "PAST", "House", "Mounted"]
 
 ALL: Final = 'query = ""\norQuickLists = []'
 """Criteria that every property answers."""
 
 NOBODY_LISTENS: Final = "http://127.0.0.1:9"
 """A vendor that cannot be reached."""
+
+PAST: Final = "at = 2026-01-01T00:00:00Z"
+"""A moment that has passed: the first daemon runs such a job as soon as it has started, and then no more."""
+
+Mounted = Callable[[str], Path]
+"""Mounts a file system of such a size, and returns where it is."""
 
 
 class House:
@@ -34,9 +41,10 @@ class House:
         self.config.write_text(f'[log]\nlevel = "debug"\n{more}\n[accounts.main]\n{account}\n')
 
     def job(self, name: str, *, search: str = ALL, **keys: Any) -> None:
-        """Write a job file; keys are TOML where JSON writes them alike."""
+        """Write a job file; `schedule` is the text of its table, for the rest JSON is TOML."""
+        schedule = [f"schedule = {{ {keys.pop('schedule')} }}"] if "schedule" in keys else []
         head = [f"{key} = {json.dumps(value)}" for key, value in {"page_size": 10, **keys}.items()]
-        text = "\n".join(['kind = "incremental"', *head, "[search]", search, ""])
+        text = "\n".join(['kind = "incremental"', *schedule, *head, "[search]", search, ""])
         (self.folder / "jobs.d" / f"{name}.toml").write_text(text)
 
     def say(self, line: str) -> Answer:
@@ -46,6 +54,15 @@ class House:
     def start(self, *jobs: str) -> Running:
         """Start `once`, and do not wait for its end."""
         return Running("once", *jobs, "--config", self.config)
+
+    def daemon(self) -> Running:
+        """Start the daemon."""
+        return Running("run", "--config", self.config)
+
+    @property
+    def socket(self) -> Path:
+        """Where the daemon takes commands."""
+        return socket_of(self.store)
 
     def status(self) -> dict[str, dict[str, Any]]:
         """The jobs of `status --json`, by name."""

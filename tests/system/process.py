@@ -7,6 +7,7 @@ import json
 import os
 import queue
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,11 +20,12 @@ from pathlib import Path
 from typing import IO, Any, Final, Self
 
 import httpx  # noqa: TID251 - the test edge turns the simulator's knobs over its own socket
+import pytest
 
 import leadsync
 from leadsync.simulator import TOKEN
 
-__all__ = ["Answer", "Running", "Vendor", "command", "environment", "run"]
+__all__ = ["Answer", "Running", "Vendor", "command", "environment", "run", "without_power"]
 
 PATIENCE_S: Final = 60.0
 """No process of a test needs so long, on whatever machine."""
@@ -89,6 +91,16 @@ def run(*arguments: object, **settings: str) -> Answer:
     return Answer(ended.returncode, ended.stdout, ended.stderr)
 
 
+def without_power(*arguments: object) -> Answer:
+    """Run a command for which modes of files hold, as they do for everybody but root."""
+    line = command(*arguments)
+    if os.geteuid() == 0:
+        setpriv = shutil.which("setpriv") or pytest.skip("root may read everything, and there is no setpriv here")
+        line = [setpriv, "--bounding-set=-dac_override,-dac_read_search", *line]
+    ended = subprocess.run(line, capture_output=True, check=False, encoding="utf-8", env=environment(), timeout=60)
+    return Answer(ended.returncode, ended.stdout, ended.stderr)
+
+
 class Running:
     """A process under way, whose log is read as it comes. Leaving it kills what is still there."""
 
@@ -121,15 +133,19 @@ class Running:
         """Its process id."""
         return self._process.pid
 
-    def saw(self, event: str, times: int = 1) -> bool:
-        """Wait until an event was logged so often from now on; False where the process ended before."""
+    def saw(self, event: str, times: int = 1, **fields: object) -> bool:
+        """Wait until an event was logged so often from now on, with these fields; False where the process ended."""
+        wanted = {"event": event, **fields}.items()
         while times:
-            line = self._coming.get(timeout=PATIENCE_S)
+            line = self._next_line()
             if line is None:
-                self._coming.put(None)
                 return False
-            times -= f'"event": "{event}"' in line
+            times -= line.startswith("{") and wanted <= json.loads(line).items()
         return True
+
+    def heard(self, lines: int) -> bool:
+        """Wait for so many lines, whatever they say; False where the process ended before."""
+        return all(self._next_line() is not None for _ in range(lines))
 
     def send(self, number: signal.Signals) -> None:
         """Send a signal."""
@@ -148,6 +164,12 @@ class Running:
         code = self._process.wait(wait_s)
         self._reader.join()
         return Answer(code, _pipe(self._process.stdout).read(), "".join(self._said))
+
+    def _next_line(self) -> str | None:
+        line = self._coming.get(timeout=PATIENCE_S)
+        if line is None:
+            self._coming.put(None)
+        return line
 
     def _read(self, stderr: IO[str]) -> None:
         for line in stderr:
@@ -191,12 +213,13 @@ class Vendor:
                 return True
         return False
 
-    def grow(self, count: int) -> None:
-        """New properties come on the market."""
-        self._turn("grow", {"count": count})
+    def grow(self, count: int) -> int:
+        """New properties come on the market; return how many there are now."""
+        size: int = self._turn("grow", {"count": count})["size"]
+        return size
 
-    def next(self, *faults: str, endpoint: str = "search") -> None:
-        """Put faults in line for the coming requests."""
+    def next(self, *faults: str | None, endpoint: str = "search") -> None:
+        """Put faults in line for the coming requests; None lets one pass."""
         self._turn("faults", {"endpoint": endpoint, "next": list(faults)})
 
     def storm(self, rate: float, kinds: tuple[str, ...], seed: int) -> None:
@@ -212,5 +235,7 @@ class Vendor:
         """Set how long a slow answer takes."""
         self._turn("switches", {"slow_s": answer_s})
 
-    def _turn(self, knob: str, to: dict[str, Any]) -> None:
-        httpx.post(f"{self.url}/_simulator/{knob}", json=to, trust_env=False).raise_for_status()
+    def _turn(self, knob: str, to: dict[str, Any]) -> dict[str, Any]:
+        answer = httpx.post(f"{self.url}/_simulator/{knob}", json=to, trust_env=False).raise_for_status()
+        stands: dict[str, Any] = answer.json()
+        return stands

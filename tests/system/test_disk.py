@@ -2,42 +2,10 @@
 
 import os
 import shutil
-import subprocess
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import pytest
-
-from tests.system.house import House
+from tests.system.house import House, Mounted
 from tests.system.process import Vendor
-
-Mounted = Callable[[str], Path]
-
-
-@pytest.fixture
-def mounted(tmp_path: Path) -> Iterator[Mounted]:
-    """Mount a file system of a given size."""
-    folder = tmp_path / "disk"
-
-    def mount(size: str) -> Path:
-        if os.geteuid() != 0:
-            pytest.skip("only root may mount a small disk")
-        folder.mkdir()
-        made = subprocess.run(
-            [tool("mount"), "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)], check=False, capture_output=True
-        )
-        if made.returncode:
-            pytest.skip("this machine does not let root mount a small disk")
-        return folder
-
-    yield mount
-    if folder.is_mount():
-        subprocess.run([tool("umount"), str(folder)], check=True)
-
-
-def tool(name: str) -> str:
-    """Where a program is."""
-    return shutil.which(name, path=os.environ["PATH"] + ":/usr/sbin:/sbin") or name
 
 
 def furnished(disk: Path, vendor: Vendor) -> House:

@@ -1,9 +1,6 @@
 """What an operator got wrong: a few lines that name it and the remedy, the right exit code, and nothing sent."""
 
-import os
-import shutil
 import sqlite3
-import subprocess
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -11,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.system.house import NOBODY_LISTENS, House
-from tests.system.process import Answer, command, environment
+from tests.system.process import without_power
 
 Spoil = Callable[[House, bytes], None]
 
@@ -164,16 +161,6 @@ def test_a_configuration_that_cannot_be_used_is_refused(
     assert missing(words, answer.err) == []
     assert len(answer.err.splitlines()) <= 2
     assert not alone.store.exists()
-
-
-def without_power(*arguments: object) -> Answer:
-    """Run a command for which modes of files hold, as they do for everybody but root."""
-    line = command(*arguments)
-    if os.geteuid() == 0:
-        setpriv = shutil.which("setpriv") or pytest.skip("root may read everything, and there is no setpriv here")
-        line = [setpriv, "--bounding-set=-dac_override,-dac_read_search", *line]
-    ended = subprocess.run(line, capture_output=True, check=False, encoding="utf-8", env=environment(), timeout=60)
-    return Answer(ended.returncode, ended.stdout, ended.stderr)
 
 
 @pytest.mark.parametrize("mode", [0o000, 0o500], ids=["may not enter", "may not write"])

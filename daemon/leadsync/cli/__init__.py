@@ -5,7 +5,7 @@ Every command imports what it needs when it is called, so that `--help` and a ty
 
 import typer
 
-from leadsync.cli import look, play, setup, work
+from leadsync.cli import doctor, look, play, setup, work
 
 app = typer.Typer(
     name="leadsync",
@@ -22,6 +22,7 @@ app.command("once")(work.once)
 app.command("check")(setup.check)
 app.command("schema")(setup.schema)
 app.command("events")(setup.events)
+app.command("doctor")(doctor.doctor)
 app.command("status")(look.status)
 app.command("runs")(look.runs)
 app.command("export")(look.export)

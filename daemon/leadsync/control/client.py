@@ -11,7 +11,7 @@ import msgspec
 
 from leadsync import __version__
 from leadsync.control.place import socket_of, within_reach
-from leadsync.errors import DaemonGone, DaemonRefused
+from leadsync.errors import DaemonDiffers, DaemonGone, DaemonRefused
 
 OnLine: TypeAlias = Callable[[dict[str, Any]], None]
 """Gets each line of the log that belongs to the command, as it happens."""
@@ -55,6 +55,11 @@ def _client(name: str) -> httpx.Client:
 
 
 def _read(response: httpx.Response, on_line: OnLine) -> dict[str, Any]:
+    if response.status_code != httpx.codes.OK:
+        raise DaemonDiffers(
+            f"the daemon does not understand this command (HTTP {response.status_code}); nothing was done. Restart it"
+            " (systemctl restart leadsync), so that it is the version that is installed"
+        )
     for text in response.iter_lines():
         match msgspec.json.decode(text):
             case {"line": line}:

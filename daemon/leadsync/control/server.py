@@ -5,9 +5,10 @@ Who waits may go away; what was begun goes on. Only the owner of the state folde
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -26,7 +27,10 @@ from leadsync.errors import CannotListen, DaemonDiffers, LeadsyncError
 
 Result: TypeAlias = Mapping[str, Any]
 
-GOODBYE_S: Final = 3
+REQUEST_WAIT_S: Final = 1.0
+"""How long a command may take to arrive: it comes from this machine, and is small."""
+
+GOODBYE_S: Final = 2
 """How long a stop waits for those who read the answer of a command that has ended."""
 
 
@@ -49,9 +53,9 @@ Command: TypeAlias = Callable[[Mapping[str, Any]], Errand]
 @asynccontextmanager
 async def listening(store: Path, commands: Mapping[str, Command], board: Board) -> AsyncIterator[None]:
     """Carry out commands until the end of the block; then those who still read get the rest of their answer."""
-    routes = [Route(f"/{name}", _endpoint(command, board), methods=["POST"]) for name, command in commands.items()]
+    route = Route("/{command}", _endpoint(commands, board), methods=["POST"])
     config = uvicorn.Config(
-        Starlette(routes=routes),
+        Starlette(routes=[route]),
         log_config=None,
         access_log=False,
         lifespan="off",
@@ -60,12 +64,13 @@ async def listening(store: Path, commands: Mapping[str, Command], board: Board) 
     )
     server = _Server(config)
     with _bound(socket_of(store)) as bound:
-        serving = asyncio.create_task(server.serve(sockets=[bound]))
-        try:
-            yield
-        finally:
-            server.should_exit = True
-            await serving
+        # A server that dies takes the daemon with it: half alive it would be noticed by nobody.
+        async with asyncio.TaskGroup() as group:
+            group.create_task(server.serve(sockets=[bound]))
+            try:
+                yield
+            finally:
+                server.should_exit = True
 
 
 class _Server(uvicorn.Server):
@@ -87,22 +92,26 @@ def _bound(path: Path) -> Iterator[socket.socket]:
             # Nobody can connect before uvicorn listens on it.
             path.chmod(0o600)
         except OSError as error:
-            raise CannotListen(f"the control socket {path} cannot be made ({error.strerror})") from error
+            raise CannotListen(f"the control socket {path} cannot be made ({error.strerror or error})") from error
         try:
             yield bound
         finally:
             path.unlink(missing_ok=True)
 
 
-def _endpoint(command: Command, board: Board) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+def _endpoint(commands: Mapping[str, Command], board: Board) -> Callable[[Request], Coroutine[Any, Any, Response]]:
     async def answer(request: Request) -> Response:
-        arguments = msgspec.json.decode(await request.body(), type=dict[str, Any])
+        name = request.path_params["command"]
         try:
-            _refuse_other_version(arguments.get("version"))
-            errand = command(arguments)
+            async with asyncio.timeout(REQUEST_WAIT_S):
+                arguments = msgspec.json.decode(await request.body(), type=dict[str, Any])
+            _refuse_other_version(name, arguments.get("version"), commands)
+            errand = commands[name](arguments)
         except LeadsyncError as error:
-            return Response(_line({"error": {"exit_code": error.exit_code, "message": str(error)}}))
-        _log.info(events.COMMAND_RECEIVED, command=request.url.path.strip("/"), jobs=errand.jobs)
+            return Response(_last_line(error))
+        except (TimeoutError, msgspec.DecodeError):
+            return Response(status_code=HTTPStatus.BAD_REQUEST)
+        _log.info(events.COMMAND_RECEIVED, command=name, jobs=errand.jobs)
         # In this same round of the loop: the work has not logged anything yet.
         reader = board.follow(errand.work, errand.jobs, errand.accounts)
         return StreamingResponse(_tell(errand.work, reader), media_type="application/x-ndjson")
@@ -121,8 +130,8 @@ def _line(value: Mapping[str, Any]) -> bytes:
     return msgspec.json.encode(value) + b"\n"
 
 
-def _refuse_other_version(theirs: object) -> None:
-    if theirs != __version__:
+def _refuse_other_version(command: str, theirs: object, commands: Collection[str]) -> None:
+    if theirs != __version__ or command not in commands:
         raise DaemonDiffers(
             f"the daemon is leadsync {__version__} and this command is leadsync {theirs}; nothing was done. Restart the"
             " daemon (systemctl restart leadsync), so that it is the version that is installed"

@@ -43,6 +43,8 @@ class Auditor:
         """Say whether the run may go on; an End where the vendor could not be asked."""
         loop = asyncio.get_running_loop()
         asked_s, name = loop.time(), ticket.session.name
+        if self._is_kept(name):
+            return self._kept(ticket)  # at once, while another job may wait for the list
         async with self._one_at_a_time:
             if not self._is_kept(name):
                 if self._failed is None or self._failed[0] < asked_s:
@@ -51,10 +53,14 @@ class Auditor:
                 if self._failed is not None:
                     # Who waited while somebody else asked in vain has its answer: the vendor is asked once for all.
                     return self._failed[1]
-            verdict = self._verdicts.get(name) or self._judge(ticket)
-            # A base line is moved once: by the next run its pages have been counted.
-            self._verdicts[name] = GoOn() if isinstance(verdict, GoOn) else verdict
-            return verdict
+            return self._kept(ticket)
+
+    def _kept(self, ticket: Ticket) -> Verdict:
+        """Return the verdict; a base line is moved once: by the next run its pages have been counted."""
+        name = ticket.session.name
+        verdict = self._verdicts.get(name) or self._judge(ticket)
+        self._verdicts[name] = GoOn() if isinstance(verdict, GoOn) else verdict
+        return verdict
 
     def forget(self, session: str) -> None:
         """Ask anew next time: the session's last run did not end well."""
@@ -111,6 +117,7 @@ class Auditor:
                 return End(Outcome.FAILED, f"the session list was refused with HTTP {status}: {message}")
             case Throttled(retry_after_s):
                 wait_s = throttle_wait_s(attempt, retry_after_s, self._around.draw())
+                self._desk.client.hold(wait_s)
                 return await self._delay(wait_s, "the vendor's rate limit", began_s)
             case Lost(why):
                 return await self._delay(replay_wait_s(attempt, 0.0, self._around.draw()), why, began_s)

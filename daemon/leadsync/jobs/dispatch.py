@@ -10,7 +10,7 @@ import structlog
 
 from leadsync import events
 from leadsync.config import Job, Settings
-from leadsync.core.model import End
+from leadsync.core.model import End, Outcome
 from leadsync.jobs.desk import Brief, Desk
 from leadsync.store.ledger import Ledger, SessionState
 
@@ -24,7 +24,10 @@ Sessions: TypeAlias = Collection[tuple[str, str]]
 class Dispatch:
     """One per process; every run of it goes through here."""
 
-    def __init__(self, settings: Settings, ledger: Ledger, desks: Mapping[str, Desk], run: RunBrief) -> None:
+    def __init__(
+        self, settings: Settings, ledger: Ledger, desks: Mapping[str, Desk], stopping: asyncio.Event, *, run: RunBrief
+    ) -> None:
+        self._stopping = stopping
         self._settings = settings
         self._ledger = ledger
         self._desks = desks
@@ -57,6 +60,10 @@ class Dispatch:
                 group.create_task(self._settle_all(several))
         return len(await self._open_sessions(account, but)) if sessions else 0
 
+    def is_denied(self, account: str) -> bool:
+        """Whether the vendor has turned the account down."""
+        return self._desks[account].denied is not None
+
     async def tell_orphans(self) -> None:
         """Name the open keys that nobody can settle, since the configuration does not have their account."""
         for session in await self._ledger.sessions_with_open_keys():
@@ -79,6 +86,8 @@ class Dispatch:
     async def _run(self, brief: Brief, trigger: str) -> End:
         # Always in this order. A job may have had several sessions, and a session several jobs.
         async with self._jobs[brief.job], self._sessions[brief.account, brief.session]:
+            if self._stopping.is_set():
+                return End(Outcome.INTERRUPTED, "leadsync was asked to stop before the run began")
             return await self._run_brief(brief, self._desks[brief.account], trigger)
 
     def _job_of(self, session: SessionState) -> Job | None:

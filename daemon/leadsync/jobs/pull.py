@@ -158,7 +158,11 @@ class Pull:
 
     def _require_room(self) -> None:
         """What is paid for must find room: look before each request, a replay's too."""
-        if self._around.free_bytes() < DISK_RESERVE_BYTES:
+        try:
+            free = self._around.free_bytes()
+        except OSError as error:
+            raise DiskLow(f"the disk of the store cannot be looked at ({error.strerror}); nothing is asked") from error
+        if free < DISK_RESERVE_BYTES:
             raise DiskLow(
                 f"less than {DISK_RESERVE_BYTES // 1024**2} MiB are free where the store lies; nothing more is asked"
                 " for until there is room"

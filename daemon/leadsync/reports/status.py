@@ -31,7 +31,8 @@ _NEW_SESSION: Row = {"delivered": 0, "base_line": 0, "vendor_total": None, "park
 def status(settings: Settings, now: datetime) -> dict[str, Any]:
     """Return `accounts` and `jobs` (design § 8); times are ISO 8601 in UTC, costs US dollars.
 
-    `process` is the leadsync that has the store, if one has; `overdue`: the job's time has passed, and it does not run.
+    `process` is the leadsync that has the store, if one has, and `serving` whether that is the daemon. `overdue`: the
+    job's time has passed, and it does not run.
     """
     file = sqlite_file(settings.store.url)
     with reading(file) as connection:
@@ -39,16 +40,17 @@ def status(settings: Settings, now: datetime) -> dict[str, Any]:
             return {
                 "schema_version": SCHEMA_VERSION,
                 "process": None,
+                "serving": False,
                 "accounts": [_account(name, one, _NEW_ACCOUNT, Spent()) for name, one in settings.accounts.items()],
                 "jobs": [_job(job, _NEW_SESSION, None) for job in settings.jobs.values()],
             }
-        process = holder(file)
-        alive = process is not None
+        alive = holder(file)
         return {
             "schema_version": SCHEMA_VERSION,
-            "process": process,
+            "process": alive and alive.process,
+            "serving": alive is not None and alive.serves,
             "accounts": [_stored_account(connection, name, one, now) for name, one in settings.accounts.items()],
-            "jobs": [_stored_job(connection, job, now, alive=alive) for job in settings.jobs.values()],
+            "jobs": [_stored_job(connection, job, now, alive=alive is not None) for job in settings.jobs.values()],
         }
 
 
@@ -231,8 +233,8 @@ def _next(job: Row) -> str | None:
 
 def _who_runs(report: Row) -> str:
     """Say so where nobody will run what is planned (P12)."""
-    if report["process"] is not None:
-        return f"leadsync is at work (process {report['process']})"
+    if report["serving"]:
+        return f"the daemon is at work (process {report['process']})"
     if any(job["next_run_at"] for job in report["jobs"]):
-        return "leadsync is not running: no job runs by its schedule until `leadsync run`"
+        return "the daemon is not running: no job runs by its schedule until `leadsync run`"
     return ""

@@ -2,21 +2,42 @@
 
 import fcntl
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
-from leadsync.errors import Busy
+from leadsync.errors import Busy, StoreFailed
 from leadsync.store.refusals import out_of_reach
 
+DAEMON: Final = "run"
+ONCE: Final = "once"
+"""What a process has the store for."""
 
-def holder(store: Path) -> int | None:
-    """Return the living process that took the store last, without touching the lock."""
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who has the store. `serves`: it is the daemon, which runs jobs by their schedules."""
+
+    process: int
+    serves: bool
+
+
+def holder(store: Path) -> Holder | None:
+    """Return the living process that has the store, without touching the lock.
+
+    After a power cut the number in the file may be anybody's by now, so the kernel's list of locks is believed.
+    """
+    path = _lock_file(store)
     try:
-        process = int(_lock_file(store).read_text("ascii"))
+        process, role = path.read_text("ascii").split()
+        mark = f":{path.stat().st_ino} "
+        held = any(
+            mark in line and process in line.split() for line in Path("/proc/locks").read_text("ascii").splitlines()
+        )
     except (OSError, ValueError):
         return None
-    return process if Path(f"/proc/{process}").exists() else None
+    return Holder(int(process), role == DAEMON) if held else None
 
 
 def _lock_file(store: Path) -> Path:
@@ -26,7 +47,8 @@ def _lock_file(store: Path) -> Path:
 class InstanceLock:
     """Holds `FILE.lock`; the kernel lets it go when the process dies, however it dies."""
 
-    def __init__(self, store: Path) -> None:
+    def __init__(self, store: Path, role: str) -> None:
+        self._role = role
         self._path = _lock_file(store)
         self._file = -1
 
@@ -40,13 +62,17 @@ class InstanceLock:
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            holder = os.read(self._file, 20).decode("ascii", "replace").strip() or "unknown"
+            process = (os.read(self._file, 20).decode("ascii", "replace").split() or ["unknown"])[0]
             os.close(self._file)
             raise Busy(
-                f"the store is in use by another leadsync (process {holder}); wait for it, or stop it, then try again"
+                f"the store is in use by another leadsync (process {process}); wait for it, or stop it, then try again"
             ) from None
-        os.ftruncate(self._file, 0)
-        os.write(self._file, f"{os.getpid()}\n".encode())
+        try:
+            os.ftruncate(self._file, 0)
+            os.write(self._file, f"{os.getpid()} {self._role}\n".encode())
+        except OSError as error:
+            os.close(self._file)
+            raise StoreFailed(f"{self._path} cannot be written ({error.strerror}); nothing was sent") from error
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:

@@ -3,7 +3,7 @@
 Alembic takes half a second to import, so it is only met when there is something to do.
 """
 
-import shutil
+import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -48,9 +48,9 @@ def upgrade(engine: Engine, file: Path) -> tuple[str | None, Path | None]:
 def back_up(file: Path, found: str) -> Path:
     """Copy the store with SQLite's backup API: in WAL mode a copy of the file alone is no backup."""
     target = file.with_name(f"{file.name}.before-{found}-upgrade")
+    os.close(os.open(target, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600))
     with closing(sqlite3.connect(file)) as source, closing(sqlite3.connect(target)) as copy:
         source.backup(copy)
-    shutil.copymode(file, target)
     return target
 
 

@@ -5,6 +5,7 @@ before anything is spent on its word.
 """
 
 import os
+import sqlite3
 from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -65,7 +66,7 @@ async def open_store(place: Place, now: datetime) -> tuple[Writer, Opened]:
             _sync_folder(place.file.parent)
         except OSError as error:
             raise out_of_reach(place.file, error.strerror) from error
-        except DatabaseError as error:
+        except (DatabaseError, sqlite3.Error) as error:
             raise because_of(place.file, error) from error
 
     await writer.off_loop(work)

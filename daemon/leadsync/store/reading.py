@@ -26,7 +26,9 @@ def reading(file: Path) -> Iterator[Connection | None]:
         with open_reader(file).connect() as connection:
             found = revision(connection, file)
             if found not in (None, HEAD):
-                raise StoreRefused(f"the store {file} is older than this leadsync; `leadsync once JOB` upgrades it")
+                raise StoreRefused(
+                    f"the store {file} is older than this leadsync; `leadsync run` or `once` upgrades it"
+                )
             yield connection if found else None
     except DatabaseError as error:
         raise because_of(file, error) from error

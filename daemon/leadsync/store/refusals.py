@@ -1,10 +1,12 @@
 """Why a store cannot be used, in the words of whoever has to mend it."""
 
+import sqlite3
 from pathlib import Path
+from typing import Final
 
-from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy.exc import DatabaseError
 
-from leadsync.errors import StoreRefused
+from leadsync.errors import LeadsyncError, StoreFailed, StoreRefused
 
 
 def out_of_reach(file: Path, cause: object) -> StoreRefused:
@@ -36,6 +38,19 @@ def newer(file: Path, found: str, known: str) -> StoreRefused:
     )
 
 
-def because_of(file: Path, error: DatabaseError) -> StoreRefused:
-    """Sort SQLite's errors: those of the file system, and those of the file."""
-    return out_of_reach(file, error.orig) if isinstance(error, OperationalError) else damaged(file, error.orig)
+def because_of(file: Path, error: DatabaseError | sqlite3.Error) -> LeadsyncError:
+    """Sort SQLite's errors: weather, those of the file system, and those of the file."""
+    cause = error.orig if isinstance(error, DatabaseError) else error
+    code = getattr(cause, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & _PRIMARY
+    if code in _WEATHER:
+        return StoreFailed(
+            f"the store {file} cannot be used just now ({cause}); nothing was sent. Try again in a while"
+        )
+    return out_of_reach(file, cause) if code in _FILE_SYSTEM else damaged(file, cause)
+
+
+_PRIMARY: Final = 0xFF
+_WEATHER: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR})
+_FILE_SYSTEM: Final = frozenset(
+    {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH}
+)

@@ -15,7 +15,6 @@ from sqlalchemy import (
     Select,
     bindparam,
     delete,
-    func,
     insert,
     literal_column,
     or_,
@@ -86,7 +85,6 @@ _USED: Final = select(col(Slot.due_at)).where(
 _NEW: Final = insert(Slot).returning(col(Slot.id))
 _MOVE: Final = update(Slot).where(col(Slot.id) == bindparam("slot"), col(Slot.state) == bindparam("leaves"))
 _CANCEL: Final = delete(Slot).where(_MINE, _PLANNED, col(Slot.cause) == bindparam("of_cause"))
-_LAST: Final = select(func.max(col(Slot.id))).where(_MINE, _SCHEDULED).scalar_subquery()
 _FORGET: Final = delete(Slot).where(
     _MINE,
     # What lies far ahead was run by a clock that has been put right since.
@@ -95,8 +93,6 @@ _FORGET: Final = delete(Slot).where(
         col(Slot.due_at) > bindparam("after", type_=UtcDateTime),
     ),
     col(Slot.state).in_(("done", "skipped")),
-    # The last one is kept in any case: the only slot of an `at` must never be planned anew.
-    col(Slot.id) < _LAST,
 )
 
 
@@ -151,7 +147,8 @@ def take(connection: Connection, timing: Timing, slot: Planned, now: datetime, d
     _move(connection, slot, "planned", "taken")
     if slot.cause is Cause.SCHEDULE:
         connection.execute(_CANCEL, {"of_job": timing.job, "of_cause": Cause.RETRY})
-    connection.execute(_FORGET, {"of_job": timing.job, "before": now - KEPT_FOR, "after": now + KEPT_FOR})
+    if not isinstance(timing.times, At):  # its only slot must never be planned anew
+        connection.execute(_FORGET, {"of_job": timing.job, "before": now - KEPT_FOR, "after": now + KEPT_FOR})
     next_slot(connection, timing, now, draw)
 
 

@@ -1,25 +1,30 @@
-"""BatchData's API for one account: pages of a session, and the list of sessions.
+"""BatchData's API for one account: pages of a session, the list of sessions, the wallet.
 
 It sends and deciphers; it never retries and never decides. The token is known here and nowhere else.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
+from leadsync.core.redact import MASK
 from leadsync.core.replies import Lost, VendorReply
-from leadsync.vendors.http import Http, NoReply, Transport
+from leadsync.vendors.http import Http, NoReply, Reply, Transport
 from leadsync.vendors.pace import Pace
 from leadsync.vendors.wire import (
     LIST_TAKE,
     SEARCH_PATH,
     SESSIONS_PATH,
+    WALLET_PATH,
     SessionsPage,
     Trouble,
+    Wallet,
     decipher,
     decipher_sessions,
+    decipher_wallet,
+    http_date,
 )
 
 T = TypeVar("T")
@@ -43,14 +48,17 @@ class BatchData:
         self, access: Access, *, transport: Transport | None, now: Callable[[], datetime], off_loop: OffLoop
     ) -> None:
         self._http = Http(access.base_url, {"authorization": f"Bearer {access.token}"}, transport)
+        self._token = access.token.encode()
         self._pace = Pace(access.requests_per_minute)
         self._now = now
         self._off_loop = off_loop
+        self.clock_ahead: timedelta | None = None
+        """How far our clock was ahead of the vendor's `Date`, by the last list or balance; None where it had none."""
 
     async def search(self, request: bytes) -> VendorReply:
         """Send one page's stored bytes, and say what came of it."""
         began_s = asyncio.get_running_loop().time()
-        reply = await self._http.send("POST", SEARCH_PATH, body=request)
+        reply = self._masked(await self._http.send("POST", SEARCH_PATH, body=request))
         if isinstance(reply, NoReply):
             return Lost(reply.why, asyncio.get_running_loop().time() - began_s)
         event: VendorReply = await self._off_loop(decipher, reply.status, reply.headers, reply.body, self._now())
@@ -65,8 +73,8 @@ class BatchData:
         totals: dict[str, int] = {}
         last = ""
         while True:
-            if totals:
-                await self.turn(stopping)
+            if totals and not await self.turn(stopping):
+                return Lost("leadsync was asked to stop")
             page = await self._list_page(skip=max(len(totals) - 1, 0))
             if not isinstance(page, SessionsPage):
                 return page
@@ -79,6 +87,13 @@ class BatchData:
             if len(totals) >= page.total:
                 return totals if len(totals) == page.total else Lost("the session list is longer than its total")
             last = page.rows[-1].session
+
+    async def wallet(self) -> Wallet | Trouble:
+        """Return what the team has left; the caller has taken a turn. Free, and wants the ability `wallet-balance`."""
+        reply = await self._get(WALLET_PATH)
+        if isinstance(reply, NoReply):
+            return Lost(reply.why)
+        return decipher_wallet(reply.status, reply.headers, reply.body, self._now())
 
     async def turn(self, stopping: asyncio.Event) -> bool:
         """Wait until the account may send; False where `stopping` was set before that."""
@@ -93,7 +108,20 @@ class BatchData:
         await self._http.close()
 
     async def _list_page(self, *, skip: int) -> SessionsPage | Trouble:
-        reply = await self._http.send("GET", f"{SESSIONS_PATH}?skip={skip}&take={LIST_TAKE}")
+        reply = await self._get(f"{SESSIONS_PATH}?skip={skip}&take={LIST_TAKE}")
         if isinstance(reply, NoReply):
             return Lost(reply.why)
         return decipher_sessions(reply.status, reply.headers, reply.body, self._now())
+
+    async def _get(self, path: str) -> Reply | NoReply:
+        reply = self._masked(await self._http.send("GET", path))
+        if isinstance(reply, Reply):
+            vendor_at = http_date(reply.headers.get("date"))
+            self.clock_ahead = self._now() - vendor_at if vendor_at else None
+        return reply
+
+    def _masked(self, reply: Reply | NoReply) -> Reply | NoReply:
+        """An error that repeats the token must not carry it into a message; a page is kept as it came."""
+        if isinstance(reply, NoReply) or reply.status == HTTPStatus.OK:
+            return reply
+        return replace(reply, body=reply.body.replace(self._token, MASK.encode()))

@@ -8,9 +8,10 @@ unless a comment says otherwise.
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from decimal import Decimal
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from typing import Any, Final, TypeAlias
+from typing import Annotated, Any, Final, TypeAlias
 
 import msgspec
 
@@ -21,8 +22,11 @@ from leadsync.vendors.records import REFUSALS, NotAPage, believable, read_page
 
 SEARCH_PATH: Final = "/api/v1/property/search"
 SESSIONS_PATH: Final = "/api/v2/property/search-sessions"
+WALLET_PATH: Final = "/api/v1/wallet/balance"
 LIST_TAKE: Final = 100
 MESSAGE_MAX_CHARS: Final = 200
+BALANCE_MAX: Final = Decimal(10) ** 12
+"""No wallet holds more; it keeps numbers out that fill a screen."""
 
 Trouble: TypeAlias = PlainTrouble | SlotsFull
 
@@ -69,6 +73,18 @@ def decipher_sessions(status: int, headers: Mapping[str, str], body: bytes, now:
     return SessionsPage(rows, results.total)
 
 
+def decipher_wallet(status: int, headers: Mapping[str, str], body: bytes, now: datetime) -> "Wallet | Trouble":
+    """Turn the reply to the question for the balance into a figure. `headers` has lower-case names."""
+    if status != HTTPStatus.OK:
+        return trouble(status, headers, body, now)
+    try:
+        wallet = _wallet_decoder.decode(body).results
+    except REFUSALS:
+        return Lost("the balance is not what the vendor documents")
+    believed = wallet.balance.is_finite() and abs(wallet.balance) <= BALANCE_MAX
+    return wallet if believed else Lost("the balance is none that a wallet can have")
+
+
 def trouble(status: int, headers: Mapping[str, str], body: bytes, now: datetime) -> Trouble:
     """Judge every reply but a good one, by its status first and its message where two causes share a status."""
     message = message_of(body) or _phrase(status)
@@ -107,12 +123,17 @@ def retry_after_s(value: str | None, now: datetime) -> float | None:
         return None
     if re.fullmatch(r"[0-9]+", value.strip()):
         return float(value)
+    when = http_date(value)
+    return max((when - now).total_seconds(), 0.0) if when else None
+
+
+def http_date(value: str | None) -> datetime | None:
+    """Read `Date`, or a `Retry-After` that is a date, as an aware time; None where it is missing or nonsense."""
     try:
-        when = parsedate_to_datetime(value)
+        when = parsedate_to_datetime(value) if value else None
     except (ValueError, OverflowError):
         return None
-    aware = when if when.tzinfo else when.replace(tzinfo=UTC)
-    return max((aware - now).total_seconds(), 0.0)
+    return when.replace(tzinfo=UTC) if when and not when.tzinfo else when
 
 
 def message_of(body: bytes) -> str:
@@ -130,6 +151,17 @@ class SessionsPage(msgspec.Struct, frozen=True):
 
     rows: tuple[SessionListing, ...]
     total: int
+
+
+class Wallet(msgspec.Struct, frozen=True):
+    """What the team has left at the vendor."""
+
+    balance: Decimal
+    currency: Annotated[str, msgspec.Meta(pattern="^[A-Za-z]{3}$")] = "USD"
+
+
+class _Wallet(msgspec.Struct):
+    results: Wallet
 
 
 class _Status(msgspec.Struct):
@@ -158,6 +190,7 @@ class _Sessions(msgspec.Struct):
 
 _envelope_decoder: Final = msgspec.json.Decoder(_Envelope)
 _sessions_decoder: Final = msgspec.json.Decoder(_Sessions)
+_wallet_decoder: Final = msgspec.json.Decoder(_Wallet)
 
 
 def _inner_status(body: bytes) -> int:

@@ -1,0 +1,185 @@
+"""The plan as data: one plain JSON-able structure, by accounts and by jobs."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, TypeAlias, assert_never
+
+from sqlalchemy import Connection
+
+from leadsync.config import Job, Settings
+from leadsync.core.audit import GoOn, NoSlot, ParkJob
+from leadsync.core.forecast import AtMost, Outlook, Prospect, Purchase, Totals, Unknown, at_most, foresee, together
+from leadsync.core.routes import Circumstances, Wish, choose_route
+from leadsync.reports import SCHEMA_VERSION
+from leadsync.reports.plan.times import NextTime
+from leadsync.reports.plan.view import Errand, View, case_of, criteria_of, delivered_by, leave_of, view_of
+
+Foreseen: TypeAlias = tuple[Errand, Outlook]
+
+NO_SLOT = "no session slot is free, and this job needs a new session"
+
+
+def plan(
+    settings: Settings, connection: Connection | None, totals: Mapping[str, Totals], now: datetime
+) -> dict[str, Any]:
+    """Return `accounts` and `jobs`; times are ISO 8601, costs US dollars; null at most is no limit.
+
+    `connection` is None where no store was ever made. `totals` has each account's session list at the vendor, or a
+    sentence why it could not be had (see `as_totals`).
+    """
+    accounts: list[dict[str, Any]] = []
+    jobs: dict[str, dict[str, Any]] = {}
+    for name in settings.accounts:
+        view = view_of(settings, connection, name, totals[name], now)
+        free = 0 if isinstance(view.totals, str) else view.slots_free
+        outlooks = foresee([case_of(view, errand) for errand in view.errands], view.totals, free)
+        foreseen = list(zip(view.errands, outlooks, strict=True))
+        accounts.append(_account(view, foreseen))
+        webhooks = settings.webhooks is not None
+        jobs |= {
+            errand.job.name: _job(view, errand, outlook, errand.job, webhooks=webhooks)
+            for errand, outlook in foreseen
+            if errand.job is not None
+        }
+    return {"schema_version": SCHEMA_VERSION, "accounts": accounts, "jobs": [jobs[name] for name in settings.jobs]}
+
+
+def _account(view: View, foreseen: Sequence[Foreseen]) -> dict[str, Any]:
+    used = None if isinstance(view.totals, str) else len(view.totals)
+    reason, message = view.paused or (None, None)
+    return {
+        "name": view.name,
+        "state": "paused" if reason else "ok",
+        "reason": reason,
+        "message": message,
+        "unknown": view.totals if isinstance(view.totals, str) else None,
+        "slots": {
+            "used": used,
+            "cap": view.account.session_cap,
+            "reserve": view.account.session_reserve,
+            "free": None if used is None else max(view.slots_free, 0),
+        },
+        "budget_left": _budget_left(view),
+        "at_most": _plain(together([_purchase(*one) for one in foreseen], view.limits)),
+        "left_open": [_left_open(*one) for one in foreseen if one[0].job is None],
+    }
+
+
+def _budget_left(view: View) -> dict[str, Any]:
+    """What each window still has, open keys' reservations taken off; null where it has no limit."""
+    limits, used = view.limits, view.spent
+    windows: tuple[tuple[str, int | Decimal | None, int | Decimal], ...] = (
+        ("records_day", limits.records_day, used.records_day),
+        ("records_month", limits.records_month, used.records_month),
+        ("dollars_day", limits.dollars_day, used.dollars_day),
+        ("dollars_month", limits.dollars_month, used.dollars_month),
+    )
+    return {name: None if limit is None else _number(max(limit - amount, 0)) for name, limit, amount in windows}
+
+
+def _left_open(errand: Errand, outlook: Outlook) -> dict[str, Any]:
+    """A key that was left open, and whose job is gone: it is settled all the same."""
+    job = errand.state.job if errand.state else None
+    return {"job": job, "session": errand.session, "take": errand.open_take, "audit": _audit(outlook.verdict)}
+
+
+def _job(view: View, errand: Errand, outlook: Outlook, job: Job, *, webhooks: bool) -> dict[str, Any]:
+    idle = not errand.asks and errand.open_take is None
+    schedule = job.schedule
+    most = at_most(_purchase(errand, outlook), view.limits)
+    return {
+        "name": job.name,
+        "enabled": job.enabled,
+        "kind": job.kind,
+        "account": job.account,
+        "session": job.session,
+        "route": _route(view, job, webhooks=webhooks),
+        "timezone": schedule.timezone.key if schedule else None,
+        "jitter_s": schedule.jitter.total_seconds() if schedule else None,
+        "next_times": [_time(time, job) for time in errand.times],
+        "audit": None if idle else _audit(outlook.verdict),
+        "open_key": None if errand.open_take is None else {"take": errand.open_take, "sent_first": outlook.settles > 0},
+        "at_most": {**_plain(most), "limit": most.limit or None},
+        "slots_needed": 0 if idle else outlook.slots,
+        "parked": _parked(errand),
+        "overlap": _overlap(view, job),
+    }
+
+
+def _route(view: View, job: Job, *, webhooks: bool) -> str | None:
+    """The way to the vendor; null where the run would wait, because what chooses the way is not known."""
+    listed = not isinstance(view.totals, str)
+    wish = Wish(job.kind == "one_shot", job.records or 0, job.async_above)
+    return choose_route(wish, Circumstances(webhooks, listed or None, view.slots_free > 0 if listed else None))
+
+
+def _time(time: NextTime, job: Job) -> dict[str, Any]:
+    zone = job.schedule.timezone if job.schedule else None
+    slot = time.slot
+    return {
+        "due_at": slot.due_at.isoformat(),
+        "fire_at": slot.fire_at.isoformat(),
+        "local": slot.fire_at.astimezone(zone).isoformat(),
+        "cause": time.cause.value,
+        "planned": time.planned,
+        "overdue": time.overdue,
+    }
+
+
+def _audit(verdict: Prospect) -> dict[str, Any]:
+    match verdict:
+        case GoOn():
+            return {"verdict": "go_on", "reason": None, "message": None}
+        case NoSlot():
+            return {"verdict": "no_slot", "reason": None, "message": NO_SLOT}
+        case ParkJob(reason, message):
+            return {"verdict": "park", "reason": reason.value, "message": message}
+        case Unknown(why):
+            return {"verdict": "unknown", "reason": None, "message": why}
+        case _:
+            assert_never(verdict)
+
+
+def _parked(errand: Errand) -> dict[str, Any] | None:
+    """How the last run left the job. `answered`: its file allows by now what was in question."""
+    parked = errand.state.parked if errand.state else None
+    if parked is None:
+        return None
+    return {
+        "reason": parked.reason.value,
+        "message": parked.message,
+        "since": parked.since.isoformat(),
+        "answered": leave_of(errand.job, Decimal(0)).answers(parked.reason),
+    }
+
+
+def _overlap(view: View, job: Job) -> dict[str, list[str]]:
+    """Who else asks for this list in this account, and which other sessions have delivered it already."""
+    criteria = criteria_of(job)
+    jobs = [errand.job for errand in view.errands if errand.job is not None and errand.job is not job]
+    return {
+        "jobs": sorted(other.name for other in jobs if criteria_of(other) == criteria),
+        "delivered_by": [state.name for state in delivered_by(view, job.session, criteria)],
+    }
+
+
+def _purchase(errand: Errand, outlook: Outlook) -> Purchase:
+    job = errand.job
+    return Purchase(
+        at=errand.at,
+        page_size=job.page_size if job else 1,
+        records_max=job.records_per_run if job else None,
+        settles=outlook.settles,
+        asks=outlook.asks,
+        spent=errand.spent,
+    )
+
+
+def _plain(most: AtMost) -> dict[str, Any]:
+    dollars = None if most.dollars is None else float(most.dollars)
+    return {"records": most.records, "pages": most.pages, "dollars": dollars}
+
+
+def _number(amount: int | Decimal) -> int | float:
+    return amount if isinstance(amount, int) else float(amount)

@@ -1,0 +1,135 @@
+"""The plan for a person's eye: a line an account, a line a job, and what is to be known or done about each."""
+
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from typing import Any, TypeAlias
+
+from leadsync.config.units import duration_text
+from leadsync.reports.text import columns, money
+
+Row: TypeAlias = Mapping[str, Any]
+
+NO_LIMIT = "no limit"
+
+
+def in_words(report: Row) -> str:
+    """Show a plan to a person."""
+    accounts = columns(
+        ("ACCOUNT", "STATE", "SLOTS", "BUDGET LEFT", "ONE RUN OF EACH JOB, AT MOST"),
+        [
+            (one["name"], one["state"], _slots(one["slots"]), _budget_left(one["budget_left"]), _total(one["at_most"]))
+            for one in report["accounts"]
+        ],
+    )
+    jobs = columns(
+        ("JOB", "ROUTE", "AUDIT", "NEXT RUN (UTC)", "RECORDS", "PAGES", "COST AT MOST", "NEW SLOT"),
+        [
+            (job["name"], job["route"], _verdict(job), _next(job), *_at_most(job["at_most"]), job["slots_needed"])
+            for job in report["jobs"]
+        ],
+    )
+    notes = [*_of_accounts(report["accounts"]), *(line for job in report["jobs"] for line in _of_job(job))]
+    parts = (accounts, jobs if report["jobs"] else "there is no job", "\n".join(notes))
+    return "\n\n".join(part for part in parts if part)
+
+
+def _slots(slots: Row) -> str:
+    if slots["used"] is None:
+        return f"? of {slots['cap']}"
+    return f"{slots['used']} of {slots['cap']}, {slots['free']} free"
+
+
+def _budget_left(left: Row) -> str:
+    shown = []
+    for name, amount in left.items():
+        what, per = name.split("_")
+        if amount is not None:
+            shown.append(f"{money(amount) if what == 'dollars' else f'{amount:,} records'} a {per}")
+    return ", ".join(shown) or "unlimited"
+
+
+def _total(most: Row) -> str:
+    return NO_LIMIT if most["records"] is None else f"{most['records']:,} records, {money(most['dollars'])}"
+
+
+def _at_most(most: Row) -> tuple[object, ...]:
+    if most["records"] is None:
+        return (NO_LIMIT, NO_LIMIT, NO_LIMIT)
+    return (most["records"], most["pages"], money(most["dollars"]))
+
+
+def _verdict(job: Row) -> str:
+    if job["audit"] is None:
+        return "disabled"
+    return str(job["audit"]["verdict"]).replace("_", " ")
+
+
+def _next(job: Row) -> str | None:
+    if not job["next_times"]:
+        return None
+    first = job["next_times"][0]
+    return f"{'overdue since ' if first['overdue'] else ''}{_minute(first['fire_at'])}"
+
+
+def _minute(moment: str) -> str:
+    return moment[:16].replace("T", " ")
+
+
+def _of_accounts(accounts: list[dict[str, Any]]) -> Iterator[str]:
+    for one in accounts:
+        if one["reason"]:
+            yield f"{one['name']}: {one['reason']}: {one['message']}; the next due run tries once"
+        if one["unknown"]:
+            yield f"{one['name']}: {one['unknown']}; what the audit would say is unknown"
+        for key in one["left_open"]:
+            fate = f" ({key['audit']['message']})" if key["audit"]["message"] else ""
+            yield (
+                f"{one['name']}: session {key['session']} of job {key['job']}, which is gone, has an open key of"
+                f" {key['take']} records: it is settled first{fate}"
+            )
+
+
+def _of_job(job: Row) -> Iterator[str]:
+    name, parked = job["name"], job["parked"]
+    if job["next_times"]:
+        yield f"{name}: next at {_times(job)}"
+    if job["open_key"]:
+        yield f"{name}: {_open_key(job['open_key'])}"
+    if parked:
+        answered = "; its file has answered that by now" if parked["answered"] else ""
+        yield f"{name}: {parked['reason']}: {parked['message']}{answered}"
+    if not parked or parked["answered"]:
+        yield from _audit(name, job["audit"])
+    if job["at_most"]["records"] == 0 and job["at_most"]["limit"]:
+        yield f"{name}: would end over budget: the account's {job['at_most']['limit']} is spent"
+    yield from _overlap(name, job["overlap"])
+
+
+def _audit(name: str, audit: Row | None) -> Iterator[str]:
+    if audit and audit["verdict"] == "park":
+        yield f"{name}: would park: {audit['reason']}: {audit['message']}"
+    if audit and audit["verdict"] == "no_slot":
+        yield f"{name}: would wait: {audit['message']}"
+
+
+def _times(job: Row) -> str:
+    """In the job's own zone."""
+    times = ", ".join(
+        f"{_minute(time['local'])}{' (again)' if time['cause'] == 'retry' else ''}" for time in job["next_times"]
+    )
+    drawn = all(time["planned"] for time in job["next_times"])
+    jitter = timedelta(seconds=job["jitter_s"])
+    late = f", up to {duration_text(jitter)} later where it is not planned yet" if jitter and not drawn else ""
+    return f"{times} ({job['timezone']}){late}"
+
+
+def _open_key(key: Row) -> str:
+    first = "it is sent first" if key["sent_first"] else "it waits, too"
+    return f"a key of {key['take']} records is open, whose page may be billed already: {first}"
+
+
+def _overlap(name: str, overlap: Row) -> Iterator[str]:
+    if overlap["jobs"]:
+        yield f"{name}: asks for the same list as {', '.join(overlap['jobs'])}"
+    if overlap["delivered_by"]:
+        yield f"{name}: the same list was delivered already by session {', '.join(overlap['delivered_by'])}"

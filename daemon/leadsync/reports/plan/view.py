@@ -1,0 +1,160 @@
+"""What a plan is made from: one account as the configuration, the store and the vendor's list have it."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from sqlalchemy import Connection, select
+from sqlmodel import col
+
+from leadsync.config import Account, Job, Settings
+from leadsync.config.limits import limits_of
+from leadsync.core.audit import Leave, ParkJob, Standing
+from leadsync.core.budget import Limits, Spent
+from leadsync.core.criteria import criteria_hash
+from leadsync.core.forecast import Case, Totals
+from leadsync.core.model import Books
+from leadsync.core.replies import Denied, Lost, Refused, SlotsFull, Throttled
+from leadsync.reports.plan.times import NextTime, next_times
+from leadsync.store import tables
+from leadsync.store.pages import spent
+from leadsync.store.sessions import SessionState, all_of
+from leadsync.vendors.wire import Trouble
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """A session before its next run: for its job, or for nobody any more, where a key was left open.
+
+    `spent` is what the budget's windows of its time have used by now.
+    """
+
+    job: Job | None
+    session: str
+    state: SessionState | None
+    times: tuple[NextTime, ...]
+    at: datetime
+    spent: Spent
+
+    @property
+    def asks(self) -> bool:
+        """Whether it asks for more, and not only settles what is open."""
+        return self.job is not None and self.job.enabled
+
+    @property
+    def open_take(self) -> int | None:
+        """The reservation of the open key, None where there is none."""
+        return self.state.open_page.take if self.state and self.state.open_page else None
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One account. `errands` are in the order in which they would run: what was left open, the times, the rest."""
+
+    name: str
+    account: Account
+    limits: Limits
+    spent: Spent
+    paused: tuple[str, str] | None
+    sessions: Mapping[str, SessionState]
+    errands: tuple[Errand, ...]
+    totals: Totals
+
+    @property
+    def slots_free(self) -> int:
+        """Slots that jobs may still take."""
+        return self.account.session_cap - self.account.session_reserve - len(self.totals)
+
+
+def view_of(settings: Settings, connection: Connection | None, name: str, totals: Totals, now: datetime) -> View:
+    """Read what the store has of an account; None is a store that was never made."""
+    account = settings.accounts[name]
+    limits = limits_of(account)
+    known = {state.name: state for state in all_of(connection, name)} if connection else {}
+    paused = select(col(tables.Account.paused_reason), col(tables.Account.paused_message))
+    row = connection.execute(paused.where(col(tables.Account.name) == name)).one_or_none() if connection else None
+
+    def errand(job: Job | None, session: str, state: SessionState | None) -> Errand:
+        times = tuple(next_times(connection, job, now)) if job else ()
+        at = max(now, times[0].slot.fire_at) if times else now
+        used = spent(connection, name, limits, at) if connection else Spent()
+        return Errand(job, session, state, times, at, used)
+
+    jobs = [job for job in settings.jobs.values() if job.account == name]
+    # Of several jobs with one session all but one are disabled: what is known of it belongs to that one.
+    owners = {job.session: job for job in sorted(jobs, key=lambda job: job.enabled)}
+    theirs = [errand(job, job.session, known.get(job.session) if owners[job.session] is job else None) for job in jobs]
+    left = [errand(None, key, state) for key, state in known.items() if state.open_page and key not in owners]
+    return View(
+        name=name,
+        account=account,
+        limits=limits,
+        spent=spent(connection, name, limits, now) if connection else Spent(),
+        paused=(row[0], row[1] or "") if row and row[0] else None,
+        sessions=known,
+        errands=(*left, *sorted(theirs, key=_turn)),
+        totals=totals,
+    )
+
+
+def _turn(errand: Errand) -> tuple[bool, datetime]:
+    """By their times; what is only settled goes first, what runs by hand alone last."""
+    return errand.asks and not errand.times, errand.at
+
+
+def case_of(view: View, errand: Errand) -> Case:
+    """Put an errand before the core."""
+    state, job = errand.state, errand.job
+    criteria = criteria_of(job) if job else ""
+    return Case(
+        standing=Standing(
+            errand.session, state.books if state else Books(), errand.open_take, bool(state and state.deleted)
+        ),
+        criteria=criteria,
+        leave=leave_of(job, view.limits.price),
+        asks=errand.asks,
+        parked=ParkJob(state.parked.reason, state.parked.message) if state and state.parked else None,
+        kept=state.criteria if state else None,
+        known_from=next((known.name for known in delivered_by(view, errand.session, criteria)), None),
+    )
+
+
+def delivered_by(view: View, session: str, criteria: str) -> Iterator[SessionState]:
+    """Find the other sessions that have delivered these criteria."""
+    for state in view.sessions.values():
+        if state.name != session and state.criteria == criteria and state.books.delivered:
+            yield state
+
+
+def criteria_of(job: Job) -> str:
+    """Hash what the job asks for, as its runs do."""
+    return criteria_hash(job.search, job.options.get("sort"))
+
+
+def leave_of(job: Job | None, price: Decimal) -> Leave:
+    """Say what the job's file allows, as its runs read it; nothing, where there is no file any more."""
+    if job is None:
+        return Leave(price=price)
+    return Leave(
+        adopt=job.adopt,
+        drift=job.on_drift == "continue",
+        criteria_change=job.on_criteria_change == "continue",
+        buy_again=job.buy_again,
+        price=price,
+    )
+
+
+def as_totals(listed: Mapping[str, int] | Trouble) -> Totals:
+    """Put into a sentence why the session list could not be had."""
+    match listed:
+        case SlotsFull(status, message) | Refused(status, message):
+            return f"the session list was refused with HTTP {status}: {message}"
+        case Denied(reason, status, message):
+            return f"the session list was denied with HTTP {status} ({reason}): {message}"
+        case Throttled():
+            return "the session list could not be had: the vendor's rate limit is used up just now"
+        case Lost(why):
+            return f"the session list could not be had ({why})"
+        case _:
+            return listed

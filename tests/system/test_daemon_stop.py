@@ -1,0 +1,100 @@
+"""Signals to the daemon: it finishes the page under way and goes with 0, and whoever cannot wait loses nothing."""
+
+import signal
+import time
+
+import pytest
+
+from tests.system.house import PAST, House
+from tests.system.process import Running, Vendor
+
+SOON_S = 20.0
+GONE_S = 30.0
+"""What an operator may rely on (and `TimeoutStopSec` is set by), however the vendor hangs."""
+
+
+@pytest.fixture
+def house(house: House) -> House:
+    """The job `phoenix` is run by the first daemon, at once."""
+    house.job("phoenix", page_size=50, schedule=PAST)
+    return house
+
+
+def asking(house: House) -> Running:
+    """Start the daemon; its job has just asked for the first page."""
+    daemon = house.daemon()
+    assert daemon.saw("page.asked")
+    return daemon
+
+
+def assert_the_next_one_ends_it(house: House, vendor: Vendor) -> None:
+    """The next daemon makes up for the run by itself, and nothing was lost or paid for twice."""
+    with house.daemon() as daemon:
+        assert daemon.saw("run.ended", outcome="complete")
+        daemon.send(signal.SIGTERM)
+        assert daemon.end(SOON_S).code == 0
+    assert not house.open_keys()
+    stored = house.rows("SELECT vendor_id FROM delivery d JOIN property p ON p.id = d.property_id ORDER BY 1")
+    billed = vendor.bill()["billed_ids"]
+    assert [name for (name,) in stored] == sorted(billed)
+    assert len(billed) == 120
+
+
+@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_finishes_the_page(house: House, vendor: Vendor, stop: signal.Signals) -> None:
+    """What was asked for is stored, nothing more is asked, exit 0; the next start goes on where it was."""
+    vendor.slow(1.0)
+    vendor.next("slow")
+    with asking(house) as daemon:
+        daemon.send(stop)
+        answer = daemon.end(SOON_S)
+    (line,) = answer.logged("run.ended")
+    assert (answer.code, answer.log[-1]["event"]) == (0, "daemon.stopped")
+    assert [seen["signal"] for seen in answer.logged("stop.asked")] == [stop.name]
+    assert (line["outcome"], line["pages"], line["records"]) == ("interrupted", 1, 50)
+    assert vendor.bill()["records"] == 50
+    assert not house.open_keys()
+    assert_the_next_one_ends_it(house, vendor)
+
+
+def test_a_second_signal_ends_at_once(house: House, vendor: Vendor) -> None:
+    """The first waits for a vendor that hangs, the second for nobody; the next start sends the same key again."""
+    vendor.next("hang")
+    with asking(house) as daemon:
+        daemon.send(signal.SIGTERM)
+        assert daemon.saw("stop.asked")
+        assert not daemon.ends_within(0.3)
+        daemon.send(signal.SIGINT)
+        assert daemon.end(SOON_S).code == 128 + signal.SIGINT
+    (key,) = house.open_keys()
+    assert_the_next_one_ends_it(house, vendor)
+    assert [seen["key"] for seen in vendor.bill()["requests"]].count(key) == 2
+
+
+def test_a_vendor_that_hangs_does_not_hold_up_a_stop(house: House, vendor: Vendor) -> None:
+    """One signal is enough: within 30 s exit 0, the run interrupted and its key open. Costs the 25 s of grace."""
+    vendor.next("hang")
+    with asking(house) as daemon:
+        began_s = time.monotonic()
+        daemon.send(signal.SIGTERM)
+        answer = daemon.end(GONE_S)
+        took_s = time.monotonic() - began_s
+    (line,) = answer.logged("run.ended")
+    assert (answer.code, answer.log[-1]["event"]) == (0, "daemon.stopped")
+    assert 20 < took_s < GONE_S
+    assert (line["outcome"], line["pages"]) == ("interrupted", 0)
+    assert len(house.open_keys()) == 1
+    assert_the_next_one_ends_it(house, vendor)
+
+
+def test_a_reload_is_refused_and_the_daemon_goes_on(house: House) -> None:
+    """SIGHUP, which this version does not know, ends nothing: the log says so, and the jobs keep their times."""
+    house.job("phoenix", page_size=50, schedule='every = "1s"')
+    with house.daemon() as daemon:
+        assert daemon.saw("run.ended", outcome="complete")
+        daemon.send(signal.SIGHUP)
+        assert daemon.saw("reload.refused", signal="SIGHUP")
+        assert daemon.saw("run.started")
+        assert daemon.saw("run.ended", outcome="complete")
+        daemon.send(signal.SIGTERM)
+        assert daemon.end(SOON_S).code == 0
