@@ -42,8 +42,6 @@ from leadsync.core.replies import Denied, Lost, Refused, SlotsFull, Throttled, V
 from leadsync.core.retry import GIVE_UP_S, replay_wait_s, throttle_wait_s
 from leadsync.errors import OffTheTable
 
-REFUSED_WAY_OUT: Final = "mend the job's file, and give the job another session"
-
 BARREN_MAX: Final = 3
 """Pages in a row without a new property that end a run: the end of the stream is OPEN at the vendor."""
 
@@ -297,7 +295,7 @@ def _again(state: Sending, event: Lost | Throttled, now_s: float, draw: float) -
 
 
 def _refused(tally: Tally, status: int, message: str) -> Step:
-    sentence = f"the vendor refused the request with HTTP {status}: {message}; {REFUSED_WAY_OUT}"
+    sentence = f"the vendor refused the request with HTTP {status}: {message}"
     end = End(Outcome.PARKED, sentence, Reason.REFUSED)
     return Closing(tally, end), Close(status, sentence, Reason.REFUSED)
 
