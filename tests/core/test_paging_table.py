@@ -111,6 +111,17 @@ def _step(state: State, event: Event, plan: Plan = PLAN, now_s: float = 0.0) -> 
     return step(plan, state, event, now_s=now_s, draw=0.0)
 
 
+def test_a_run_that_waits_in_vain_has_failed() -> None:
+    """Time that is over while no answer comes is weather; between two pages it is the end of the run's own."""
+    over = Halted("run_timeout of 1:00:00 is over", time_over=True)
+    waiting, _ = _step(STATES[Pausing], over)
+    asking, _ = _step(STATES[Asking], over)
+    assert [ended.end.outcome for ended in (waiting, asking) if isinstance(ended, Ended)] == [
+        Outcome.FAILED,
+        Outcome.INTERRUPTED,
+    ]
+
+
 def test_every_state_and_event_takes_part() -> None:
     """A state or an event that is added to the protocol must be entered above, and so takes a stand in the table."""
     assert set(STATES) == set(get_args(paging.State))

@@ -140,7 +140,9 @@ def test_a_wait_ends_when_the_runs_time_is_over(build: Build) -> None:
     stage = build()
     stage.job(run_timeout="1m")
     stage.sim.faults.storm(1.0, [Fault.CUT_AFTER], seed=0)
-    assert stage.end().outcome is Outcome.INTERRUPTED
+    end = stage.end()
+    assert end.outcome is Outcome.FAILED
+    assert "run_timeout of 0:01:00 is over, and no answer came" in end.message
     assert stage.clock.elapsed_s < 62
     stage.sim.faults.calm()
     assert stage.end().outcome is Outcome.COMPLETE

@@ -186,6 +186,72 @@ def test_what_weather_ended_is_made_up_for(build: Build) -> None:
     assert_books_agree(stage)
 
 
+@pytest.mark.parametrize("schedule", ['cron = "0 7 * * *"', "at = 2026-11-02T07:00:00Z"])
+def test_weather_that_outlasts_a_runs_time_is_made_up_for(build: Build, schedule: str) -> None:
+    """An outage longer than `run_timeout` is weather all the same: the key is asked again the same morning (L1)."""
+    stage = build()
+    stage.job(schedule=schedule, run_timeout="5m")
+
+    async def clear_up(_: App) -> None:
+        await asyncio.sleep(HOUR_S + 360)
+        stage.sim.faults.calm()
+
+    stage.sim.faults.storm(1.0, [Fault.CUT_AFTER], seed=0)
+    stage.serve(3 * HOUR_S, clear_up)
+    assert [outcome for _, outcome, _ in run_rows(stage)] == ["failed", "complete"]
+    assert_books_agree(stage)
+
+
+def test_a_store_that_fails_over_a_runs_end_delays_it(build: Build) -> None:
+    """A disk that is full just as a run ends: the slot is finished once there is room, and the run is made up for."""
+    stage = build(retry_after_s=60)
+    stage.job(schedule='cron = "0 7 * * *"')
+    stage.sim.faults.next(Fault.RATE_LIMITED)
+
+    async def fill_up(_: App) -> None:
+        await asyncio.sleep(HOUR_S + 30)
+        stage.write("CREATE TRIGGER full BEFORE UPDATE ON run BEGIN SELECT RAISE(ABORT, 'disk full'); END")
+        stage.write("CREATE TRIGGER fuller BEFORE UPDATE ON page BEGIN SELECT RAISE(ABORT, 'disk full'); END")
+        stage.write("CREATE TRIGGER fullest BEFORE UPDATE ON slot BEGIN SELECT RAISE(ABORT, 'disk full'); END")
+        await asyncio.sleep(600)
+        for trigger in ("full", "fuller", "fullest"):
+            stage.write(f"DROP TRIGGER {trigger}")
+
+    stage.serve(3 * HOUR_S, fill_up)
+    assert len(stage.logged("schedule.delayed")) > 3
+    assert [outcome for _, outcome, _ in run_rows(stage)] == ["interrupted", "complete"]
+    assert [trigger for _, trigger in started(stage)] == ["schedule", "retry"]
+    assert_books_agree(stage)
+
+
+def test_a_moment_that_met_a_refusal_is_tried_again(build: Build) -> None:
+    """A job that has no other time looks again after an hour or so: the token was put right meanwhile."""
+    stage = build()
+    stage.job(schedule="at = 2026-11-02T07:00:00Z")
+
+    async def renew(_: App) -> None:
+        await asyncio.sleep(1.2 * HOUR_S)
+        stage.sim.list_faults.calm()
+
+    stage.sim.list_faults.storm(1.0, [Fault.NO_TOKEN], seed=0)
+    stage.serve(6 * HOUR_S, renew)
+    assert [outcome for _, outcome, _ in run_rows(stage)] == ["failed", "complete"]
+
+
+def test_a_clock_that_was_put_back_makes_no_verdict_last(build: Build) -> None:
+    """The books are compared as often as ever after a clock was a month ahead, and a retry does not wait the month."""
+    stage = build()
+    stage.job(schedule='cron = "0 * * * *"')
+
+    async def lose_a_month(_: App) -> None:
+        stage.clock.forward(30 * DAY_S)
+        await asyncio.sleep(2_000)
+        stage.clock.forward(-30 * DAY_S)
+
+    stage.serve(12 * HOUR_S, lose_a_month)
+    assert len(stage.logged("account.audited")) == len(run_rows(stage)) >= 11
+
+
 def test_a_reason_is_not_tried_again_hot(build: Build) -> None:
     """A token that is refused waits for the job's next time, as a park waits for a person."""
     stage = build()

@@ -1,7 +1,8 @@
 """The command line's end of the socket: hands a command to the daemon and reads what comes of it."""
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+import socket
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -24,29 +25,33 @@ def ask(store: Path, command: str, arguments: Mapping[str, Any], on_line: OnLine
     Raises DaemonRefused where it will not, DaemonGone where it ended before the command did.
     """
     request = msgspec.json.encode({"version": __version__, **arguments})
-    try:
-        with _connected(socket_of(store)) as client, client.stream("POST", f"/{command}", content=request) as response:
-            return _read(response, on_line)
-    except httpx.ConnectError:
-        return None
-    except httpx.TransportError as error:
-        raise DaemonGone(_GONE) from error
-
-
-@contextmanager
-def _connected(socket: Path) -> Iterator[httpx.Client]:
-    """Give a client of the socket. A command takes as long as its runs; only whether anybody is there is known soon."""
     with ExitStack() as stack:
         try:
-            name = stack.enter_context(within_reach(socket))
-        except OSError as error:
-            # Whoever may not enter the folder is told so where the store is opened.
-            raise httpx.ConnectError("the state folder cannot be entered") from error
-        timeout = httpx.Timeout(None, connect=CONNECT_WAIT_S)
-        transport = httpx.HTTPTransport(uds=name)
-        yield stack.enter_context(
-            httpx.Client(base_url="http://leadsync", transport=transport, timeout=timeout, trust_env=False)
-        )
+            name = stack.enter_context(within_reach(socket_of(store)))
+            _knock(name)
+        except OSError:
+            # Nobody is there, or we may not enter the folder: that is told where the store is opened.
+            return None
+        try:
+            client = stack.enter_context(_client(name))
+            return _read(stack.enter_context(client.stream("POST", f"/{command}", content=request)), on_line)
+        except httpx.TransportError as error:
+            raise DaemonGone(_GONE) from error
+
+
+def _knock(name: str) -> None:
+    """Raise OSError where nobody opens; httpx would forget to close the socket with which it tried."""
+    with socket.socket(socket.AF_UNIX) as knock:
+        knock.settimeout(CONNECT_WAIT_S)
+        knock.connect(name)
+
+
+def _client(name: str) -> httpx.Client:
+    """A command takes as long as its runs, so only the connection has a time-out."""
+    timeout = httpx.Timeout(None, connect=CONNECT_WAIT_S)
+    return httpx.Client(
+        base_url="http://leadsync", transport=httpx.HTTPTransport(uds=name), timeout=timeout, trust_env=False
+    )
 
 
 def _read(response: httpx.Response, on_line: OnLine) -> dict[str, Any]:

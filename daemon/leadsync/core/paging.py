@@ -26,7 +26,7 @@ The table; a pair that is not in it is a bug:
     Sending  Refused      Closing  Close
     Sending  SlotsFull    Closing  Close where the session is new, else as its status says
     Pausing  Waited       Sending  Send
-    Pausing  Halted       Ended    Finish interrupted, key open
+    Pausing  Halted       Ended    Finish interrupted, key open; failed where its time is over: no answer came
     Pausing  Denied       Ended    Finish failed, key open
     Storing  Stored       Asking   Ask, or Finish
     Closing  Closed       Ended    Finish parked or waiting
@@ -41,6 +41,8 @@ from leadsync.core.model import End, Outcome, PageReply, Reason, Tally
 from leadsync.core.replies import Denied, Lost, Refused, SlotsFull, Throttled, VendorReply
 from leadsync.core.retry import GIVE_UP_S, replay_wait_s, throttle_wait_s
 from leadsync.errors import OffTheTable
+
+KEY_STAYS_OPEN: Final = "the key stays open and is sent again next run"
 
 BARREN_MAX: Final = 3
 """Pages in a row without a new property that end a run: the end of the stream is OPEN at the vendor."""
@@ -140,9 +142,10 @@ class BudgetSpent:
 
 @dataclass(frozen=True, slots=True)
 class Halted:
-    """Somebody asked the run to stop; `message` says who."""
+    """Somebody asked the run to stop, or its time is over; `message` says which."""
 
     message: str
+    time_over: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,6 +243,8 @@ def step(plan: Plan, state: State, event: Event, *, now_s: float, draw: float) -
             return Sending(tally, Attempt(1, now_s, maybe_seen=False)), Send(replay=False)
         case Asking(tally), BudgetSpent(message):
             return _finish(tally, End(Outcome.OVER_BUDGET, message))
+        case Pausing(tally), Halted(message, time_over=True):
+            return _finish(tally, End(Outcome.FAILED, f"{message}, and no answer came; {KEY_STAYS_OPEN}"))
         case ((Asking(tally) | Sending(tally, _) | Pausing(tally, _)), Halted(message)):
             return _finish(tally, End(Outcome.INTERRUPTED, message))
         case Sending(tally, attempt), PageReply():
@@ -286,9 +291,7 @@ def _again(state: Sending, event: Lost | Throttled, now_s: float, draw: float) -
         wait_s = throttle_wait_s(attempt.number, event.retry_after_s, draw)
         wait = Wait(wait_s, "the vendor's rate limit", attempt.number, account_wide=True)
     if now_s + wait.wait_s - attempt.since_s > GIVE_UP_S:
-        message = (
-            f"no answer in {GIVE_UP_S / 60:.0f} minutes ({wait.why}); the key stays open and is sent again next run"
-        )
+        message = f"no answer in {GIVE_UP_S / 60:.0f} minutes ({wait.why}); {KEY_STAYS_OPEN}"
         return _finish(state.tally, End(Outcome.FAILED, message))
     tally = replace(state.tally, replays=state.tally.replays + 1, waited_s=state.tally.waited_s + wait.wait_s)
     return Pausing(tally, Attempt(attempt.number + 1, attempt.since_s, maybe_seen=True)), wait

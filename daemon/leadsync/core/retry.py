@@ -19,6 +19,12 @@ HOLD_MAX_S: Final = 300.0
 MAKE_UP_S: Final = 900.0
 """How long a job of a schedule rests after a run that bad weather ended."""
 
+ONLY_TIME_S: Final = 3_600.0
+"""How long a job rests that has no other time, after a run that did not end well."""
+
+MAKE_UP_MAX_S: Final = 1.5 * ONLY_TIME_S
+"""The longest that anybody waits to be made up for."""
+
 
 def backoff_s(attempt: int, draw: float) -> float:
     """Seconds after the `attempt`-th failure (from 1): 0.5 doubling to 30, times 0.5 to 1.5 so that jobs part ways."""
@@ -36,10 +42,14 @@ def throttle_wait_s(attempt: int, retry_after_s: float | None, draw: float) -> f
     return max(min(retry_after_s or 0.0, HOLD_MAX_S), backoff_s(attempt, draw))
 
 
-def make_up_wait_s(end: End, draw: float) -> float | None:
-    """Seconds until a run is made up for, times 0.5 to 1.5 so that jobs part ways; None where weather did not end it.
+def make_up_wait_s(end: End, draw: float, *, only_time: bool) -> float | None:
+    """Seconds until a run is made up for, times 0.5 to 1.5 so that jobs part ways; None where it is not.
 
-    What has a reason waits for a person, or for the job's next time: nothing is asked again hot.
+    What bad weather ended is tried again soon. What has a reason, or ran out of time or money, waits for the job's next
+    time: nothing is asked again hot. A job that has no other time looks again after an hour, unless it is parked.
     """
-    weather = end.outcome is Outcome.FAILED and end.reason is None
-    return MAKE_UP_S * (0.5 + draw) if weather else None
+    if end.outcome is Outcome.FAILED and end.reason is None:
+        return MAKE_UP_S * (0.5 + draw)
+    if only_time and not end.outcome.ended_well and end.outcome is not Outcome.PARKED:
+        return ONLY_TIME_S * (0.5 + draw)
+    return None

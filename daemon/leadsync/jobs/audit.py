@@ -5,7 +5,6 @@ since the first page makes them old. Where the list cannot be had, nothing is se
 """
 
 import asyncio
-from datetime import datetime
 from typing import Final, TypeAlias
 
 import structlog
@@ -36,7 +35,7 @@ class Auditor:
         self._one_at_a_time = asyncio.Lock()
         self._facts: Facts = {}
         self._verdicts: dict[str, Verdict] = {}
-        self._taken_at: datetime | None = None
+        self._taken_s: float | None = None
         self._slots_left = 0
         self._failed: tuple[float, End] | None = None
 
@@ -69,8 +68,10 @@ class Auditor:
         self._verdicts.pop(session, None)
 
     def _is_kept(self, session: str) -> bool:
-        fresh = self._taken_at is not None and self._around.now() - self._taken_at < self._desk.terms.audit_every
-        return fresh and session in self._facts
+        if self._taken_s is None or session not in self._facts:
+            return False
+        # The loop's time: a wall clock that was put back would keep the verdicts for as long.
+        return asyncio.get_running_loop().time() - self._taken_s < self._desk.terms.audit_every.total_seconds()
 
     def _judge(self, ticket: Ticket) -> Verdict:
         standing, vendor_total = self._facts[ticket.session.name]
@@ -100,7 +101,7 @@ class Auditor:
         states = await self._ledger.sessions(self._desk.name)
         self._facts = {state.name: (_standing(state), totals.get(state.name)) for state in states}
         self._verdicts = {}
-        self._taken_at = now
+        self._taken_s = asyncio.get_running_loop().time()
         self._slots_left = terms.slots - terms.slots_reserved - len(totals)
         await self._ledger.note_listing(self._desk.name, totals, now)
         _log.info(events.ACCOUNT_AUDITED, account=self._desk.name, slots_used=len(totals), slots_cap=terms.slots)

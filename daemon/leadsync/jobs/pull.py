@@ -169,7 +169,7 @@ class Pull:
         if self._around.stopping.is_set():
             return STOPPED
         if self._loop.time() >= self._deadline_s:
-            return Halted(f"run_timeout of {self._ticket.brief.timeout} is over")
+            return Halted(f"run_timeout of {self._ticket.brief.timeout} is over", time_over=True)
         return self._ticket.desk.denied
 
     def _open_page(self) -> OpenPage:

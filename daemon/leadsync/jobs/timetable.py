@@ -14,6 +14,7 @@ import structlog
 from leadsync import events
 from leadsync.core.model import End, Outcome
 from leadsync.core.retry import make_up_wait_s
+from leadsync.core.schedule import At
 from leadsync.errors import BadWeather
 from leadsync.jobs.desk import Surroundings
 from leadsync.store.ledger import Ledger, Planned, Timing
@@ -66,7 +67,7 @@ class Timetable:
                 else:
                     await self._serve(timing, slot)
             except BadWeather as error:
-                _log.warning(events.SCHEDULE_DELAYED, job=timing.job, message=str(error), wait_s=STORE_RETRY_S)
+                self._tell_delay(timing, error)
                 await sleep_unless(self._around.stopping, STORE_RETRY_S)
 
     async def watch_clock(self) -> None:
@@ -98,9 +99,23 @@ class Timetable:
         end = await self._run(timing.job, slot.cause)
         if end.outcome is Outcome.INTERRUPTED and self._around.stopping.is_set():
             return  # taken and not done: the next start makes up for it
-        wait_s = make_up_wait_s(end, self._around.draw())
+        only_time = isinstance(timing.times, At)
+        wait_s = make_up_wait_s(end, self._around.draw(), only_time=only_time)
         retry_at = self._around.now() + timedelta(seconds=wait_s) if wait_s is not None else None
-        await self._ledger.finish_slot(timing, slot, retry_at)
+        while not await self._finish(timing, slot, retry_at) and not self._around.stopping.is_set():
+            await sleep_unless(self._around.stopping, STORE_RETRY_S)
+
+    async def _finish(self, timing: Timing, slot: Planned, retry_at: datetime | None) -> bool:
+        """Return whether the slot is done: nobody else remembers that it was taken."""
+        try:
+            await self._ledger.finish_slot(timing, slot, retry_at)
+        except BadWeather as error:
+            self._tell_delay(timing, error)
+            return False
+        return True
+
+    def _tell_delay(self, timing: Timing, error: BadWeather) -> None:
+        _log.warning(events.SCHEDULE_DELAYED, job=timing.job, message=str(error), wait_s=STORE_RETRY_S)
 
 
 _log = structlog.get_logger()

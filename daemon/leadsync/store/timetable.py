@@ -24,6 +24,7 @@ from sqlalchemy import (
 )
 from sqlmodel import col
 
+from leadsync.core.retry import MAKE_UP_MAX_S
 from leadsync.core.schedule import At, Times, plan
 from leadsync.core.schedule import Slot as Wanted
 from leadsync.errors import Bug
@@ -132,13 +133,16 @@ def next_slot(connection: Connection, timing: Timing, now: datetime, draw: float
     None where nothing will ever be due again.
     """
     slots = {slot.cause: slot for slot in _read(connection, _PLANNED_SLOTS, timing.job)}
-    scheduled = slots.pop(Cause.SCHEDULE, None)
+    scheduled = slots.get(Cause.SCHEDULE)
     present = Wanted(scheduled.due_at, scheduled.fire_at) if scheduled else None
     wanted = plan(timing.times, timing.jitter, present, _used(connection, timing, now), now, draw)
     if wanted != present:
         scheduled = _replan(connection, timing.job, Cause.SCHEDULE, wanted)
+    retry = slots.get(Cause.RETRY)
+    if retry is not None and retry.fire_at > now + timedelta(seconds=MAKE_UP_MAX_S):
+        retry = _retry(connection, timing.job, now)  # planned by a clock that has been put back since
     # An overdue time of the schedule makes a retry needless: it goes first, and takes the retry with it.
-    planned = [scheduled, *slots.values()] if scheduled else list(slots.values())
+    planned = [slot for slot in (scheduled, retry) if slot is not None]
     return min(planned, key=lambda slot: max(slot.fire_at, now), default=None)
 
 
@@ -176,8 +180,8 @@ def _move(connection: Connection, slot: Planned, leaves: str, state: str) -> Non
         raise Bug(f"slot {slot.slot_id}, due at {slot.due_at}, is not {leaves}, so it cannot be {state}")
 
 
-def _retry(connection: Connection, job: str, at: datetime) -> None:
-    _replan(connection, job, Cause.RETRY, Wanted(at, at))
+def _retry(connection: Connection, job: str, at: datetime) -> Planned | None:
+    return _replan(connection, job, Cause.RETRY, Wanted(at, at))
 
 
 def _replan(connection: Connection, job: str, cause: Cause, wanted: Wanted | None) -> Planned | None:
