@@ -90,7 +90,8 @@ def _stored_account(connection: Connection, name: str, account: Account, now: da
     where = col(tables.Account.name) == name
     row = connection.execute(select(tables.Account).where(where)).mappings().one_or_none()
     since = _created_since(connection, name, row["listed_at"]) if row else 0
-    used = spent(connection, name, limits_of(account), now)
+    billed, reserved = spent(connection, name, limits_of(account), now)
+    used = billed.plus(reserved)
     return _account(name, account, row or _NEW_ACCOUNT, used, created_since=since)
 
 

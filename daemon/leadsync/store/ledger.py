@@ -8,11 +8,11 @@ from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from decimal import Decimal
 
-from leadsync.core.model import End, OpenPage, Reason
-from leadsync.core.paging import BudgetSpent, Close
+from leadsync.core.model import End, Reason
+from leadsync.core.paging import BudgetReserved, BudgetSpent, Close
 from leadsync.core.resume import Question, Remedy
 from leadsync.store import pages, resuming, runs, sessions, timetable
-from leadsync.store.pages import Arrival, Order, Receipt
+from leadsync.store.pages import Arrival, Asked, Order, Receipt
 from leadsync.store.runs import Figures, Interrupted, NewRun
 from leadsync.store.sessions import SessionState
 from leadsync.store.timetable import Missed, Planned, Timing
@@ -77,7 +77,7 @@ class Ledger:
         """Pause an account; return whether that is news."""
         return await self._writer.write(sessions.pause, account, reason, message, now)
 
-    async def journal(self, order: Order, now: datetime) -> OpenPage | BudgetSpent:
+    async def journal(self, order: Order, now: datetime) -> Asked | BudgetSpent | BudgetReserved:
         """Make the next key durable with its bytes and its reservation, before anything is sent (P3, P10)."""
         return await self._writer.write(pages.journal, order, self._writer.fence, now)
 
@@ -123,6 +123,7 @@ class Ledger:
 
 __all__ = [
     "Arrival",
+    "Asked",
     "Figures",
     "Ledger",
     "Missed",
