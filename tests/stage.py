@@ -23,6 +23,7 @@ import httpx  # noqa: TID251 - the test edge speaks to the simulator in process
 from leadsync.app import App, open_app, refuse_unknown_jobs, start_log
 from leadsync.config import Settings, load
 from leadsync.core.model import End
+from leadsync.core.resume import Choice
 from leadsync.events import CATALOGUE
 from leadsync.logs import LogStyle, set_up
 from leadsync.outside import Outside
@@ -210,11 +211,20 @@ class Stage:
                 asyncio.get_running_loop().call_later(for_s, app.around.stopping.set)
                 if meanwhile is not None:
                     group.create_task(meanwhile(app))
-                service = Service(app.settings, app.ledger, app.around, app.dispatch)
+                service = Service(app.settings, app.ledger, app.around, app.dispatch, resume=app.resume)
                 with closing(self.outside.alarms()) as alarms:
                     await service.run(alarms)
 
         self.play(act())
+
+    def resume(self, name: str = "phoenix", choice: Choice | None = None) -> str:
+        """Answer a parked job as `leadsync resume` does."""
+
+        async def act() -> str:
+            async with self.app() as app:
+                return await app.resume(name, choice)
+
+        return self.play(act())
 
     def end(self, name: str = "phoenix") -> End:
         """Run one job and return how it ended."""

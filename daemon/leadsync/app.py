@@ -23,11 +23,13 @@ from leadsync.control.server import listening
 from leadsync.core.audit import Verdict
 from leadsync.core.model import End, Outcome, Reason
 from leadsync.core.paging import Ended, Plan
+from leadsync.core.resume import Choice
 from leadsync.errors import UsageMistake, did_you_mean
 from leadsync.jobs.audit import Auditor
 from leadsync.jobs.desk import Brief, Desk, Surroundings, Terms, Ticket
 from leadsync.jobs.dispatch import Dispatch
 from leadsync.jobs.pull import Pull
+from leadsync.jobs.resume import Resume
 from leadsync.jobs.runner import Runner
 from leadsync.logs import Listener, LogStyle, printer, set_up
 from leadsync.outside import Outside
@@ -68,6 +70,13 @@ class App:
             for account in self.settings.accounts:
                 group.create_task(self.dispatch.settle(account, theirs))
         return await self.dispatch.run_all(names, "once")
+
+    async def resume(self, name: str, choice: Choice | None) -> str:
+        """Answer a parked job, while no run of it is under way; return what the operator is told."""
+        job = self.settings.jobs[name]
+        price = self.settings.accounts[job.account].price_per_record
+        async with self.dispatch.alone(job.name, job.account, job.session):
+            return await Resume(self.ledger, self.around, self._auditors[job.account]).answer(job, choice, price)
 
     async def _run(self, brief: Brief, desk: Desk, trigger: str) -> End:
         end = await self._runner.run(brief, desk, trigger)
@@ -184,6 +193,23 @@ def _refuse_reload(number: int) -> None:
 def once(settings: Settings, names: list[str], outside: Outside, listener: Listener | None = None) -> dict[str, End]:
     """Run these jobs now: by the daemon, where one has the store, else in a process of our own."""
     refuse_unknown_jobs(settings, names)
+    reply = _ask_daemon(settings, "once", names, {}, listener)
+    if reply is None:
+        return asyncio.run(run_once(settings, names, outside, listener))
+    return {name: _end(**end) for name, end in reply["ends"].items()}
+
+
+def resume(settings: Settings, name: str, choice: Choice | None, outside: Outside) -> str:
+    """Answer a parked job, by the daemon where one has the store; return what the operator is told."""
+    refuse_unknown_jobs(settings, [name])
+    reply = _ask_daemon(settings, "resume", [name], {"choice": choice}, None)
+    return asyncio.run(_resume(settings, name, choice, outside)) if reply is None else str(reply["message"])
+
+
+def _ask_daemon(
+    settings: Settings, command: str, names: Iterable[str], more: Mapping[str, Any], listener: Listener | None
+) -> dict[str, Any] | None:
+    """Have a daemon carry out a command about jobs, and show what its log says of it; None where there is none."""
     show = printer(LogStyle.for_stream(settings.log.level, settings.log.format, sys.stderr), sys.stderr)
 
     def hear(line: dict[str, Any]) -> None:
@@ -191,15 +217,18 @@ def once(settings: Settings, names: list[str], outside: Outside, listener: Liste
         if listener is not None:
             listener(line)
 
-    asked = {"jobs": {name: fingerprint(settings, name) for name in names}}
-    reply = ask(sqlite_file(settings.store.url), "once", asked, hear)
-    if reply is None:
-        return asyncio.run(run_once(settings, names, outside, listener))
-    return {name: _end(**end) for name, end in reply["ends"].items()}
+    asked = {"jobs": {name: fingerprint(settings, name) for name in names}, **more}
+    return ask(sqlite_file(settings.store.url), command, asked, hear)
 
 
 def _end(outcome: str, message: str, reason: str | None) -> End:
     return End(Outcome(outcome), message, Reason(reason) if reason else None)
+
+
+async def _resume(settings: Settings, name: str, choice: Choice | None, outside: Outside) -> str:
+    async with open_app(settings, start_log(settings, outside), outside) as app:
+        with stopping_on_signals(app.around):
+            return await app.resume(name, choice)
 
 
 async def run_once(
@@ -217,9 +246,9 @@ async def run_daemon(settings: Settings, outside: Outside) -> None:
     board = Board()
     tokens = start_log(settings, outside, board.post)
     async with open_app(settings, tokens, outside, DAEMON) as app:
-        service = Service(settings, app.ledger, app.around, app.dispatch)
+        service = Service(settings, app.ledger, app.around, app.dispatch, resume=app.resume)
         with stopping_on_signals(app.around), _on_signal(signal.SIGHUP, _refuse_reload):
-            async with listening(sqlite_file(settings.store.url), {"once": service.once}, board):
+            async with listening(sqlite_file(settings.store.url), service.commands, board):
                 with closing(outside.alarms()) as alarms:
                     await service.run(alarms)
     _log.info(events.DAEMON_STOPPED, version=__version__, process=os.getpid())

@@ -7,11 +7,13 @@ LeadsyncError
 │   ├── StoreRefused     a store that is newer, foreign or damaged       exit 78
 │   ├── CannotWrite      the file that an export should become           exit 1
 │   ├── Busy             another leadsync holds the store                exit 75
+│   ├── AnswerRefused    an answer to a parked job that would lose a page        exit 1
 │   ├── CannotListen     a port or a socket that cannot be had           exit 78
 │   ├── DaemonDiffers    the daemon is another version, or has read other files    exit 78
 │   └── DaemonRefused    what the daemon said to a command; its own exit code
 ├── BadWeather           nobody's fault; time mends it                   exit 1
 │   ├── DaemonGone       the daemon ended while it carried out a command
+│   ├── VendorSilent     the vendor could not be asked what a command must know
 │   ├── DiskLow          too little room to promise that a page is kept
 │   └── StoreFailed      the database could not do what it was asked
 └── Bug                  ours: an invariant does not hold; nothing more is sent
@@ -26,6 +28,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 __all__ = [
+    "AnswerRefused",
     "BadWeather",
     "Bug",
     "Busy",
@@ -44,6 +47,7 @@ __all__ = [
     "StoreFailed",
     "StoreRefused",
     "UsageMistake",
+    "VendorSilent",
     "did_you_mean",
 ]
 
@@ -111,6 +115,10 @@ class Busy(OperatorMistake):
     exit_code = 75
 
 
+class AnswerRefused(OperatorMistake):
+    """What a person answered would lose a page that is paid; nothing was changed."""
+
+
 class CannotListen(OperatorMistake):
     """The port or the socket is taken, or may not be had."""
 
@@ -137,6 +145,10 @@ class BadWeather(LeadsyncError):
 
 class DaemonGone(BadWeather):
     """The daemon ended before the command did."""
+
+
+class VendorSilent(BadWeather):
+    """The vendor could not be asked what a command must know; nothing was changed."""
 
 
 class DiskLow(BadWeather):

@@ -122,6 +122,12 @@ AUDIT_DELAYED = _event(
     "account why wait_s",
     "Nothing; after ten minutes the run fails and the next one tries again.",
 )
+BUDGET_NEARLY_SPENT = _event(
+    "budget.nearly_spent",
+    "Four fifths of a limit of the account's budget are billed or reserved; said once in its day or month.",
+    "job session account run limit",
+    "Nothing, or raise the limit: at its end the account's jobs end over_budget until the next day or month.",
+)
 PAGE_ASKED = _event(
     "page.asked", "A key is durable in the journal and goes out (level debug).", "run job session key take"
 )

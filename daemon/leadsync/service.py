@@ -6,18 +6,19 @@ daemon that is half alive would be noticed by nobody.
 
 import asyncio
 import os
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from itertools import chain
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import structlog
 
 from leadsync import __version__, events
 from leadsync.config import Settings
 from leadsync.config.fingerprint import fingerprint
-from leadsync.control.server import Errand, Result
+from leadsync.control.server import Command, Errand, Result
 from leadsync.core.model import End
-from leadsync.errors import BadWeather, Busy, DaemonDiffers
+from leadsync.core.resume import Choice
+from leadsync.errors import BadWeather, Busy, DaemonDiffers, LeadsyncError, OperatorMistake
 from leadsync.jobs.desk import Surroundings
 from leadsync.jobs.dispatch import Dispatch
 from leadsync.jobs.timetable import Timetable
@@ -31,11 +32,17 @@ SETTLE_AGAIN_S: Final = 900.0
 REFUSED_AGAIN_S: Final = 6 * 3_600.0
 """The same for an account that the vendor turns down: a due run may heal it before."""
 
+ResumeJob: TypeAlias = Callable[[str, Choice | None], Awaitable[str]]
+"""Answers a parked job, by name; returns what the operator is told."""
+
 
 class Service:
     """One per daemon."""
 
-    def __init__(self, settings: Settings, ledger: Ledger, around: Surroundings, dispatch: Dispatch) -> None:
+    def __init__(
+        self, settings: Settings, ledger: Ledger, around: Surroundings, dispatch: Dispatch, *, resume: ResumeJob
+    ) -> None:
+        self._resume_job = resume
         self._settings = settings
         self._ledger = ledger
         self._around = around
@@ -56,14 +63,28 @@ class Service:
             self._work.create_task(timetable.watch_clock())
             await self._around.stopping.wait()
 
-    def once(self, arguments: Mapping[str, Any]) -> Errand:
-        """Run jobs now: `jobs` maps their names to the fingerprints of what the operator's files say.
+    @property
+    def commands(self) -> Mapping[str, Command]:
+        """What the daemon carries out, by name."""
+        return {"once": self._once, "resume": self._resume}
+
+    def _once(self, arguments: Mapping[str, Any]) -> Errand:
+        """Run jobs now."""
+        return self._begin(arguments, self._run_all)
+
+    def _resume(self, arguments: Mapping[str, Any]) -> Errand:
+        """Answer a parked job."""
+        choice = Choice(arguments["choice"]) if arguments["choice"] else None
+        return self._begin(arguments, lambda names: self._answer(names[0], choice))
+
+    def _begin(self, arguments: Mapping[str, Any], work: Callable[[list[str]], Awaitable[Result]]) -> Errand:
+        """Begin a work about jobs; `jobs` maps their names to the fingerprints of what the operator's files say.
 
         Raises Busy before the start is done and once the stop has begun, DaemonDiffers where the files have changed.
         """
-        asked: dict[str, str] = arguments["jobs"]
         if self._work is None or self._around.stopping.is_set():
             raise Busy("the daemon is just starting or stopping; nothing was done. Try again in a moment")
+        asked: dict[str, str] = arguments["jobs"]
         for name, theirs in asked.items():
             if name not in self._settings.jobs or fingerprint(self._settings, name) != theirs:
                 raise DaemonDiffers(
@@ -71,10 +92,13 @@ class Service:
                     " something else; nothing was done. Restart the daemon (systemctl restart leadsync), then try again"
                 )
         accounts = tuple({self._settings.jobs[name].account for name in asked})
-        return Errand(self._work.create_task(self._once(tuple(asked))), tuple(asked), accounts)
+        return Errand(self._work.create_task(_told(work(list(asked)))), tuple(asked), accounts)
 
-    async def _once(self, names: tuple[str, ...]) -> Result:
+    async def _run_all(self, names: list[str]) -> Result:
         return {"ends": {name: _plain(end) for name, end in (await self._dispatch.run_all(names, "once")).items()}}
+
+    async def _answer(self, name: str, choice: Choice | None) -> Result:
+        return {"message": await self._resume_job(name, choice)}
 
     async def _attend(self, account: str, timings: list[Timing], timetable: Timetable) -> None:
         """Settle the open keys of an account, then keep its jobs' times; what stays open is tried again and again."""
@@ -96,6 +120,14 @@ class Service:
         if not left:
             return None
         return REFUSED_AGAIN_S if self._dispatch.is_denied(account) else SETTLE_AGAIN_S
+
+
+async def _told(work: Awaitable[Result]) -> Result | LeadsyncError:
+    """What the operator must read is a result; a bug is raised, and ends the daemon."""
+    try:
+        return await work
+    except (OperatorMistake, BadWeather) as error:
+        return error
 
 
 def _timings(settings: Settings, account: str) -> list[Timing]:

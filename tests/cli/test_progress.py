@@ -30,13 +30,17 @@ def house(tmp_path: Path, vendor: Vendor) -> House:
     return house
 
 
-def once_on_terminal(house: House, vendor: Vendor, columns: int = 400, term: str = "xterm") -> Screen:
-    """Run the job on a terminal; the third page is lost at first, so that there is time to look."""
-    vendor.next(None, None, "cut_before")
+def once_on_terminal(house: House, columns: int = 400, term: str = "xterm") -> Screen:
+    """Run the job on a terminal."""
     out = house.folder / "out"
     screen = on_terminal(["once", "phoenix", "--config", house.config], stdout=out, columns=columns, term=term)
     assert (screen.code, out.read_text()) == (0, DONE)
     return screen
+
+
+def dawdle(vendor: Vendor) -> None:
+    """Let the third page be lost at first: there is time to look, and something that is waited for."""
+    vendor.next(None, None, "cut_before")
 
 
 def assert_a_line_that_goes_away(screen: Screen) -> None:
@@ -52,27 +56,29 @@ def assert_a_line_that_goes_away(screen: Screen) -> None:
 
 def test_it_shows_how_far_it_is_and_leaves_the_log(house: House, vendor: Vendor) -> None:
     """While it runs a line that moves, in the end the log as a pipe would have it, for the eye."""
-    assert_a_line_that_goes_away(once_on_terminal(house, vendor))
+    dawdle(vendor)
+    assert_a_line_that_goes_away(once_on_terminal(house))
 
 
 def test_beside_a_daemon_it_shows_the_same(house: House, vendor: Vendor) -> None:
     """The daemon runs the job, and the screen of the command does not tell."""
+    dawdle(vendor)
     with house.daemon() as daemon:
         assert daemon.saw("daemon.started")
-        screen = once_on_terminal(house, vendor)
+        screen = once_on_terminal(house)
         assert daemon.saw("command.received")
     assert_a_line_that_goes_away(screen)
 
 
-def test_a_narrow_terminal_gets_whole_lines(house: House, vendor: Vendor) -> None:
+def test_a_narrow_terminal_gets_whole_lines(house: House) -> None:
     """The terminal folds what is too long for it; a line that is copied out of it is one line of the log."""
-    screen = once_on_terminal(house, vendor, columns=80)
+    screen = once_on_terminal(house, columns=80)
     assert None not in [LOG_LINE.match(line) for line in screen.lines], screen.lines
 
 
-def test_a_dumb_terminal_gets_the_log_alone(house: House, vendor: Vendor) -> None:
+def test_a_dumb_terminal_gets_the_log_alone(house: House) -> None:
     """What cannot move its cursor is not asked to."""
-    screen = once_on_terminal(house, vendor, term="dumb")
+    screen = once_on_terminal(house, term="dumb")
     assert None not in [LOG_LINE.match(line) for line in screen.lines], screen.lines
     assert "\x1b[?25l" not in screen.written
 

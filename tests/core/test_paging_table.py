@@ -11,7 +11,6 @@ from leadsync.core import paging
 from leadsync.core.model import End, Outcome, PageReply, Reason, Tally
 from leadsync.core.paging import (
     BARREN_MAX,
-    REFUSED_WAY_OUT,
     Ask,
     Asking,
     Attempt,
@@ -82,7 +81,7 @@ def _waiting(wait_s: float) -> Pausing:
     return Pausing(tally, Attempt(2, 0.0, maybe_seen=True))
 
 
-REFUSAL = f"the vendor refused the request with HTTP 400: malformed; {REFUSED_WAY_OUT}"
+REFUSAL = "the vendor refused the request with HTTP 400: malformed"
 REFUSED_END = End(Outcome.PARKED, REFUSAL, Reason.REFUSED)
 
 TABLE: dict[tuple[type[State], type[Event]], tuple[State, object]] = {

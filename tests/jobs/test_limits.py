@@ -243,3 +243,36 @@ def test_a_job_that_cannot_run_is_refused(build: Build, enabled: bool, name: str
     with pytest.raises(UsageMistake, match="did you mean phoenix" if enabled else "enabled = true"):
         stage.once(name)
     assert not (stage.folder / "leadsync.db").exists()
+
+
+@pytest.mark.parametrize("budget", ["records_per_day = 1_000", "dollars_per_month = 10"])
+def test_twenty_jobs_share_a_budget_to_the_record(build: Build, budget: str) -> None:
+    """Side by side on a budget of 1,000 records: 1,000 are billed, and who finds all of it reserved waits for it."""
+    stage = build(size=90, account=f"budget = {{ {budget} }}", short_page_rate=0.5)
+    names = [f"job-{number:02}" for number in range(20)]
+    for name in names:
+        stage.job(name, page_size=80, buy_again=True)
+    ends = stage.once(*names)
+    assert stage.sim.bill.records == 1_000
+    assert {end.outcome for end in ends.values()} == {Outcome.COMPLETE, Outcome.OVER_BUDGET}
+    assert_keys_in_turn(stage)
+    assert [line["limit"] for line in stage.logged("budget.nearly_spent")] == [budget.split(" ", maxsplit=1)[0]]
+
+
+def test_a_key_without_an_answer_keeps_its_reservation(build: Build) -> None:
+    """Nobody waits for a key whose run has ended: the budget is spent until somebody learns what became of it."""
+    stage = build(size=250, account="budget = { records_per_day = 100 }")
+    stage.job("lost")
+    stage.sim.faults.storm(1.0, [Fault.CUT_BEFORE], seed=0)
+    assert stage.end("lost").outcome is Outcome.FAILED
+    stage.sim.faults.calm()
+    stage.job(buy_again=True)
+
+    async def act() -> End:
+        async with stage.app() as app:
+            return (await app.dispatch.run_all(["phoenix"], "once"))["phoenix"]
+
+    end = stage.play(act())
+    assert end.outcome is Outcome.OVER_BUDGET
+    assert "reserved by open keys, which have no answer yet" in end.message
+    assert stage.sim.bill.records == 0

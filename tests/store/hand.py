@@ -11,9 +11,9 @@ from typing import Any, TypeVar
 
 from leadsync.core.budget import Limits
 from leadsync.core.model import Lead, OpenPage, PageReply, Route
-from leadsync.core.paging import BudgetSpent
+from leadsync.core.paging import BudgetReserved, BudgetSpent
 from leadsync.store.engine import Creator, file_creator
-from leadsync.store.ledger import Arrival, Ledger, NewRun, Order, Receipt, SessionState
+from leadsync.store.ledger import Arrival, Asked, Ledger, NewRun, Order, Receipt, SessionState
 from leadsync.store.opening import Opened, Place, close_store, open_store
 from leadsync.store.writer import Writer
 from leadsync.vendors.wire import search_request
@@ -83,9 +83,10 @@ class Hand:
         request = partial(search_request, {"query": "Phoenix, AZ"}, {}, session.name)
         return Order(session.session_id, run_id, take, limits, f"criteria of {session.name}", request)
 
-    def ask(self, order: Order, now: datetime = NOW) -> OpenPage | BudgetSpent:
+    def ask(self, order: Order, now: datetime = NOW) -> OpenPage | BudgetSpent | BudgetReserved:
         """Journal an order."""
-        return self.do(self.ledger.journal(order, now))
+        asked = self.do(self.ledger.journal(order, now))
+        return asked.page if isinstance(asked, Asked) else asked
 
     def key(self, order: Order, now: datetime = NOW) -> OpenPage:
         """Journal an order that the budget must allow."""

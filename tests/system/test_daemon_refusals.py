@@ -48,14 +48,13 @@ def test_a_mistake_in_the_files_is_one_line(
     assert not alone.socket.exists()
 
 
-@pytest.mark.parametrize("command", ["run", "once"])
 @pytest.mark.parametrize("mode", [0o000, 0o500], ids=["may not enter", "may not write"])
-def test_a_state_folder_of_another_user_is_named(alone: House, command: str, mode: int) -> None:
+def test_a_state_folder_of_another_user_is_named(alone: House, mode: int) -> None:
     """One sentence with the folder in it, exit 78."""
     state = alone.folder / "state"
     state.mkdir(mode)
     alone.config.write_text(f'[store]\nurl = "sqlite:///state/leadsync.db"\n{alone.config.read_text()}')
-    answer = without_power(command, *(["phoenix"] if command == "once" else []), "--config", alone.config)
+    answer = without_power("run", "--config", alone.config)
     state.chmod(0o700)
     assert (answer.code, answer.out) == (78, "")
     assert f"{state}" in answer.sentence()

@@ -19,6 +19,7 @@ app = typer.Typer(
 
 app.command("run")(work.run)
 app.command("once")(work.once)
+app.command("resume")(work.resume)
 app.command("check")(setup.check)
 app.command("schema")(setup.schema)
 app.command("events")(setup.events)

@@ -30,7 +30,7 @@ def progress_of_runs() -> "Iterator[Listener | None]":
         TextColumn("{task.fields[waits]}"),
     )
     # What is logged meanwhile goes to sys.stderr, which rich then puts above the moving lines.
-    with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
+    with Progress(*columns, console=Console(stderr=True, soft_wrap=True), transient=True) as shown:
         yield _Runs(shown).hear
 
 

@@ -46,3 +46,29 @@ def once(
             typer.echo(f"{job}: {end.outcome}: {end.message}")
         if not all(end.outcome.ended_well for end in ends.values()):
             raise typer.Exit(1)
+
+
+def resume(
+    job: Annotated[str, typer.Argument(help="The job that is parked.")],
+    accept: Annotated[bool, typer.Option("--accept", help="Go on with what is; good for the next run.")] = False,
+    new_epoch: Annotated[bool, typer.Option("--new-epoch", help="Begin a session that is gone anew.")] = False,
+    void_key: Annotated[bool, typer.Option("--void-key", help="Close a key that is never answered.")] = False,
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Let a parked job go on.
+
+    Its reason says which answer it needs (`leadsync status`), and this says what that may cost. A key is only closed
+    while the vendor's total says that its page was not billed.
+    """
+    with answering():
+        settings = load_settings(config)
+        from leadsync.app import resume as answer
+        from leadsync.core.resume import Choice
+        from leadsync.errors import UsageMistake
+        from leadsync.outside import Outside
+
+        given = {Choice.ACCEPT: accept, Choice.NEW_EPOCH: new_epoch, Choice.VOID_KEY: void_key}
+        chosen = [choice for choice, wanted in given.items() if wanted]
+        if len(chosen) > 1:
+            raise UsageMistake(f"{' and '.join(chosen)} are two answers; give one")
+        typer.echo(answer(settings, job, chosen[0] if chosen else None, Outside()))

@@ -38,10 +38,11 @@ GOODBYE_S: Final = 2
 class Errand:
     """A command under way: its work, and the jobs and accounts whose log lines belong to it.
 
-    The work is a task of whoever carries it out: it outlives whoever asked.
+    The work is a task of whoever carries it out: it outlives whoever asked. An error that the operator must read is its
+    result; one that is raised is a bug, and ends the daemon.
     """
 
-    work: asyncio.Task[Result]
+    work: asyncio.Task[Result | LeadsyncError]
     jobs: tuple[str, ...]
     accounts: tuple[str, ...]
 
@@ -119,11 +120,17 @@ def _endpoint(commands: Mapping[str, Command], board: Board) -> Callable[[Reques
     return answer
 
 
-async def _tell(work: asyncio.Task[Result], reader: Reader) -> AsyncIterator[bytes]:
+async def _tell(work: asyncio.Task[Result | LeadsyncError], reader: Reader) -> AsyncIterator[bytes]:
     while (line := await reader.lines.get()) is not None:
         yield _line({"line": line})
     if not work.cancelled() and work.exception() is None:
-        yield _line({"result": work.result()})
+        yield _last_line(work.result())
+
+
+def _last_line(result: Result | LeadsyncError) -> bytes:
+    if isinstance(result, LeadsyncError):
+        return _line({"error": {"exit_code": result.exit_code, "message": str(result)}})
+    return _line({"result": result})
 
 
 def _line(value: Mapping[str, Any]) -> bytes:

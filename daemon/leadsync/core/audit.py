@@ -12,16 +12,17 @@ is absent, it had been adopted with properties in it:
     used        any       less than we had, drift allowed       park session_vanished: it was made anew
     not used    any       absent                                go on if a slot is free, else wait
     not used    no        present                               park session_foreign, unless adopted
+    not used    yes       another total, accepted               replay; the base line is set when its page is known
     not used    no        present, asked before, the same total go on: our own session that found nothing yet
     not used    yes       base line to base line + take         replay
     not used    yes       another total                         park session_foreign
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TypeAlias
 
-from leadsync.core.model import DRIFT_WAY_OUT, VANISHED_WAY_OUT, Books, Reason
+from leadsync.core.model import Books, Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,20 @@ class Leave:
     criteria_change: bool = False
     buy_again: bool = False
     price: Decimal = Decimal(0)
+
+    def accepting(self, reason: Reason | None) -> "Leave":
+        """Allow what a person has accepted, for one run."""
+        match reason:
+            case Reason.SESSION_FOREIGN:
+                return replace(self, adopt=True, drift=True)
+            case Reason.SESSION_DRIFTED:
+                return replace(self, drift=True)
+            case Reason.CRITERIA_CHANGED:
+                return replace(self, criteria_change=True)
+            case Reason.CRITERIA_KNOWN:
+                return replace(self, buy_again=True)
+            case _:
+                return self
 
     def answers(self, reason: Reason) -> bool:
         """Whether the file has answered this question by now; all others wait for `resume`."""
@@ -94,8 +109,7 @@ def _absent(ledger: Standing, *, slot_free: bool, price: Decimal) -> Verdict:
     who = "was deleted by leadsync" if ledger.deleted else "is gone at the vendor"
     return ParkJob(
         Reason.SESSION_VANISHED,
-        f"session {ledger.session} {who}; the next page would bring and bill its {known} properties again ({cost});"
-        f" {VANISHED_WAY_OUT}",
+        f"session {ledger.session} {who}; the next page would bring and bill its {known} properties again ({cost})",
     )
 
 
@@ -108,7 +122,7 @@ def _present_used(ledger: Standing, vendor_total: int, leave: Leave) -> Verdict:
         return ParkJob(
             Reason.SESSION_VANISHED,
             f"session {ledger.session} was made anew at the vendor: its total is {vendor_total}, after {books.total};"
-            f" the next page would bring and bill properties again; {VANISHED_WAY_OUT}",
+            " the next page would bring and bill properties again",
         )
     if leave.drift:
         # With a key open the base line is set after its replay, when its page is known.
@@ -116,7 +130,7 @@ def _present_used(ledger: Standing, vendor_total: int, leave: Leave) -> Verdict:
     return ParkJob(
         Reason.SESSION_DRIFTED,
         f"session {ledger.session}: the vendor's total is {vendor_total}, the ledger's {books.total}:"
-        f" someone else uses it, or this store is old; {DRIFT_WAY_OUT}",
+        " someone else uses it, or this store is old",
     )
 
 
@@ -130,10 +144,11 @@ def _present_unused(ledger: Standing, vendor_total: int, leave: Leave) -> Verdic
         return GoOn()
     if leave.adopt and ledger.open_take is None:
         return GoOn(base_line=vendor_total)
+    if leave.adopt and leave.drift:
+        return GoOn()
     return ParkJob(
         Reason.SESSION_FOREIGN,
-        f"session {ledger.session} is at the vendor with {vendor_total} properties delivered, and not by leadsync;"
-        " take it over with adopt = true, or give the job another session",
+        f"session {ledger.session} is at the vendor with {vendor_total} properties delivered, and not by leadsync",
     )
 
 
@@ -146,13 +161,11 @@ def judge_criteria(*, kept: str | None, now: str, known_from: str | None, leave:
     if kept is not None and kept != now and not leave.criteria_change:
         return ParkJob(
             Reason.CRITERIA_CHANGED,
-            "[search] or the sort is not what this session began with; what the session would bring now is"
-            ' unknown; undo the change, or set on_criteria_change = "continue", or give the job another session',
+            "[search] or the sort is not what this session began with; what the session would bring now is unknown",
         )
     if kept is None and known_from is not None and not leave.buy_again:
         return ParkJob(
             Reason.CRITERIA_KNOWN,
-            f"session {known_from} has delivered these criteria; a new session would buy that list again;"
-            " if that is meant, set buy_again = true",
+            f"session {known_from} has delivered these criteria; a new session would buy that list again",
         )
     return None

@@ -7,7 +7,7 @@ reading is drift. A replay may carry the total of its own time or of today, so b
 
 from dataclasses import dataclass, replace
 
-from leadsync.core.model import DRIFT_WAY_OUT, VANISHED_WAY_OUT, Books, Reason
+from leadsync.core.model import Books, Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ def _vanished(books: Books, page: PageCount, counts_own: bool | None) -> Judgeme
     fresh = Books(epoch=books.epoch + 1, next_page=2, delivered=page.unique)
     message = (
         f"the vendor made the session anew after {books.total} properties; this page of {page.records} records"
-        f" is paid and stored, the next pages would bring and bill the rest again; {VANISHED_WAY_OUT}"
+        f" is paid and stored, the next pages would bring and bill the rest again"
     )
     return Judgement(fresh, counts_own, Reason.SESSION_VANISHED, message)
 
@@ -74,14 +74,12 @@ def _learn(before: Books, after: Books, page: PageCount, counts_own: bool | None
 def _disagreement(before: Books, after: Books, page: PageCount, counts_own: bool | None) -> str | None:
     if page.records and not page.new:
         # An open key's page was never stored, so this holds for a replay, too.
-        return (
-            f"a key brought and billed {page.records} records that this session had delivered before; {DRIFT_WAY_OUT}"
-        )
+        return f"a key brought and billed {page.records} records that this session had delivered before"
     if page.total is None:
-        return f"the vendor's reply carries no totalDelivered, so the books cannot be compared; {DRIFT_WAY_OUT}"
+        return "the vendor's reply carries no totalDelivered, so the books cannot be compared"
     if page.total not in _right_totals(before, after, page, counts_own):
         seen = f"the vendor's total is {page.total}, the ledger's {after.total}"
-        return f"{seen}: someone else uses the session; {DRIFT_WAY_OUT}"
+        return f"{seen}: someone else uses the session"
     return None
 
 

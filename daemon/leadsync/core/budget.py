@@ -1,8 +1,13 @@
 """How many records may still be asked for (P10): what was billed and what open keys have reserved both count."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from decimal import Decimal
+from typing import Final
+
+NEARLY: Final = Decimal("0.8")
+"""The share of a limit at which a person is warned."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +30,43 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """What the windows have used, reservations of open keys included."""
+    """What the windows have used."""
 
     records_day: int = 0
     records_month: int = 0
     dollars_day: Decimal = Decimal(0)
     dollars_month: Decimal = Decimal(0)
+
+    def plus(self, other: "Spent") -> "Spent":
+        """Add up two."""
+        return Spent(
+            self.records_day + other.records_day,
+            self.records_month + other.records_month,
+            self.dollars_day + other.dollars_day,
+            self.dollars_month + other.dollars_month,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """So many records may be asked for; `nearly` names the limits of which four fifths are used then."""
+
+    take: int
+    nearly: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Reserved:
+    """Nothing is left of this limit, but open keys may give some back."""
+
+    limit: str
+
+
+@dataclass(frozen=True, slots=True)
+class Exhausted:
+    """This limit is spent."""
+
+    limit: str
 
 
 def window_starts(now: datetime, zone: tzinfo) -> tuple[datetime, datetime]:
@@ -39,27 +75,58 @@ def window_starts(now: datetime, zone: tzinfo) -> tuple[datetime, datetime]:
     return day, day.replace(day=1)
 
 
+def grant(wanted: int, limits: Limits, billed: Spent, reserved: Spent) -> Granted | Reserved | Exhausted:
+    """Say how many of the `wanted` records may be asked for now.
+
+    `billed` is what pages have cost, `reserved` what open keys may cost yet: it counts until they are answered.
+    """
+    used = billed.plus(reserved)
+    take, limit = allowed_take(wanted, limits, used)
+    if take > 0:
+        return Granted(take, tuple(_nearly(limits, used, take)))
+    return Reserved(limit) if allowed_take(1, limits, billed)[0] else Exhausted(limit)
+
+
 def allowed_take(wanted: int, limits: Limits, spent: Spent) -> tuple[int, str]:
-    """Return how many of the `wanted` records may be asked for, and the name of the limit that says so ("" if none)."""
+    """Return for how many of the `wanted` records there is room, and the limit that says so ("" if none)."""
     best, name = wanted, ""
-    for left, limit in _left(limits, spent):
+    for window in _windows(limits, spent):
+        left = window.left(limits.price)
         if left < best:
-            best, name = max(left, 0), limit
+            best, name = max(left, 0), window.name
     return best, name
 
 
-def _left(limits: Limits, spent: Spent) -> list[tuple[int, str]]:
-    left: list[tuple[int, str]] = []
-    if limits.records_day is not None:
-        left.append((limits.records_day - spent.records_day, "records_per_day"))
-    if limits.records_month is not None:
-        left.append((limits.records_month - spent.records_month, "records_per_month"))
-    if limits.dollars_day is not None:
-        left.append((_records(limits.dollars_day - spent.dollars_day, limits.price), "dollars_per_day"))
-    if limits.dollars_month is not None:
-        left.append((_records(limits.dollars_month - spent.dollars_month, limits.price), "dollars_per_month"))
-    return left
+@dataclass(frozen=True, slots=True)
+class _Window:
+    """One limit, with what is used of it; in records, or in dollars."""
+
+    name: str
+    limit: Decimal
+    used: Decimal
+    in_dollars: bool
+
+    def left(self, price: Decimal) -> int:
+        """In records."""
+        left = self.limit - self.used
+        return int(left // price if self.in_dollars else left) if left > 0 else 0
+
+    def share(self, take: int, price: Decimal) -> Decimal:
+        """How much of it is used once so many records more are."""
+        after = self.used + (take * price if self.in_dollars else take)
+        return after / self.limit if self.limit else Decimal(1)
 
 
-def _records(dollars: Decimal, price: Decimal) -> int:
-    return int(dollars // price) if dollars > 0 else 0
+def _nearly(limits: Limits, used: Spent, take: int) -> Iterator[str]:
+    return (window.name for window in _windows(limits, used) if window.share(take, limits.price) >= NEARLY)
+
+
+def _windows(limits: Limits, spent: Spent) -> Iterator[_Window]:
+    for name, limit, used in (
+        ("records_per_day", limits.records_day, spent.records_day),
+        ("records_per_month", limits.records_month, spent.records_month),
+        ("dollars_per_day", limits.dollars_day, spent.dollars_day),
+        ("dollars_per_month", limits.dollars_month, spent.dollars_month),
+    ):
+        if limit is not None:
+            yield _Window(name, Decimal(limit), Decimal(used), in_dollars=name.startswith("dollars"))

@@ -8,7 +8,7 @@ its answer is stored or it was refused.
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 
 class Outcome(StrEnum):
@@ -46,11 +46,6 @@ class Reason(StrEnum):
     def pauses_account(self) -> bool:
         """Whether it stops every job of the account, and heals when a later try is answered."""
         return self in {Reason.TOKEN_REFUSED, Reason.ABILITY_MISSING, Reason.WALLET_EMPTY}
-
-
-DRIFT_WAY_OUT: Final = 'find out who, then let the job go on with on_drift = "continue"'
-VANISHED_WAY_OUT: Final = "if that is meant, give the job another session, with buy_again = true"
-"""What the operator may type; said at every place that parks for this reason."""
 
 
 class Route(StrEnum):

@@ -16,8 +16,13 @@ The table; a pair that is not in it is a bug:
     state    event        next     effect
     Asking   Journaled    Sending  Send
     Asking   BudgetSpent  Ended    Finish over_budget
+    Asking   BudgetReserved  Queued  Queue
     Asking   Halted       Ended    Finish interrupted
     Asking   Denied       Ended    Finish failed: another job of the account was turned down
+    Queued   Waited       Asking   Ask
+    Queued   BudgetSpent  Ended    Finish over_budget: nobody is left who could give something back
+    Queued   Halted       Ended    Finish interrupted
+    Queued   Denied       Ended    Finish failed
     Sending  Halted       Ended    Finish interrupted before it was sent, key open
     Sending  PageReply    Storing  Store
     Sending  Lost         Pausing  Wait, or Finish failed
@@ -41,8 +46,6 @@ from leadsync.core.model import End, Outcome, PageReply, Reason, Tally
 from leadsync.core.replies import Denied, Lost, Refused, SlotsFull, Throttled, VendorReply
 from leadsync.core.retry import GIVE_UP_S, replay_wait_s, throttle_wait_s
 from leadsync.errors import OffTheTable
-
-REFUSED_WAY_OUT: Final = "mend the job's file, and give the job another session"
 
 KEY_STAYS_OPEN: Final = "the key stays open and is sent again next run"
 
@@ -81,6 +84,13 @@ class Attempt:
 @dataclass(frozen=True, slots=True)
 class Asking:
     """A new key is being journaled."""
+
+    tally: Tally
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """Nothing is left of the budget but what open keys of the account have reserved, and may give back."""
 
     tally: Tally
 
@@ -125,7 +135,7 @@ class Ended:
     end: End
 
 
-State: TypeAlias = Asking | Sending | Pausing | Storing | Closing | Ended
+State: TypeAlias = Asking | Queued | Sending | Pausing | Storing | Closing | Ended
 
 # Events ---------------------------------------------------------------------------------------------------------------
 
@@ -138,6 +148,13 @@ class Journaled:
 @dataclass(frozen=True, slots=True)
 class BudgetSpent:
     """The account's budget leaves nothing to ask for; `message` names the limit."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetReserved:
+    """The account's budget leaves nothing to ask for until an open key is answered; `message` names the limit."""
 
     message: str
 
@@ -170,7 +187,7 @@ class Closed:
     """The refused key is closed in the ledger."""
 
 
-Event: TypeAlias = VendorReply | Journaled | BudgetSpent | Halted | Waited | Stored | Closed
+Event: TypeAlias = VendorReply | Journaled | BudgetSpent | BudgetReserved | Halted | Waited | Stored | Closed
 
 # Effects --------------------------------------------------------------------------------------------------------------
 
@@ -180,6 +197,13 @@ class Ask:
     """Journal the next key with its bytes, for at most `take` records."""
 
     take: int
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """Wait until an open key of the account is answered."""
+
+    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +248,7 @@ class Finish:
     end: End
 
 
-Effect: TypeAlias = Ask | Send | Wait | Store | Close | Finish
+Effect: TypeAlias = Ask | Queue | Send | Wait | Store | Close | Finish
 Step: TypeAlias = tuple[State, Effect]
 
 # The table ------------------------------------------------------------------------------------------------------------
@@ -243,17 +267,21 @@ def step(plan: Plan, state: State, event: Event, *, now_s: float, draw: float) -
     match state, event:
         case Asking(tally), Journaled():
             return Sending(tally, Attempt(1, now_s, maybe_seen=False)), Send(replay=False)
-        case Asking(tally), BudgetSpent(message):
+        case ((Asking(tally) | Queued(tally)), BudgetSpent(message)):
             return _finish(tally, End(Outcome.OVER_BUDGET, message))
+        case Asking(tally), BudgetReserved(message):
+            return Queued(tally), Queue(message)
+        case Queued(tally), Waited():
+            return _next_page(plan, tally)
         case Pausing(tally), Halted(message, time_over=True):
             return _finish(tally, End(Outcome.FAILED, f"{message}, and no answer came; {KEY_STAYS_OPEN}"))
-        case ((Asking(tally) | Sending(tally, _) | Pausing(tally, _)), Halted(message)):
+        case ((Asking(tally) | Queued(tally) | Sending(tally) | Pausing(tally)), Halted(message)):
             return _finish(tally, End(Outcome.INTERRUPTED, message))
         case Sending(tally, attempt), PageReply():
             return Storing(tally, event.has_cursor), Store(event, not attempt.maybe_seen, attempt.number - 1)
         case Sending(), Lost() | Throttled():
             return _again(state, event, now_s, draw)
-        case ((Asking(tally) | Pausing(tally, _) | Sending(tally, _)), Denied(reason, status, message)):
+        case ((Asking(tally) | Queued(tally) | Pausing(tally) | Sending(tally)), Denied(reason, status, message)):
             return _finish(tally, End(Outcome.FAILED, f"HTTP {status}: {message}", reason))
         case Sending(tally), Refused(status, message):
             return _refused(tally, status, message)
@@ -300,7 +328,7 @@ def _again(state: Sending, event: Lost | Throttled, now_s: float, draw: float) -
 
 
 def _refused(tally: Tally, status: int, message: str) -> Step:
-    sentence = f"the vendor refused the request with HTTP {status}: {message}; {REFUSED_WAY_OUT}"
+    sentence = f"the vendor refused the request with HTTP {status}: {message}"
     end = End(Outcome.PARKED, sentence, Reason.REFUSED)
     return Closing(tally, end), Close(status, sentence, Reason.REFUSED)
 

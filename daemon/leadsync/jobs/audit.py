@@ -62,6 +62,12 @@ class Auditor:
         self._verdicts[name] = GoOn() if isinstance(verdict, GoOn) else verdict
         return verdict
 
+    async def total(self, session: str) -> int | End | None:
+        """Return the vendor's total of a session now, None where it is absent; an End where it cannot be had."""
+        async with self._one_at_a_time:
+            trouble = await self._take()
+            return trouble if trouble is not None else self._facts[session][1]
+
     def forget(self, session: str) -> None:
         """Ask anew next time: the session's last run did not end well."""
         self._facts.pop(session, None)

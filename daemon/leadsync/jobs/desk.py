@@ -13,6 +13,7 @@ from leadsync.core.budget import Limits
 from leadsync.core.criteria import criteria_hash
 from leadsync.core.model import End, Outcome
 from leadsync.core.replies import Denied
+from leadsync.jobs.till import Till
 from leadsync.store.ledger import SessionState
 from leadsync.vendors.batchdata import BatchData
 from leadsync.vendors.traffic import Traffic
@@ -54,6 +55,7 @@ class Desk:
     client: BatchData
     terms: Terms
     traffic: Traffic = field(default_factory=Traffic)
+    till: Till = field(default_factory=Till)
     denied: Denied | None = None
 
 

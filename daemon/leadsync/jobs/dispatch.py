@@ -2,7 +2,8 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping
+from contextlib import asynccontextmanager
 from decimal import Decimal
 from typing import TypeAlias
 
@@ -70,6 +71,13 @@ class Dispatch:
             if session.account not in self._desks:
                 _log.warning(events.KEY_LEFT_OPEN, job=session.job, account=session.account, session=session.name)
 
+    @asynccontextmanager
+    async def alone(self, job: str, account: str, session: str) -> AsyncIterator[None]:
+        """Hold while nothing else may happen to a job and its session."""
+        # Always in this order. A job may have had several sessions, and a session several jobs.
+        async with self._jobs[job], self._sessions[account, session]:
+            yield
+
     async def _open_sessions(self, account: str, but: Sessions) -> list[SessionState]:
         return [
             session
@@ -84,8 +92,7 @@ class Dispatch:
             await self._run(brief, "start")
 
     async def _run(self, brief: Brief, trigger: str) -> End:
-        # Always in this order. A job may have had several sessions, and a session several jobs.
-        async with self._jobs[brief.job], self._sessions[brief.account, brief.session]:
+        async with self.alone(brief.job, brief.account, brief.session):
             if self._stopping.is_set():
                 return End(Outcome.INTERRUPTED, "leadsync was asked to stop before the run began")
             return await self._run_brief(brief, self._desks[brief.account], trigger)

@@ -5,6 +5,7 @@ outside of it, and ends at once when leadsync is asked to stop.
 """
 
 import asyncio
+from contextlib import suppress
 from functools import partial
 from typing import Final, assert_never
 
@@ -25,6 +26,7 @@ from leadsync.core.paging import (
     Halted,
     Journaled,
     Plan,
+    Queue,
     Send,
     State,
     Step,
@@ -36,8 +38,8 @@ from leadsync.core.paging import (
 from leadsync.core.replies import Denied
 from leadsync.errors import Bug, DiskLow
 from leadsync.jobs.desk import Surroundings, Ticket
-from leadsync.store.ledger import Arrival, Ledger, Order, Receipt
-from leadsync.vendors.pace import sleep_unless
+from leadsync.store.ledger import Arrival, Asked, Ledger, Order, Receipt
+from leadsync.vendors.pace import result_unless, sleep_unless
 from leadsync.vendors.wire import search_request
 
 DISK_RESERVE_BYTES: Final = 128 * 1024 * 1024
@@ -53,13 +55,21 @@ class Pull:
         self._ticket = ticket
         self._ledger = ledger
         self._around = around
-        self._open: OpenPage | None = ticket.session.open_page
+        self._open: OpenPage | None = None
+        self._change = ticket.desk.till.next_change
         self._loop = asyncio.get_running_loop()
         self._deadline_s = self._loop.time() + ticket.brief.timeout.total_seconds()
         self._log = structlog.get_logger().bind(run=ticket.run_id, job=ticket.brief.job, session=ticket.session.name)
 
     async def run(self, plan: Plan) -> Ended:
         """Pull until the run ends. Raises DiskLow, StoreFailed, Fenced; an open key is then sent again next time."""
+        self._set_open(self._ticket.session.open_page)
+        try:
+            return await self._run(plan)
+        finally:
+            self._set_open(None)
+
+    async def _run(self, plan: Plan) -> Ended:
         state, effect = paging.begin(plan, key_open=self._open is not None, now_s=self._loop.time())
         while not isinstance(state, Ended):
             if not isinstance(effect, Send):
@@ -86,6 +96,8 @@ class Pull:
             case Ask(take):
                 self._require_room()
                 return self._halted() or await self._ask(take)
+            case Queue(why):
+                return await self._queue(why)
             case Send():
                 self._require_room()
                 return await self._send()
@@ -110,12 +122,29 @@ class Pull:
             criteria=brief.criteria,
             request=partial(search_request, brief.search, brief.options, brief.session),
         )
+        self._change = self._ticket.desk.till.next_change
         asked = await self._ledger.journal(order, self._around.now())
-        if isinstance(asked, BudgetSpent):
+        if not isinstance(asked, Asked):
             return asked
-        self._open = asked
-        self._log.debug(events.PAGE_ASKED, key=asked.key, take=asked.take)
+        self._set_open(asked.page)
+        self._warn(asked.nearly)
+        self._log.debug(events.PAGE_ASKED, key=asked.page.key, take=asked.page.take)
         return Journaled()
+
+    async def _queue(self, why: str) -> Event:
+        """Wait until somebody settles a key; where nobody has one on its way, nothing comes back for now."""
+        till = self._ticket.desk.till
+        if not till.reserving and not self._change.is_set():
+            return BudgetSpent(f"{why}, which have no answer yet")
+        with suppress(TimeoutError):
+            async with asyncio.timeout_at(self._deadline_s):
+                await result_unless(self._around.stopping, self._change.wait())
+        return self._halted() or Waited()
+
+    def _warn(self, nearly: tuple[str, ...]) -> None:
+        desk = self._ticket.desk
+        for limit in desk.till.first_warnings(nearly, desk.terms.limits, self._around.now()):
+            self._log.warning(events.BUDGET_NEARLY_SPENT, account=desk.name, limit=limit)
 
     async def _send(self) -> Event:
         reply = await self._ticket.desk.client.search(self._open_page().request)
@@ -134,14 +163,14 @@ class Pull:
             ends_pause=self._ticket.desk.denied is None,
         )
         receipt = await self._ledger.store(arrival, self._around.now())
-        self._open = None
+        self._set_open(None)
         self._report(receipt, replays)
         return receipt.stored
 
     async def _close(self, effect: Close) -> Closed:
         page = self._open_page()
         await self._ledger.close(page.page_id, self._ticket.run_id, effect, self._around.now())
-        self._open = None
+        self._set_open(None)
         self._log.warning(events.KEY_REFUSED, key=page.key, status=effect.status, message=effect.message)
         return Closed()
 
@@ -175,6 +204,15 @@ class Pull:
         if self._loop.time() >= self._deadline_s:
             return Halted(f"run_timeout of {self._ticket.brief.timeout} is over", time_over=True)
         return self._ticket.desk.denied
+
+    def _set_open(self, page: OpenPage | None) -> None:
+        """Remember the open key; whoever waits for its reservation is told when it is settled."""
+        till = self._ticket.desk.till
+        if page is not None:
+            till.reserve()
+        elif self._open is not None:
+            till.settle()
+        self._open = page
 
     def _open_page(self) -> OpenPage:
         if self._open is None:

@@ -5,6 +5,7 @@ The runner finds out whether the run may begin; how a page is pulled it leaves t
 
 import logging
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any, Final, TypeAlias, assert_never
 
 import structlog
@@ -13,6 +14,7 @@ from leadsync import events
 from leadsync.core.audit import GoOn, NoSlot, ParkJob, Verdict, judge_criteria
 from leadsync.core.model import End, Outcome, Route, Tally
 from leadsync.core.paging import Ended, Plan
+from leadsync.core.resume import way_out
 from leadsync.errors import BadWeather
 from leadsync.jobs.desk import Brief, Desk, Surroundings, Ticket
 from leadsync.store.ledger import Figures, Ledger, NewRun
@@ -21,6 +23,9 @@ from leadsync.vendors.pace import result_unless
 Audit: TypeAlias = Callable[[Ticket], Awaitable[Verdict | End]]
 Drive: TypeAlias = Callable[[Ticket, Plan], Awaitable[Ended]]
 
+
+ACCEPTED_FOR: Final = frozenset({Outcome.COMPLETE, Outcome.LIMITED, Outcome.OVER_BUDGET})
+"""Ends of a run that has gone past every question: what a person accepted was for this one."""
 
 HURRIED: Final = End(Outcome.INTERRUPTED, "leadsync had to stop before the vendor answered; what is open is sent again")
 
@@ -66,7 +71,7 @@ class Runner:
         run_id = await self._ledger.begin_run(new, frozenset(self._alive), self._around.now())
         self._alive.add(run_id)
         desk.denied = None  # a due run tries once, whatever the account was told before
-        return Ticket(run_id, brief, session, desk)
+        return Ticket(run_id, replace(brief, leave=brief.leave.accepting(session.accepted)), session, desk)
 
     async def _conduct(self, ticket: Ticket) -> Ended:
         """Ask everybody who may forbid the run; then let the route be driven."""
@@ -129,10 +134,12 @@ class Runner:
 
     async def _record(self, ticket: Ticket, ended: Ended, log: Any) -> End:
         """Write the end into the store and the log; a store that fails now is told in the same line."""
-        end, waited_s = ended.end, ended.tally.waited_s
+        end, waited_s = _with_way_out(ended.end, ticket.brief.job), ended.tally.waited_s
         try:
             figures = await self._ledger.end_run(ticket.run_id, end, waited_s, self._around.now())
-            if await self._pauses(ticket, end):
+            if end.outcome in ACCEPTED_FOR and ticket.session.accepted and ticket.brief.settle_only is None:
+                await self._ledger.forget_acceptance(ticket.session.session_id)
+            if await self._pauses(ticket, ended.end):
                 log.error(events.ACCOUNT_PAUSED, reason=end.reason, message=end.message)
         except BadWeather as error:
             figures, end = Figures.of(ended.tally), End(Outcome.FAILED, str(error))
@@ -140,6 +147,10 @@ class Runner:
             log.warning(events.JOB_PARKED, reason=end.reason, message=end.message)
         _tell(log, end, figures, waited_s)
         return end
+
+
+def _with_way_out(end: End, job: str) -> End:
+    return end if end.reason is None else replace(end, message=f"{end.message}; {way_out(end.reason, job)}")
 
 
 def _nothing(end: End) -> Ended:

@@ -13,12 +13,14 @@ from sqlmodel import col
 from leadsync.config import Account, Job, Settings
 from leadsync.config.limits import limits_of
 from leadsync.core.budget import Limits, Spent
+from leadsync.core.model import Reason
+from leadsync.core.resume import way_out
 from leadsync.reports import SCHEMA_VERSION
 from leadsync.reports.text import columns, money
 from leadsync.store import tables
 from leadsync.store.engine import sqlite_file
 from leadsync.store.lock import holder
-from leadsync.store.pages import spent
+from leadsync.store.pages import used
 from leadsync.store.reading import reading
 from leadsync.store.tables import MICROS, Run, SearchSession, Slot
 
@@ -90,8 +92,8 @@ def _stored_account(connection: Connection, name: str, account: Account, now: da
     where = col(tables.Account.name) == name
     row = connection.execute(select(tables.Account).where(where)).mappings().one_or_none()
     since = _created_since(connection, name, row["listed_at"]) if row else 0
-    used = spent(connection, name, limits_of(account), now)
-    return _account(name, account, row or _NEW_ACCOUNT, used, created_since=since)
+    spent = used(connection, name, limits_of(account), now)
+    return _account(name, account, row or _NEW_ACCOUNT, spent, created_since=since)
 
 
 def _created_since(connection: Connection, account: str, listed_at: datetime | None) -> int:
@@ -109,7 +111,7 @@ def _account(name: str, account: Account, row: Row, used: Spent, *, created_sinc
         "name": name,
         "state": "paused" if row["paused_reason"] else "ok",
         "reason": row["paused_reason"],
-        "message": row["paused_message"],
+        "message": _told(row["paused_reason"], row["paused_message"], name),
         "slots": {
             "used": row["slots_used"] + created_since if listed else None,
             "cap": account.session_cap,
@@ -165,7 +167,7 @@ def _job(job: Job, session: Row, last: Row | None, *, running: bool = False) -> 
         "session": job.session,
         "state": "running" if running else "parked" if session["park_reason"] else "idle",
         "reason": session["park_reason"],
-        "message": session["park_message"],
+        "message": _told(session["park_reason"], session["park_message"], job.name),
         "delivered": session["delivered"],
         "base_line": session["base_line"],
         "vendor_total": session["vendor_total"],
@@ -173,6 +175,10 @@ def _job(job: Job, session: Row, last: Row | None, *, running: bool = False) -> 
         "next_run_at": None,
         "overdue": False,
     }
+
+
+def _told(reason: str | None, message: str | None, job: str) -> str | None:
+    return f"{message}; {way_out(Reason(reason), job)}" if reason else None
 
 
 def run_row(row: Row) -> dict[str, Any]:

@@ -1,16 +1,18 @@
 """The ledger: what was asked, what came, what it cost. Every method is one transaction (P4) on the writer's thread.
 
-What a method does stands in `sessions`, `pages`, `runs` and `timetable`; here is the list of promises that the jobs may
-rely on.
+What a method does stands in `sessions`, `resuming`, `pages`, `runs` and `timetable`; here is the list of promises that
+the jobs may rely on.
 """
 
 from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
+from decimal import Decimal
 
-from leadsync.core.model import End, OpenPage, Reason
-from leadsync.core.paging import BudgetSpent, Close
-from leadsync.store import pages, runs, sessions, timetable
-from leadsync.store.pages import Arrival, Order, Receipt
+from leadsync.core.model import End, Reason
+from leadsync.core.paging import BudgetReserved, BudgetSpent, Close
+from leadsync.core.resume import Question, Remedy
+from leadsync.store import pages, resuming, runs, sessions, timetable
+from leadsync.store.pages import Arrival, Asked, Order, Receipt
 from leadsync.store.runs import Figures, Interrupted, NewRun
 from leadsync.store.sessions import SessionState
 from leadsync.store.timetable import Missed, Planned, Timing
@@ -59,11 +61,23 @@ class Ledger:
         """Let the session's job go on: its file has answered."""
         await self._writer.write(sessions.unpark, session_id)
 
+    async def question(self, state: SessionState, job: str, price: Decimal) -> Question:
+        """Return what the session's job waits with."""
+        return await self._writer.write(resuming.question, state, job, price)
+
+    async def answer(self, state: SessionState, remedy: Remedy, now: datetime) -> None:
+        """Do what a person has answered."""
+        await self._writer.write(resuming.answer, state, remedy, now)
+
+    async def forget_acceptance(self, session_id: int) -> None:
+        """The run that an acceptance was for has ended by itself."""
+        await self._writer.write(resuming.forget_acceptance, session_id)
+
     async def pause(self, account: str, reason: Reason, message: str, now: datetime) -> bool:
         """Pause an account; return whether that is news."""
         return await self._writer.write(sessions.pause, account, reason, message, now)
 
-    async def journal(self, order: Order, now: datetime) -> OpenPage | BudgetSpent:
+    async def journal(self, order: Order, now: datetime) -> Asked | BudgetSpent | BudgetReserved:
         """Make the next key durable with its bytes and its reservation, before anything is sent (P3, P10)."""
         return await self._writer.write(pages.journal, order, self._writer.fence, now)
 
@@ -109,6 +123,7 @@ class Ledger:
 
 __all__ = [
     "Arrival",
+    "Asked",
     "Figures",
     "Ledger",
     "Missed",

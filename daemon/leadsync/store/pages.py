@@ -5,7 +5,7 @@ a second attempt finds no row and is a bug, not a second page.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
@@ -14,10 +14,10 @@ from sqlalchemy import Connection, RowMapping, bindparam, case, func, insert, se
 from sqlmodel import col
 
 from leadsync.core.books import Judgement, PageCount, judge, starts_new_epoch
-from leadsync.core.budget import Limits, Spent, allowed_take, window_starts
+from leadsync.core.budget import Exhausted, Granted, Limits, Reserved, Spent, grant, window_starts
 from leadsync.core.keys import page_key
 from leadsync.core.model import Books, OpenPage, PageReply
-from leadsync.core.paging import BudgetSpent, Close, Stored
+from leadsync.core.paging import BudgetReserved, BudgetSpent, Close, Stored
 from leadsync.errors import Bug
 from leadsync.store import sessions
 from leadsync.store.leads import Shelf, Shelved, shelve
@@ -30,14 +30,17 @@ _SETTLE: Final = update(Page).where(col(Page.id) == bindparam("page"), col(Page.
 _NEW_PAGE: Final = insert(Page).returning(col(Page.id))
 _ACCOUNT: Final = select(Account).where(col(Account.name) == bindparam("account"))
 _INSTALLATION: Final = select(col(Installation.name))
-_RECORDS: Final = case((col(Page.state) == "asked", col(Page.take)), else_=col(Page.billed))
-_MICROS: Final = _RECORDS * col(Page.price_micros)
+_OPEN: Final = col(Page.state) == "asked"
+_BILLED: Final = case((_OPEN, 0), else_=col(Page.billed))
+_RESERVED: Final = case((_OPEN, col(Page.take)), else_=0)
 _TODAY: Final = col(Page.asked_at) >= bindparam("day", type_=UtcDateTime)
 _SPENT: Final = select(
-    func.coalesce(func.sum(case((_TODAY, _RECORDS), else_=0)), 0),
-    func.coalesce(func.sum(_RECORDS), 0),
-    func.coalesce(func.sum(case((_TODAY, _MICROS), else_=0)), 0),
-    func.coalesce(func.sum(_MICROS), 0),
+    *(
+        func.coalesce(func.sum(amount), 0)
+        for records in (_BILLED, _RESERVED)
+        for figure in (records, records * col(Page.price_micros))
+        for amount in (case((_TODAY, figure), else_=0), figure)
+    )
 ).where(col(Page.account) == bindparam("account"), col(Page.asked_at) >= bindparam("month", type_=UtcDateTime))
 
 
@@ -51,6 +54,14 @@ class Order:
     limits: Limits
     criteria: str
     request: Callable[[str, int], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A key that is durable; `nearly` names the limits of the budget of which four fifths are used with it."""
+
+    page: OpenPage
+    nearly: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,17 +98,29 @@ class Receipt:
     learned: bool | None
 
 
-def journal(connection: Connection, order: Order, fence: int, now: datetime) -> OpenPage | BudgetSpent:
+def journal(connection: Connection, order: Order, fence: int, now: datetime) -> Asked | BudgetSpent | BudgetReserved:
     """Enter the next key with its bytes and its reservation; refuse what the budget does not have."""
     session = connection.execute(_SESSION, {"session": order.session_id}).mappings().one()
-    used = Spent() if order.limits.unlimited else spent(connection, session["account"], order.limits, now)
-    take, limit = allowed_take(order.take, order.limits, used)
-    if take <= 0:
-        return BudgetSpent(f"the account's {limit} is spent")
+    match _grant(connection, session["account"], order, now):
+        case Exhausted(limit):
+            return BudgetSpent(f"the account's {limit} is spent")
+        case Reserved(limit):
+            return BudgetReserved(f"what is left of the account's {limit} is reserved by open keys")
+        case Granted(take, nearly):
+            return Asked(_enter(connection, session, replace(order, take=take), fence, now), nearly)
+
+
+def _grant(connection: Connection, account: str, order: Order, now: datetime) -> Granted | Reserved | Exhausted:
+    if order.limits.unlimited:
+        return Granted(order.take)
+    return grant(order.take, order.limits, *spent(connection, account, order.limits, now))
+
+
+def _enter(connection: Connection, session: RowMapping, order: Order, fence: int, now: datetime) -> OpenPage:
     number = session["next_page"]
     installation = connection.execute(_INSTALLATION).scalar_one()
     key = page_key(installation, session["account"], session["name"], session["epoch"], number)
-    request = order.request(key, take)
+    request = order.request(key, order.take)
     values = {
         "account": session["account"],
         "session_id": order.session_id,
@@ -106,7 +129,7 @@ def journal(connection: Connection, order: Order, fence: int, now: datetime) -> 
         "epoch": session["epoch"],
         "number": number,
         "key": key,
-        "take": take,
+        "take": order.take,
         "price_micros": int(order.limits.price * MICROS),
         "request": request,
         "state": "asked",
@@ -118,7 +141,7 @@ def journal(connection: Connection, order: Order, fence: int, now: datetime) -> 
     page_id = connection.execute(_NEW_PAGE, values).scalar_one()
     begun = {"next_page": number + 1, "criteria": session["criteria"] or order.criteria}
     sessions.change(connection, order.session_id, begun)
-    return OpenPage(page_id or 0, key, take, request)
+    return OpenPage(page_id or 0, key, order.take, request)
 
 
 def store(connection: Connection, arrival: Arrival, now: datetime) -> Receipt:
@@ -218,9 +241,18 @@ def _enter_books(
         sessions.park(connection, session["id"], judgement.reason, judgement.message, now)
 
 
-def spent(connection: Connection, account: str, limits: Limits, now: datetime) -> Spent:
-    """Add up the account's windows; an open key counts with its whole reservation, as it may be billed."""
+def spent(connection: Connection, account: str, limits: Limits, now: datetime) -> tuple[Spent, Spent]:
+    """Add up the account's windows: what was billed, and what open keys have reserved, as they may be billed yet."""
     day, month = window_starts(now, limits.zone)
-    sums = connection.execute(_SPENT, {"account": account, "day": day, "month": month})
-    records_day, records_month, micros_day, micros_month = sums.one()
+    sums = connection.execute(_SPENT, {"account": account, "day": day, "month": month}).one()
+    return _spent(*sums[:4]), _spent(*sums[4:])
+
+
+def used(connection: Connection, account: str, limits: Limits, now: datetime) -> Spent:
+    """Add up both: what counts against the budget."""
+    billed, reserved = spent(connection, account, limits, now)
+    return billed.plus(reserved)
+
+
+def _spent(records_day: int, records_month: int, micros_day: int, micros_month: int) -> Spent:
     return Spent(records_day, records_month, Decimal(micros_day) / MICROS, Decimal(micros_month) / MICROS)

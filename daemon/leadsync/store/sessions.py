@@ -26,7 +26,10 @@ class Parked:
 
 @dataclass(frozen=True, slots=True)
 class SessionState:
-    """One session as the ledger has it now. `criteria` is the hash that its epoch began with, None before that."""
+    """One session as the ledger has it now. `criteria` is the hash that its epoch began with, None before that.
+
+    `accepted` is what a person has accepted for the next run.
+    """
 
     session_id: int
     account: str
@@ -37,6 +40,7 @@ class SessionState:
     criteria: str | None
     deleted: bool
     parked: Parked | None
+    accepted: Reason | None
 
 
 def enter(connection: Connection, account: str, name: str, job: str) -> SessionState:
@@ -151,4 +155,5 @@ def _state(connection: Connection, row: RowMapping) -> SessionState:
         criteria=row["criteria"],
         deleted=row["deleted_at"] is not None,
         parked=parked,
+        accepted=Reason(row["accepted"]) if row["accepted"] else None,
     )

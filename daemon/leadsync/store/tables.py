@@ -69,7 +69,7 @@ class SearchSession(SQLModel, table=True):
     """One session, over all its epochs; the counts are those of the present one (see `core.model.Books`).
 
     `job` is the job that used it last, `criteria` the hash that the epoch began with, `park_reason` is set while the
-    job waits for a person.
+    job waits for a person, `accepted` is the reason that a person has accepted for the next run.
     """
 
     __tablename__: ClassVar[Any] = "search_session"
@@ -90,6 +90,7 @@ class SearchSession(SQLModel, table=True):
     park_reason: str | None = None
     park_message: str | None = None
     parked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    accepted: str | None = None
 
 
 class Run(SQLModel, table=True):

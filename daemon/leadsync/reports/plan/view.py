@@ -18,7 +18,7 @@ from leadsync.core.model import Books
 from leadsync.core.replies import Denied, Lost, Refused, SlotsFull, Throttled
 from leadsync.reports.plan.times import NextTime, next_times
 from leadsync.store import tables
-from leadsync.store.pages import spent
+from leadsync.store.pages import used
 from leadsync.store.sessions import SessionState, all_of
 from leadsync.vendors.wire import Trouble
 
@@ -78,8 +78,8 @@ def view_of(settings: Settings, connection: Connection | None, name: str, totals
     def errand(job: Job | None, session: str, state: SessionState | None) -> Errand:
         times = tuple(next_times(connection, job, now)) if job else ()
         at = max(now, times[0].slot.fire_at) if times else now
-        used = spent(connection, name, limits, at) if connection else Spent()
-        return Errand(job, session, state, times, at, used)
+        spent = used(connection, name, limits, at) if connection else Spent()
+        return Errand(job, session, state, times, at, spent)
 
     jobs = [job for job in settings.jobs.values() if job.account == name]
     # Of several jobs with one session all but one are disabled: what is known of it belongs to that one.
@@ -90,7 +90,7 @@ def view_of(settings: Settings, connection: Connection | None, name: str, totals
         name=name,
         account=account,
         limits=limits,
-        spent=spent(connection, name, limits, now) if connection else Spent(),
+        spent=used(connection, name, limits, now) if connection else Spent(),
         paused=(row[0], row[1] or "") if row and row[0] else None,
         sessions=known,
         errands=(*left, *sorted(theirs, key=_turn)),

@@ -1,0 +1,126 @@
+"""The ways out: what a person types where a job is parked, and what each answer does to the books.
+
+    reason            needs         does
+    session_vanished  --new-epoch   a new epoch begins; an open key is closed, since its session is gone
+    session_foreign   --accept      the session is taken over: its total becomes the base line
+    session_drifted   --accept      the base line moves, so that the totals agree again
+    criteria_changed  --accept      the epoch goes on with the job's new criteria
+    criteria_known    --accept      the list is bought once more
+    refused           nothing       the job's file was mended; a session that has delivered nothing forgets its criteria
+    an open key       --void-key    the key is closed without a page, as long as the vendor's total has not moved
+
+An acceptance is good for the next run alone: what it meets is what the person has seen.
+"""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+from typing import Final
+
+from leadsync.core.model import Reason
+
+_ACCEPTED = frozenset({Reason.SESSION_FOREIGN, Reason.SESSION_DRIFTED, Reason.CRITERIA_CHANGED, Reason.CRITERIA_KNOWN})
+
+_WAYS_OUT: Final = {
+    Reason.SESSION_VANISHED: "{command} begins it anew and buys it again; or give the job another session",
+    Reason.SESSION_FOREIGN: "{command}, or adopt = true, takes it over; or give the job another session",
+    Reason.SESSION_DRIFTED: "find out who uses it, then {command} goes on from the vendor's total",
+    Reason.CRITERIA_CHANGED: "undo the change, or {command} goes on in this session; or give the job another session",
+    Reason.CRITERIA_KNOWN: "if the list is wanted twice, {command}, or buy_again = true",
+    Reason.REFUSED: "mend the job's file, then {command}",
+    Reason.TOKEN_REFUSED: "put a valid token where the configuration says; the next due run tries once by itself",
+    Reason.ABILITY_MISSING: "give the token that ability; the next due run tries once by itself",
+    Reason.WALLET_EMPTY: "fill the wallet; the next due run tries once by itself",
+}
+
+
+class Choice(StrEnum):
+    """What a person may answer with."""
+
+    ACCEPT = "--accept"
+    NEW_EPOCH = "--new-epoch"
+    VOID_KEY = "--void-key"
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a job waits with. `known` counts what the session has delivered as far as the ledger knows.
+
+    `epoch_begun`: the vendor has made the session anew, and the page that showed it is the new epoch's first.
+    `open_take`: records that an open key may have billed, None without one.
+    """
+
+    job: str
+    reason: Reason | None
+    known: int
+    open_take: int | None
+    epoch_begun: bool
+    price: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Remedy:
+    """What is done, in one transaction, and what the person is told; `accepts` is a leave for the next run."""
+
+    message: str
+    unpark: bool = True
+    accepts: Reason | None = None
+    new_epoch: bool = False
+    void_key: bool = False
+
+
+def needed(reason: Reason) -> str:
+    """Return what `leadsync resume JOB` needs behind it for this reason."""
+    if reason is Reason.SESSION_VANISHED:
+        return f" {Choice.NEW_EPOCH}"
+    return f" {Choice.ACCEPT}" if reason in _ACCEPTED else ""
+
+
+def way_out(reason: Reason, job: str) -> str:
+    """Say what to type, or to mend; shown behind every message of that reason."""
+    return _WAYS_OUT[reason].format(command=f"`leadsync resume {job}{needed(reason)}`")
+
+
+def remedy(question: Question, choice: Choice | None) -> Remedy | str:
+    """Return what an answer does, or why it is none; a voided key is for `voiding`, which needs the vendor's total."""
+    reason, job = question.reason, question.job
+    if reason is None:
+        return f"job {job} is not parked; nothing was changed"
+    wanted = needed(reason).strip()
+    if (choice or "") != wanted:
+        given = f"{choice} is no answer to that" if choice else "that needs a decision"
+        return f"job {job} is parked {reason}: {given}; {way_out(reason, job)}"
+    match reason:
+        case Reason.SESSION_VANISHED:
+            return _new_epoch(question)
+        case Reason.SESSION_FOREIGN | Reason.SESSION_DRIFTED:
+            told = "goes on from whatever total the vendor names at its next run; that costs nothing by itself"
+        case Reason.CRITERIA_CHANGED:
+            told = "goes on with its new criteria; what the session delivers from now on is billed as ever"
+        case Reason.CRITERIA_KNOWN:
+            told = "buys the list although another session has delivered it; each property is billed once more"
+        case _:
+            return Remedy(f"job {job} asks again at its next run; a page that the vendor answers is billed as ever")
+    return Remedy(f"job {job} {told}", accepts=reason)
+
+
+def _new_epoch(question: Question) -> Remedy:
+    cost = f"{question.known:,} properties may come and be billed again, about ${question.known * question.price:,.2f}"
+    if question.epoch_begun:
+        return Remedy(f"job {question.job} goes on in the epoch that the vendor began: {cost}")
+    closed = ""
+    if question.open_take is not None:
+        closed = "; its open key is closed, and if its page was billed, that page is lost with the session"
+    message = f"job {question.job} begins its session anew at its next run: {cost}{closed}"
+    return Remedy(message, new_epoch=True, void_key=question.open_take is not None)
+
+
+def voiding(question: Question, ledger_total: int, vendor_total: int | None) -> Remedy | str:
+    """Close a key that the vendor never answers, unless the vendor's total says that its page was billed."""
+    if vendor_total is not None and vendor_total != ledger_total:
+        return (
+            f"the vendor's total is {vendor_total} and the ledger's {ledger_total}: the open key's page was billed,"
+            f" and closing the key would lose it; nothing was changed, the next run of {question.job} asks for it again"
+        )
+    message = f"the open key of job {question.job} is closed; the vendor's total has not moved, so nothing was billed"
+    return Remedy(message, unpark=False, void_key=True)

@@ -1,0 +1,55 @@
+"""A person's answer to a parked job: looked at, carried out, and told with what it may cost.
+
+Only closing a key that the vendor never answers needs a look at the vendor, which is free: its list of sessions says
+whether the page was billed.
+"""
+
+from decimal import Decimal
+
+from leadsync.config import Job
+from leadsync.core.model import End
+from leadsync.core.resume import Choice, Question, Remedy, remedy, voiding
+from leadsync.errors import AnswerRefused, UsageMistake, VendorSilent
+from leadsync.jobs.audit import Auditor
+from leadsync.jobs.desk import Surroundings
+from leadsync.store.ledger import Ledger, SessionState
+
+
+class Resume:
+    """One answer."""
+
+    def __init__(self, ledger: Ledger, around: Surroundings, auditor: Auditor) -> None:
+        self._ledger = ledger
+        self._around = around
+        self._auditor = auditor
+
+    async def answer(self, job: Job, choice: Choice | None, price: Decimal) -> str:
+        """Carry out the answer and return what a person is told.
+
+        Raises UsageMistake where it answers nothing, AnswerRefused where it would lose a page, VendorSilent where the
+        vendor could not be asked. Whoever calls sees to it that no run of the session is under way.
+        """
+        state = await self._ledger.session(job.account, job.session, job.name)
+        question = await self._ledger.question(state, job.name, price)
+        done = await self._void(state, question) if choice is Choice.VOID_KEY else _remedy(question, choice)
+        await self._ledger.answer(state, done, self._around.now())
+        self._auditor.forget(job.session)
+        return done.message
+
+    async def _void(self, state: SessionState, question: Question) -> Remedy:
+        if question.open_take is None:
+            raise UsageMistake(f"job {question.job} has no open key; nothing was changed")
+        total = await self._auditor.total(state.name)
+        if isinstance(total, End):
+            raise VendorSilent(f"{total.message}; the open key of job {question.job} stays open")
+        done = voiding(question, state.books.total, total)
+        if isinstance(done, str):
+            raise AnswerRefused(done)
+        return done
+
+
+def _remedy(question: Question, choice: Choice | None) -> Remedy:
+    done = remedy(question, choice)
+    if isinstance(done, str):
+        raise UsageMistake(done)
+    return done

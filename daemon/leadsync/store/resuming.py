@@ -1,0 +1,58 @@
+"""What a person answers, in the store: functions of one connection, each the whole of one transaction of the ledger."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Connection, func, select, update
+from sqlmodel import col
+
+from leadsync.core.resume import Question, Remedy
+from leadsync.errors import Bug
+from leadsync.store import sessions
+from leadsync.store.sessions import SessionState
+from leadsync.store.tables import Delivery, Page, SearchSession
+
+
+def question(connection: Connection, state: SessionState, job: str, price: Decimal) -> Question:
+    """Return what the session's job waits with, and how much could be bought again."""
+    row = connection.execute(select(SearchSession).where(col(SearchSession.id) == state.session_id)).mappings().one()
+    ours = select(func.count(col(Delivery.property_id).distinct())).join(Page, col(Page.id) == col(Delivery.page_id))
+    known = connection.execute(ours.where(col(Page.session_id) == state.session_id)).scalar_one()
+    return Question(
+        job=job,
+        reason=state.parked.reason if state.parked else None,
+        known=max(known, state.books.total),
+        open_take=state.open_page.take if state.open_page else None,
+        # A page that shows that the session was made anew parks the job in its own transaction.
+        epoch_begun=row["created_at"] is not None and row["created_at"] == row["parked_at"],
+        price=price,
+    )
+
+
+def answer(connection: Connection, state: SessionState, remedy: Remedy, now: datetime) -> None:
+    """Do what was answered."""
+    if remedy.void_key:
+        _void(connection, state, now)
+    values: dict[str, Any] = {}
+    if remedy.new_epoch:
+        values |= {"epoch": state.books.epoch + 1, "next_page": 1, "delivered": 0, "base_line": 0}
+        values |= {"criteria": None, "vendor_total": None, "created_at": None, "deleted_at": None}
+    elif not state.books.delivered:
+        values |= {"criteria": None}  # what was refused, or never asked, binds nobody
+    if remedy.unpark:
+        values |= {"park_reason": None, "park_message": None, "parked_at": None, "accepted": remedy.accepts}
+    sessions.change(connection, state.session_id, values)
+
+
+def forget_acceptance(connection: Connection, session_id: int) -> None:
+    """The run that an acceptance was for has ended by itself."""
+    sessions.change(connection, session_id, {"accepted": None})
+
+
+def _void(connection: Connection, state: SessionState, now: datetime) -> None:
+    if state.open_page is None:
+        raise Bug(f"session {state.name} has no open key to close")
+    closed = update(Page).where(col(Page.id) == state.open_page.page_id, col(Page.state) == "asked")
+    if connection.execute(closed.values(state="void", settled_at=now)).rowcount != 1:
+        raise Bug(f"page row {state.open_page.page_id} was settled by somebody else")
