@@ -41,7 +41,7 @@ TOKEN: Final = "canary-token-5f1c0c4e"
 PERSONAL: Final = re.compile(r"60255501\d\d|@example\.com")
 """The phones and e-mails of the simulator's owners."""
 
-BOUND: Final = frozenset({"time", "level", "event", "run", "job", "account", "session", "exception"})
+BOUND: Final = frozenset({"time", "level", "event", "dropped", "run", "job", "account", "session", "exception"})
 """Fields that may stand in any line: its head, what a run binds to its log, and a traceback."""
 
 

@@ -39,6 +39,7 @@ __all__ = [
     "DaemonGone",
     "DaemonRefused",
     "DiskLow",
+    "EnvironmentUnusable",
     "Fenced",
     "LeadsyncError",
     "OffTheTable",
@@ -137,6 +138,12 @@ class DaemonRefused(OperatorMistake):
     def __init__(self, message: str, exit_code: int) -> None:
         super().__init__(message)
         self.exit_code = exit_code
+
+
+class EnvironmentUnusable(OperatorMistake):
+    """The environment of the process names a proxy or certificates that cannot be used."""
+
+    exit_code = 78
 
 
 class BadWeather(LeadsyncError):

@@ -68,13 +68,41 @@ def set_up(
     if listener is not None:
         heard = min(heard, _LEVELS["info"])
         chain += [_teller(listener), _sieve(style.level)]
+    outlet = _Outlet(stream or sys.stderr)
     structlog.configure(
-        processors=[*chain, *_rendering(style)],
+        processors=[*chain, outlet.confess, *_rendering(style)],
         wrapper_class=structlog.make_filtering_bound_logger(heard),
-        logger_factory=structlog.WriteLoggerFactory(stream or sys.stderr),
+        logger_factory=lambda *_: outlet,
         cache_logger_on_first_use=False,
     )
     _tame_libraries()
+
+
+class _Outlet:
+    """Where lines go. One that cannot be written is dropped and counted: a full disk or a closed pipe stops no work."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._dropped = 0
+
+    def confess(self, _logger: object, _method: str, line: Line) -> Line:
+        """Say in the next line how many are missing before it."""
+        if self._dropped:
+            line["dropped"] = self._dropped
+        return line
+
+    def line(self, text: str) -> None:
+        """Write one line."""
+        try:
+            self._stream.write(f"{text}\n")
+            self._stream.flush()
+        except (OSError, ValueError):
+            self._dropped += 1
+        else:
+            self._dropped = 0
+
+    debug = info = warning = error = critical = line
+    """structlog calls its logger by the level."""
 
 
 def printer(style: LogStyle, stream: TextIO) -> Listener:

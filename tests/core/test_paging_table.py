@@ -14,6 +14,7 @@ from leadsync.core.paging import (
     Ask,
     Asking,
     Attempt,
+    BudgetReserved,
     BudgetSpent,
     Close,
     Closed,
@@ -25,6 +26,8 @@ from leadsync.core.paging import (
     Journaled,
     Pausing,
     Plan,
+    Queue,
+    Queued,
     Send,
     Sending,
     State,
@@ -49,11 +52,13 @@ AGAIN = Attempt(3, 0.0, maybe_seen=True)
 PARTED = End(Outcome.PARKED, "as it was", Reason.REFUSED)
 DENIED = Denied(Reason.WALLET_EMPTY, 403, "Insufficient balance")
 FAILED = End(Outcome.FAILED, "HTTP 403: Insufficient balance", Reason.WALLET_EMPTY)
+SPENT = End(Outcome.OVER_BUDGET, "records_per_day is spent")
 STOPPED = End(Outcome.INTERRUPTED, "asked to stop")
 PAGE = PageReply(leads=(), total=15, is_new=False, has_cursor=True)
 
 STATES: dict[type[State], State] = {
     Asking: Asking(TALLY),
+    Queued: Queued(TALLY),
     Sending: Sending(TALLY, FIRST),
     Pausing: Pausing(TALLY, AGAIN),
     Storing: Storing(TALLY, has_cursor=True),
@@ -68,6 +73,7 @@ EVENTS: dict[type[Event], Event] = {
     Refused: Refused(400, "malformed"),
     SlotsFull: SlotsFull(403, "session limit", DENIED),
     Journaled: Journaled(),
+    BudgetReserved: BudgetReserved("all of it is reserved"),
     BudgetSpent: BudgetSpent("records_per_day is spent"),
     Halted: Halted("asked to stop"),
     Waited: Waited(),
@@ -86,10 +92,12 @@ REFUSED_END = End(Outcome.PARKED, REFUSAL, Reason.REFUSED)
 
 TABLE: dict[tuple[type[State], type[Event]], tuple[State, object]] = {
     (Asking, Journaled): (Sending(TALLY, FIRST), Send(replay=False)),
-    (Asking, BudgetSpent): (
-        Ended(TALLY, End(Outcome.OVER_BUDGET, "records_per_day is spent")),
-        Finish(End(Outcome.OVER_BUDGET, "records_per_day is spent")),
-    ),
+    (Asking, BudgetSpent): (Ended(TALLY, SPENT), Finish(SPENT)),
+    (Asking, BudgetReserved): (Queued(TALLY), Queue("all of it is reserved")),
+    (Queued, Waited): (Asking(TALLY), Ask(10)),
+    (Queued, BudgetSpent): (Ended(TALLY, SPENT), Finish(SPENT)),
+    (Queued, Halted): (Ended(TALLY, STOPPED), Finish(STOPPED)),
+    (Queued, Denied): (Ended(TALLY, FAILED), Finish(FAILED)),
     (Asking, Halted): (Ended(TALLY, STOPPED), Finish(STOPPED)),
     (Asking, Denied): (Ended(TALLY, FAILED), Finish(FAILED)),
     (Sending, Halted): (Ended(TALLY, STOPPED), Finish(STOPPED)),

@@ -118,5 +118,3 @@ def test_no_time_of_a_schedule_is_taken_twice(
         keeper.step(what, how)
     due = [slot.due_at for slot in keeper.taken if slot.cause == "schedule"]
     assert len(set(due)) == len(due)
-    ids = [slot.slot_id for slot in keeper.taken]
-    assert len(set(ids)) == len(ids)

@@ -10,6 +10,8 @@ from typing import Final, TypeAlias
 
 import httpx  # noqa: TID251 - this is the one module
 
+from leadsync.errors import EnvironmentUnusable
+
 Transport: TypeAlias = httpx.AsyncBaseTransport
 """What a test or a simulation hands in instead of the network."""
 
@@ -68,14 +70,21 @@ class Http:
         await self._client.aclose()
 
     def _connect(self) -> httpx.AsyncClient:
-        return httpx.AsyncClient(
-            base_url=self._base_url,
-            headers=self._headers,
-            transport=self._transport,
-            timeout=httpx.Timeout(READ_WAIT_S, connect=CONNECT_WAIT_S),
-            limits=httpx.Limits(max_connections=CONNECTIONS_MAX, max_keepalive_connections=CONNECTIONS_MAX),
-            follow_redirects=False,
-        )
+        try:
+            return httpx.AsyncClient(
+                base_url=self._base_url,
+                headers=self._headers,
+                transport=self._transport,
+                timeout=httpx.Timeout(READ_WAIT_S, connect=CONNECT_WAIT_S),
+                limits=httpx.Limits(max_connections=CONNECTIONS_MAX, max_keepalive_connections=CONNECTIONS_MAX),
+                follow_redirects=False,
+            )
+        except (ImportError, OSError, ValueError, httpx.InvalidURL) as error:
+            # What it reads beside our settings is the environment; its words may hold a proxy's password.
+            raise EnvironmentUnusable(
+                f"HTTP cannot be set up ({type(error).__name__}); nothing was sent. Look at the environment variables"
+                " SSL_CERT_FILE, SSL_CERT_DIR, HTTPS_PROXY, ALL_PROXY and NO_PROXY"
+            ) from error
 
 
 async def _exchange(client: httpx.AsyncClient, method: str, path: str, body: bytes | None) -> Reply | NoReply:
