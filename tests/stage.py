@@ -24,6 +24,7 @@ from leadsync.app import App, open_app, refuse_unknown_jobs, start_log
 from leadsync.config import Settings, load
 from leadsync.core.model import End
 from leadsync.core.resume import Choice
+from leadsync.core.witness import StoreAnswer
 from leadsync.events import CATALOGUE
 from leadsync.logs import LogStyle, set_up
 from leadsync.outside import Outside
@@ -225,6 +226,15 @@ class Stage:
                 return await app.resume(name, choice)
 
         return self.play(act())
+
+    def answer_store(self, answer: StoreAnswer) -> None:
+        """Say what has happened to the store, as `leadsync resume --store` does."""
+
+        async def act() -> None:
+            async with self.app() as app:
+                await app.ledger.answer_store(answer, "fedcba9876543210", self.clock())
+
+        self.play(act())
 
     def end(self, name: str = "phoenix") -> End:
         """Run one job and return how it ended."""

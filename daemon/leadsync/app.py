@@ -121,7 +121,7 @@ async def open_app(
         place = Place(file, outside.creator(file), executor, outside.installation_name)
         writer, opened = await open_store(place, outside.now())
         _tell(opened)
-        ledger = Ledger(writer)
+        ledger = Ledger(writer, opened)
         for run in await ledger.reap_runs(outside.now()):
             _log.warning(
                 events.RUN_INTERRUPTED,

@@ -52,7 +52,7 @@ class Hand:
         creator = self.creator or file_creator(self.file)
         place = Place(self.file, creator, InlineExecutor(), lambda: self.installation)
         self.writer, self.opened = self.do(open_store(place, NOW))
-        self.ledger = Ledger(self.writer)
+        self.ledger = Ledger(self.writer, self.opened)
 
     def do(self, work: Coroutine[Any, Any, T]) -> T:
         """Wait for one method."""

@@ -8,6 +8,7 @@ is absent, it had been adopted with properties in it:
     used        any       absent                                park session_vanished, an open key waits for the person
     used        no        the same total                        go on
     used        yes       the same, or more by at most its take replay, then compare
+    any         any       more than we have, store restored     ask the old keys again up to that total
     used        any       another total                         park session_drifted, or go on from there if allowed
     used        any       less than we had, drift allowed       park session_vanished: it was made anew
     not used    any       absent                                go on if a slot is free, else wait
@@ -27,12 +28,16 @@ from leadsync.core.model import Books, Reason
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What the ledger knows of a session before a run. `open_take`: records that an open key may have billed."""
+    """What the ledger knows of a session before a run. `open_take`: records that an open key may have billed.
+
+    `recovering`: the store was restored, and pages may be missing that were billed after its backup.
+    """
 
     session: str
     books: Books
     open_take: int | None = None
     deleted: bool = False
+    recovering: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +76,13 @@ class Leave:
 
 @dataclass(frozen=True, slots=True)
 class GoOn:
-    """The books agree, or were made to: `base_line` is the new one where it moves."""
+    """The books agree, or were made to: `base_line` is the new one where it moves.
+
+    `recover_until` is the total up to which the old keys are asked again: their pages are billed already.
+    """
 
     base_line: int | None = None
+    recover_until: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +105,8 @@ def audit(ledger: Standing, vendor_total: int | None, *, slot_free: bool, leave:
     """Judge one session; `vendor_total` is None where the vendor's list does not have it."""
     if vendor_total is None:
         return _absent(ledger, slot_free=slot_free, price=leave.price)
+    if ledger.recovering and vendor_total > ledger.books.total:
+        return GoOn(recover_until=vendor_total)
     if ledger.books.delivered:
         return _present_used(ledger, vendor_total, leave)
     return _present_unused(ledger, vendor_total, leave)

@@ -15,7 +15,8 @@ class PageCount:
     """A page as the ledger and the vendor count it.
 
     `records` were billed, `unique` ids are in it, `new` of them this epoch had not delivered before. `fresh`: this is
-    the answer to the first sending of the key.
+    the answer to the first sending of the key. `recover_until` is the vendor's total when a restored store began to
+    ask its old keys again.
     """
 
     records: int
@@ -24,6 +25,7 @@ class PageCount:
     total: int | None
     is_new: bool
     fresh: bool
+    recover_until: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,11 @@ def _disagreement(before: Books, after: Books, page: PageCount, counts_own: bool
         return f"a key brought and billed {page.records} records that this session had delivered before"
     if page.total is None:
         return "the vendor's reply carries no totalDelivered, so the books cannot be compared"
+    if page.recover_until is not None and page.total > page.recover_until:
+        return (
+            f"the vendor's total is {page.total} after {page.recover_until}: it no longer knows the old keys, so this"
+            f" page is new, and about {page.recover_until - before.total} properties billed before the restore are lost"
+        )
     if page.total not in _right_totals(before, after, page, counts_own):
         seen = f"the vendor's total is {page.total}, the ledger's {after.total}"
         return f"{seen}: someone else uses the session"
@@ -86,7 +93,8 @@ def _disagreement(before: Books, after: Books, page: PageCount, counts_own: bool
 def _right_totals(before: Books, after: Books, page: PageCount, counts_own: bool | None) -> set[int]:
     if page.fresh and counts_own is not None:
         return {after.total if counts_own else before.total}
-    return {before.total, after.total}
+    then_or_now = {before.total, after.total}
+    return then_or_now if page.recover_until is None else then_or_now | {page.recover_until}
 
 
 def _follow(after: Books, page: PageCount, counts_own: bool | None) -> Books:

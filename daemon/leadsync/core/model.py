@@ -38,6 +38,9 @@ class Reason(StrEnum):
     CRITERIA_CHANGED = "criteria_changed"
     CRITERIA_KNOWN = "criteria_known"
     REFUSED = "refused"
+    STORE_MOVED = "store_moved"
+    STORE_COPIED = "store_copied"
+    STORE_RESTORED = "store_restored"
     TOKEN_REFUSED = "token_refused"  # noqa: S105 - a reason, not a token
     ABILITY_MISSING = "ability_missing"
     WALLET_EMPTY = "wallet_empty"

@@ -28,8 +28,11 @@ _WAYS_OUT: Final = {
     Reason.CRITERIA_CHANGED: "undo the change, or {command} goes on in this session; or give the job another session",
     Reason.CRITERIA_KNOWN: "if the list is wanted twice, {command}, or buy_again = true",
     Reason.REFUSED: "mend the job's file, then {command}",
+    Reason.STORE_MOVED: "say what has happened: `leadsync resume --store moved`, or copied, or restored",
+    Reason.STORE_COPIED: "say what has happened: `leadsync resume --store copied`, or moved, or restored",
+    Reason.STORE_RESTORED: "say what has happened: `leadsync resume --store restored`, or moved, or copied",
     Reason.TOKEN_REFUSED: "put a valid token where the configuration says; the next due run tries once by itself",
-    Reason.ABILITY_MISSING: "give the token that ability; the next due run tries once by itself",
+    Reason.ABILITY_MISSING: "give the token the ability `property-search-sessions`; the next due run tries once by itself",
     Reason.WALLET_EMPTY: "fill the wallet; the next due run tries once by itself",
 }
 

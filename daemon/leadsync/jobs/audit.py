@@ -59,7 +59,8 @@ class Auditor:
         """Return the verdict; a base line is moved once: by the next run its pages have been counted."""
         name = ticket.session.name
         verdict = self._verdicts.get(name) or self._judge(ticket)
-        self._verdicts[name] = GoOn() if isinstance(verdict, GoOn) else verdict
+        moved = isinstance(verdict, GoOn) and verdict.base_line is not None
+        self._verdicts[name] = GoOn() if moved else verdict
         return verdict
 
     async def total(self, session: str) -> int | End | None:
@@ -141,4 +142,4 @@ _log = structlog.get_logger()
 
 def _standing(state: SessionState) -> Standing:
     open_take = state.open_page.take if state.open_page else None
-    return Standing(state.name, state.books, open_take, state.deleted)
+    return Standing(state.name, state.books, open_take, state.deleted, state.recovering)

@@ -120,9 +120,13 @@ def _leave(job: Job, price: Decimal) -> Leave:
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """One run under way: its row, its brief, and its session as the ledger had it when the run began."""
+    """One run under way: its row, its brief, and its session as the ledger had it when the run began.
+
+    `recover_until`: the vendor's total up to which a restored store asks for pages that are billed already.
+    """
 
     run_id: int
     brief: Brief
     session: SessionState
     desk: Desk
+    recover_until: int | None = None

@@ -121,6 +121,7 @@ class Pull:
             limits=self._ticket.desk.terms.limits,
             criteria=brief.criteria,
             request=partial(search_request, brief.search, brief.options, brief.session),
+            again=self._ticket.recover_until is not None,
         )
         self._change = self._ticket.desk.till.next_change
         asked = await self._ledger.journal(order, self._around.now())
@@ -161,6 +162,7 @@ class Pull:
             replays=replays,
             drift_allowed=self._ticket.brief.leave.drift,
             ends_pause=self._ticket.desk.denied is None,
+            recover_until=self._ticket.recover_until,
         )
         receipt = await self._ledger.store(arrival, self._around.now())
         self._set_open(None)

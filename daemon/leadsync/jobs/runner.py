@@ -15,6 +15,7 @@ from leadsync.core.audit import GoOn, NoSlot, ParkJob, Verdict, judge_criteria
 from leadsync.core.model import End, Outcome, Route, Tally
 from leadsync.core.paging import Ended, Plan
 from leadsync.core.resume import way_out
+from leadsync.core.witness import DOUBTS
 from leadsync.errors import BadWeather
 from leadsync.jobs.desk import Brief, Desk, Surroundings, Ticket
 from leadsync.store.ledger import Figures, Ledger, NewRun
@@ -75,6 +76,8 @@ class Runner:
 
     async def _conduct(self, ticket: Ticket) -> Ended:
         """Ask everybody who may forbid the run; then let the route be driven."""
+        if self._ledger.doubt is not None:
+            return _nothing(End(Outcome.PARKED, DOUBTS[self._ledger.doubt], self._ledger.doubt))
         parked = ticket.session.parked
         if parked is not None and not ticket.brief.leave.answers(parked.reason):
             return _nothing(End(Outcome.PARKED, parked.message, parked.reason))
@@ -86,13 +89,16 @@ class Runner:
                 return _nothing(End(Outcome.WAITING, "no session slot is free, and this job needs a new session"))
             case ParkJob():
                 return _nothing(await self._park(ticket, verdict))
-            case GoOn(base_line):
+            case GoOn(base_line, recover_until):
+                if ticket.session.recovering and recover_until is None:
+                    await self._ledger.recovered(ticket.session.session_id)
                 if parked is not None:
                     await self._ledger.unpark(ticket.session.session_id)
                 if base_line is not None:
                     await self._ledger.move_base_line(ticket.session.session_id, base_line)
             case _:
                 assert_never(verdict)
+        ticket = replace(ticket, recover_until=verdict.recover_until)
         return await self._pull(ticket, adopted=verdict.base_line is not None)
 
     async def _pull(self, ticket: Ticket, *, adopted: bool) -> Ended:

@@ -15,6 +15,7 @@ from leadsync.config.limits import limits_of
 from leadsync.core.budget import Limits, Spent
 from leadsync.core.model import Reason
 from leadsync.core.resume import way_out
+from leadsync.core.witness import DOUBTS
 from leadsync.reports import SCHEMA_VERSION
 from leadsync.reports.text import columns, money
 from leadsync.store import tables
@@ -22,7 +23,7 @@ from leadsync.store.engine import sqlite_file
 from leadsync.store.lock import holder
 from leadsync.store.pages import used
 from leadsync.store.reading import reading
-from leadsync.store.tables import MICROS, Run, SearchSession, Slot
+from leadsync.store.tables import MICROS, Installation, Run, SearchSession, Slot
 
 Row: TypeAlias = Mapping[str, Any] | RowMapping
 
@@ -137,16 +138,23 @@ def _budget(limits: Limits, used: Spent) -> dict[str, Any]:
 
 def _stored_job(connection: Connection, job: Job, now: datetime, *, alive: bool) -> dict[str, Any]:
     where = (col(SearchSession.account) == job.account, col(SearchSession.name) == job.session)
-    session = connection.execute(select(SearchSession).where(*where)).mappings().one_or_none()
+    row = connection.execute(select(SearchSession).where(*where)).mappings().one_or_none()
+    session = {**(row or _NEW_SESSION), **_doubt(connection)}
     runs = select(Run).where(col(Run.job) == job.name).order_by(col(Run.id).desc())
     running = connection.execute(runs.where(col(Run.outcome).is_(None)).limit(1)).first() is not None
     last = connection.execute(runs.where(col(Run.outcome).is_not(None)).limit(1)).mappings().one_or_none()
-    shown = _job(job, session or _NEW_SESSION, last, running=running and alive)
+    shown = _job(job, session, last, running=running and alive)
     due_at = _next_run_at(connection, job)
     if due_at is not None:
         shown["next_run_at"] = due_at.isoformat()
         shown["overdue"] = due_at < now and shown["state"] != "running"
     return shown
+
+
+def _doubt(connection: Connection) -> dict[str, str]:
+    """What parks every job until a person has said what became of the store."""
+    doubt = connection.execute(select(col(Installation.doubt))).scalar_one()
+    return {"park_reason": doubt, "park_message": DOUBTS[Reason(doubt)]} if doubt else {}
 
 
 def _next_run_at(connection: Connection, job: Job) -> datetime | None:

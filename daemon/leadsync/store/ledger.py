@@ -11,7 +11,9 @@ from decimal import Decimal
 from leadsync.core.model import End, Reason
 from leadsync.core.paging import BudgetReserved, BudgetSpent, Close
 from leadsync.core.resume import Question, Remedy
-from leadsync.store import pages, resuming, runs, sessions, timetable
+from leadsync.core.witness import StoreAnswer
+from leadsync.store import pages, resuming, runs, sessions, standing, timetable
+from leadsync.store.opening import Opened
 from leadsync.store.pages import Arrival, Asked, Order, Receipt
 from leadsync.store.runs import Figures, Interrupted, NewRun
 from leadsync.store.sessions import SessionState
@@ -22,8 +24,11 @@ from leadsync.store.writer import Writer
 class Ledger:
     """Sessions are known by account and name, runs and pages by their row ids. All raise StoreFailed or Fenced."""
 
-    def __init__(self, writer: Writer) -> None:
+    def __init__(self, writer: Writer, opened: Opened) -> None:
         self._writer = writer
+        self._witness = opened.witness
+        self.doubt = opened.doubt
+        """Why nothing may be spent until a person has said what became of the store."""
 
     async def session(self, account: str, name: str, job: str) -> SessionState:
         """Return a session, entering it where it is new; `job` is the one that uses it now."""
@@ -73,13 +78,26 @@ class Ledger:
         """The run that an acceptance was for has ended by itself."""
         await self._writer.write(resuming.forget_acceptance, session_id)
 
+    async def recovered(self, session_id: int) -> None:
+        """Nothing of a session is missing any more since the store was restored."""
+        await self._writer.write(sessions.change, session_id, {"recovering": False})
+
+    async def answer_store(self, answer: StoreAnswer, name: str, now: datetime) -> None:
+        """Do what a person has said of the store; `name` is for the installation of a copy."""
+        here = await self._writer.write(standing.answer, answer, name, self._witness.store, now)
+        await self._writer.off_loop(self._witness.write, here)
+        self.doubt = None
+
     async def pause(self, account: str, reason: Reason, message: str, now: datetime) -> bool:
         """Pause an account; return whether that is news."""
         return await self._writer.write(sessions.pause, account, reason, message, now)
 
     async def journal(self, order: Order, now: datetime) -> Asked | BudgetSpent | BudgetReserved:
-        """Make the next key durable with its bytes and its reservation, before anything is sent (P3, P10)."""
-        return await self._writer.write(pages.journal, order, self._writer.fence, now)
+        """Make the next key durable with its bytes, its reservation and its witness, before it is sent (P3, P10)."""
+        asked = await self._writer.write(pages.journal, order, self._writer.fence, now)
+        if isinstance(asked, Asked):
+            await self._writer.off_loop(self._witness.count, asked.page.page_id)
+        return asked
 
     async def store(self, arrival: Arrival, now: datetime) -> Receipt:
         """Store deliveries, totals and the spent key together (P4), and park the job where books disagree (P8)."""

@@ -18,10 +18,12 @@ from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.exc import DatabaseError
 from sqlmodel import col
 
-from leadsync.store import migrate
+from leadsync.core.model import Reason
+from leadsync.store import migrate, standing
 from leadsync.store.engine import Creator, check_settings, open_writer
 from leadsync.store.refusals import because_of, damaged, out_of_reach
 from leadsync.store.tables import Installation
+from leadsync.store.witness import WitnessFile
 from leadsync.store.writer import Writer
 
 _ONE_ROW: Final = 1
@@ -29,13 +31,18 @@ _ONE_ROW: Final = 1
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """What opening found. `clean`: the last process closed the store; `backup` was made before an upgrade."""
+    """What opening found. `clean`: the last process closed the store; `backup` was made before an upgrade.
+
+    `doubt`: nothing may be spent until a person has said what became of the store.
+    """
 
     installation: str
     fence: int
     clean: bool
     upgraded_from: str | None
     backup: Path | None
+    doubt: Reason | None
+    witness: WitnessFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +60,12 @@ async def open_store(place: Place, now: datetime) -> tuple[Writer, Opened]:
     engine = open_writer(place.creator)
     writer = Writer(engine, place.executor)
     found: list[Opened] = []
+    witness = WitnessFile(place.file)
 
     def prepare(upgraded: tuple[str | None, Path | None], connection: Connection) -> int:
         name, fence, clean = _take_over(connection, place, now)
-        found.append(Opened(name, fence, clean, *upgraded))
+        doubt = standing.look(connection, place.file, witness)
+        found.append(Opened(name, fence, clean, *upgraded, doubt, witness))
         return fence
 
     def work() -> None:

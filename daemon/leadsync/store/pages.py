@@ -46,7 +46,11 @@ _SPENT: Final = select(
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What a run wants to ask next. `request` makes the exact bytes from the key and the take, in records."""
+    """What a run wants to ask next. `request` makes the exact bytes from the key and the take, in records.
+
+    `again`: the store was restored, and the key has been asked before; its bytes were like those of the last page that
+    is left, whatever the job's file says by now.
+    """
 
     session_id: int
     run_id: int
@@ -54,6 +58,7 @@ class Order:
     limits: Limits
     criteria: str
     request: Callable[[str, int], bytes]
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +84,7 @@ class Arrival:
     replays: int
     drift_allowed: bool
     ends_pause: bool
+    recover_until: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +107,8 @@ class Receipt:
 def journal(connection: Connection, order: Order, fence: int, now: datetime) -> Asked | BudgetSpent | BudgetReserved:
     """Enter the next key with its bytes and its reservation; refuse what the budget does not have."""
     session = connection.execute(_SESSION, {"session": order.session_id}).mappings().one()
+    if order.again:
+        order = _like_the_last(connection, order)
     match _grant(connection, session["account"], order, now):
         case Exhausted(limit):
             return BudgetSpent(f"the account's {limit} is spent")
@@ -108,6 +116,20 @@ def journal(connection: Connection, order: Order, fence: int, now: datetime) -> 
             return BudgetReserved(f"what is left of the account's {limit} is reserved by open keys")
         case Granted(take, nearly):
             return Asked(_enter(connection, session, replace(order, take=take), fence, now), nearly)
+
+
+def _like_the_last(connection: Connection, order: Order) -> Order:
+    """Ask as the last page was asked, where there is one: a key that comes with other bytes may be refused."""
+    stored = (col(Page.session_id) == order.session_id, col(Page.state) == "stored")
+    last = connection.execute(select(Page).where(*stored).order_by(col(Page.id).desc()).limit(1)).mappings().first()
+    if last is None:
+        return order
+
+    def request(key: str, take: int) -> bytes:
+        same = last["request"].replace(last["key"].encode(), key.encode())
+        return same if take == last["take"] else order.request(key, take)
+
+    return replace(order, take=last["take"], request=request)
 
 
 def _grant(connection: Connection, account: str, order: Order, now: datetime) -> Granted | Reserved | Exhausted:
@@ -212,7 +234,8 @@ def _judge(books: Books, arrival: Arrival, shelved: Shelved, counts_own: bool | 
         new=shelved.new,
         total=arrival.reply.total,
         is_new=arrival.reply.is_new,
-        fresh=arrival.fresh,
+        fresh=arrival.fresh and arrival.recover_until is None,
+        recover_until=arrival.recover_until,
     )
     return judge(books, count, counts_own=counts_own, drift_allowed=arrival.drift_allowed)
 
@@ -236,6 +259,8 @@ def _enter_books(
     }
     if arrival.reply.is_new:
         values["created_at"] = now
+    if arrival.recover_until is not None and books.total >= arrival.recover_until:
+        values["recovering"] = False
     sessions.change(connection, session["id"], values)
     if judgement.reason is not None:
         sessions.park(connection, session["id"], judgement.reason, judgement.message, now)

@@ -28,7 +28,7 @@ class Parked:
 class SessionState:
     """One session as the ledger has it now. `criteria` is the hash that its epoch began with, None before that.
 
-    `accepted` is what a person has accepted for the next run.
+    `accepted` is what a person has accepted for the next run; `recovering`: billed pages are missing since a restore.
     """
 
     session_id: int
@@ -41,6 +41,7 @@ class SessionState:
     deleted: bool
     parked: Parked | None
     accepted: Reason | None
+    recovering: bool
 
 
 def enter(connection: Connection, account: str, name: str, job: str) -> SessionState:
@@ -156,4 +157,5 @@ def _state(connection: Connection, row: RowMapping) -> SessionState:
         deleted=row["deleted_at"] is not None,
         parked=parked,
         accepted=Reason(row["accepted"]) if row["accepted"] else None,
+        recovering=row["recovering"],
     )

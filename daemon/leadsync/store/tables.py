@@ -39,13 +39,20 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 
 class Installation(SQLModel, table=True):
-    """One row: who this store is. `name` is random and part of every key; `fence` counts the starts (P5)."""
+    """One row: who this store is. `name` is random and part of every key; `fence` counts the starts (P5).
+
+    `witnessed`: there is a witness beside it; `doubt` is why nothing is spent until a person has answered; `generation`
+    counts the times that it was restored.
+    """
 
     __tablename__: ClassVar[Any] = "installation"
 
     id: int = Field(default=1, primary_key=True)
     name: str
     fence: int = 0
+    witnessed: bool = False
+    doubt: str | None = None
+    generation: int = 1
     created_at: datetime = Field(sa_type=UtcDateTime)
     stopped_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
@@ -69,7 +76,8 @@ class SearchSession(SQLModel, table=True):
     """One session, over all its epochs; the counts are those of the present one (see `core.model.Books`).
 
     `job` is the job that used it last, `criteria` the hash that the epoch began with, `park_reason` is set while the
-    job waits for a person, `accepted` is the reason that a person has accepted for the next run.
+    job waits for a person, `accepted` is the reason that a person has accepted for the next run,
+    `recovering` whether pages are missing that were billed after the backup that this store was restored from.
     """
 
     __tablename__: ClassVar[Any] = "search_session"
@@ -91,6 +99,7 @@ class SearchSession(SQLModel, table=True):
     park_message: str | None = None
     parked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     accepted: str | None = None
+    recovering: bool = False
 
 
 class Run(SQLModel, table=True):

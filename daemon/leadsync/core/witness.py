@@ -1,0 +1,60 @@
+"""Whether a store is still the one that was spent from: a note beside it, written after each key, must agree.
+
+A key is durable in the store before the witness counts it, and the witness before the key is sent. So a store that is
+behind its witness was restored from a backup; one whose witness names another place was moved or copied; one that lost
+its witness was copied alone. Nothing is spent until a person has said which.
+"""
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from leadsync.core.model import Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Witness:
+    """Who spends, where, and how many keys were journaled. `machine` is a digest, `place` the store's absolute path."""
+
+    installation: str
+    machine: str
+    place: str
+    keys: int
+
+
+class StoreAnswer(StrEnum):
+    """What a person says has happened to the store."""
+
+    MOVED = "moved"
+    COPIED = "copied"
+    RESTORED = "restored"
+
+
+def doubt(found: Witness | None, here: Witness, *, expected: bool, original_there: bool) -> Reason | None:
+    """Say why the store cannot be trusted to be the one that was spent from, None where it can.
+
+    `expected`: this store has had a witness; `original_there`: the place that the witness names still has a store.
+    """
+    if found is None:
+        return Reason.STORE_COPIED if expected else None
+    if found.installation != here.installation:
+        return Reason.STORE_COPIED
+    if replace(found, keys=0) != replace(here, keys=0):
+        return Reason.STORE_COPIED if found.machine == here.machine and original_there else Reason.STORE_MOVED
+    return Reason.STORE_RESTORED if found.keys > here.keys else None
+
+
+DOUBTS = {
+    Reason.STORE_MOVED: "the store is not where it was when it was last spent from: it was moved, or copied",
+    Reason.STORE_COPIED: "the store is a copy of one that was spent from: two that spend would buy pages twice",
+    Reason.STORE_RESTORED: "the store is older than its last request: it was restored, and lacks pages that are billed",
+}
+"""In words; nothing is spent until a person has answered."""
+
+TOLD = {
+    StoreAnswer.MOVED: "the store goes on from here; see that nobody starts the one that it was moved from",
+    StoreAnswer.COPIED: "the store is a new installation: its leads stay, its sessions are somebody else's from now"
+    " on, so its jobs park session_foreign until each has another session",
+    StoreAnswer.RESTORED: "pages that were billed after the backup are asked for again with their old keys, unbilled"
+    " where the vendor still knows them; where it does not, the job parks. Exports go on with higher change numbers",
+}
+"""What each answer does."""

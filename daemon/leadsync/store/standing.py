@@ -1,0 +1,83 @@
+"""Whether this store is the one that was spent from: looked at when it is opened, answered by a person.
+
+Functions of one connection, each within one transaction.
+"""
+
+import hashlib
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import Connection, func, select, update
+from sqlmodel import col
+
+from leadsync.core.model import Reason
+from leadsync.core.witness import StoreAnswer, Witness, doubt
+from leadsync.store.tables import Installation, Page, SearchSession
+from leadsync.store.witness import WitnessFile
+
+MACHINE_ID: Final = Path("/etc/machine-id")
+
+CHANGES_A_GENERATION: Final = 1_000_000_000
+"""A restored store counts its changes from here on: no number that was given before the restore is given again."""
+
+
+def look(connection: Connection, file: Path, witness: WitnessFile) -> Reason | None:
+    """Compare the store with its witness, write the witness anew where they agree, and return the doubt, if any.
+
+    A doubt stays in the store until a person has answered it.
+    """
+    row = connection.execute(select(Installation)).mappings().one()
+    here = _here(connection, row["name"], file)
+    found = witness.read()
+    reason = Reason(row["doubt"]) if row["doubt"] else None
+    if reason is None:
+        there = found is not None and found.place != here.place and Path(found.place).exists()
+        reason = doubt(found, here, expected=row["witnessed"], original_there=there)
+    connection.execute(update(Installation).values(doubt=reason and reason.value, witnessed=True))
+    if reason is None:
+        witness.write(here)
+    return reason
+
+
+def answer(connection: Connection, said: StoreAnswer, name: str, file: Path, now: datetime) -> Witness:
+    """Do what a person has said, and return the witness that is true from now on."""
+    values: dict[str, Any] = {"doubt": None}
+    match said:
+        case StoreAnswer.COPIED:
+            values["name"] = name
+            _leave_sessions(connection, now)
+        case StoreAnswer.RESTORED:
+            generation = connection.execute(select(col(Installation.generation))).scalar_one() + 1
+            values["generation"] = generation
+            connection.execute(update(SearchSession).values(recovering=True))
+            _number_changes_from(connection, generation * CHANGES_A_GENERATION)
+        case StoreAnswer.MOVED:
+            pass
+    connection.execute(update(Installation).values(**values))
+    return _here(connection, connection.execute(select(col(Installation.name))).scalar_one(), file)
+
+
+def _here(connection: Connection, name: str, file: Path) -> Witness:
+    keys = connection.execute(select(func.coalesce(func.max(col(Page.id)), 0))).scalar_one()
+    try:
+        machine = hashlib.sha256(MACHINE_ID.read_bytes()).hexdigest()[:16]
+    except OSError:
+        machine = ""
+    return Witness(name, machine, str(file.resolve()), keys or 0)
+
+
+def _leave_sessions(connection: Connection, now: datetime) -> None:
+    """What the copied store knew of its sessions is the original's: begin with none of them, and none of its keys."""
+    void = update(Page).where(col(Page.state) == "asked").values(state="void", settled_at=now)
+    connection.execute(void)
+    fresh = {"next_page": 1, "delivered": 0, "base_line": 0, "criteria": None, "vendor_total": None, "created_at": None}
+    open_again = {"deleted_at": None, "park_reason": None, "park_message": None, "parked_at": None, "accepted": None}
+    connection.execute(update(SearchSession).values(epoch=col(SearchSession.epoch) + 1, **fresh, **open_again))
+
+
+def _number_changes_from(connection: Connection, first: int) -> None:
+    """SQLite keeps the last number of an AUTOINCREMENT in a table of its own."""
+    moved = connection.exec_driver_sql("UPDATE sqlite_sequence SET seq = ? WHERE name = 'change'", (first,))
+    if not moved.rowcount:
+        connection.exec_driver_sql("INSERT INTO sqlite_sequence (name, seq) VALUES ('change', ?)", (first,))

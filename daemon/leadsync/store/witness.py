@@ -1,0 +1,47 @@
+"""The witness beside the store: `FILE.witness`, one short line, on the disk before a key is sent."""
+
+import json
+import os
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from leadsync.core.witness import Witness
+from leadsync.errors import StoreFailed
+
+SIZE_BYTES = 4_096
+"""It is written whole, in place and within one block, so that it is never half of one and half of another."""
+
+
+class WitnessFile:
+    """The witness of one store; its calls belong to the writer's thread."""
+
+    def __init__(self, store: Path) -> None:
+        self.store = store
+        self._path = store.with_name(f"{store.name}.witness")
+        self._now: Witness | None = None
+
+    def read(self) -> Witness | None:
+        """Return what was written last, None where nothing was, or nothing that can be read."""
+        try:
+            return Witness(**json.loads(self._path.read_bytes()))
+        except (OSError, ValueError, TypeError):
+            return None
+
+    def write(self, witness: Witness) -> None:
+        """Make it durable. Raises StoreFailed; nothing was sent then."""
+        line = json.dumps(asdict(witness)).encode().ljust(SIZE_BYTES)
+        try:
+            handle = os.open(self._path, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o600)
+            try:
+                os.pwrite(handle, line, 0)
+                os.fdatasync(handle)
+            finally:
+                os.close(handle)
+        except OSError as error:
+            raise StoreFailed(f"{self._path} cannot be written ({error.strerror}); nothing was sent") from error
+        self._now = witness
+
+    def count(self, keys: int) -> None:
+        """Note that so many keys are journaled, before the last of them is sent."""
+        if self._now is not None:
+            self.write(replace(self._now, keys=keys))
