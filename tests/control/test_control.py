@@ -14,7 +14,7 @@ import leadsync
 from leadsync.control.board import Board
 from leadsync.control.place import socket_of
 from leadsync.control.server import Errand, Result, listening
-from leadsync.errors import Bug, Busy, CannotListen, DaemonGone, DaemonRefused
+from leadsync.errors import Bug, Busy, CannotListen, DaemonGone, DaemonRefused, LeadsyncError, StoreFailed
 from tests.control.wire import Heard, carrying_out, serving
 
 
@@ -101,13 +101,56 @@ def test_what_the_daemon_refuses_comes_with_its_words_and_exit_code(store: Path)
     def busy(_arguments: Mapping[str, Any]) -> Errand:
         raise Busy("just starting")
 
-    async def act() -> None:
+    async def act() -> DaemonRefused:
         async with serving(store, {"do": busy}, Board()):
-            await Heard().ask(store, jobs=[])
+            with pytest.raises(DaemonRefused) as refused:
+                await Heard().ask(store, jobs=[])
+            return refused.value
 
-    with pytest.raises(DaemonRefused, match="just starting") as refused:
-        asyncio.run(act())
-    assert refused.value.exit_code == 75
+    refusal = asyncio.run(act())
+    assert (str(refusal), refusal.exit_code) == ("just starting", 75)
+
+
+def test_what_stops_the_work_is_told_as_it_is_alone(store: Path) -> None:
+    """A disk that fills meanwhile is no end of the daemon: the command ends with its words, and the next is served."""
+    answers: list[Result | LeadsyncError] = [StoreFailed("the disk is full"), {"done": True}]
+
+    async def work(_arguments: Mapping[str, Any]) -> Result | LeadsyncError:
+        return answers.pop(0)
+
+    async def act() -> tuple[DaemonRefused, dict[str, Any] | None]:
+        async with carrying_out(store, Board(), work):
+            with pytest.raises(DaemonRefused) as refused:
+                await Heard().ask(store, jobs=[])
+            return refused.value, await Heard().ask(store, jobs=[])
+
+    refusal, reply = asyncio.run(act())
+    assert (str(refusal), refusal.exit_code) == ("the disk is full", 1)
+    assert reply == {"done": True}
+
+
+def test_a_command_that_the_daemon_does_not_know_is_a_later_versions(store: Path) -> None:
+    """It is told as any other difference: 78, and the restart that mends it."""
+
+    async def act() -> DaemonRefused:
+        async with carrying_out(store, Board(), nothing):
+            with pytest.raises(DaemonRefused, match="Restart the daemon") as refused:
+                await Heard().ask(store, "dance", jobs=[])
+            return refused.value
+
+    assert asyncio.run(act()).exit_code == 78
+
+
+def test_who_speaks_another_language_is_turned_away(store: Path) -> None:
+    """What is no JSON begins nothing, and harms nobody."""
+
+    async def act() -> tuple[int, dict[str, Any] | None]:
+        transport = httpx.AsyncHTTPTransport(uds=str(socket_of(store)))
+        async with carrying_out(store, Board(), nothing), httpx.AsyncClient(transport=transport) as client:
+            answer = await client.post("http://leadsync/do", content=b"{jobs}")
+            return answer.status_code, await Heard().ask(store, jobs=[])
+
+    assert asyncio.run(act()) == (400, {"done": True})
 
 
 def test_who_goes_away_does_not_stop_the_work(store: Path) -> None:

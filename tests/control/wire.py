@@ -11,9 +11,10 @@ from leadsync.control.board import Board
 from leadsync.control.client import ask
 from leadsync.control.place import socket_of, within_reach
 from leadsync.control.server import Command, Errand, Result, listening
+from leadsync.errors import LeadsyncError
 
-Work = Callable[[Mapping[str, Any]], Awaitable[Result]]
-"""What is done, given the arguments."""
+Work = Callable[[Mapping[str, Any]], Awaitable[Result | LeadsyncError]]
+"""What is done, given the arguments; an error that the operator must read is a result too."""
 
 
 @dataclass(slots=True)
@@ -54,7 +55,7 @@ async def carrying_out(store: Path, board: Board, work: Work) -> AsyncIterator[N
     """Carry out `do`: `work` as a task of a group, for the jobs that it is asked for, on the account `main`."""
     async with asyncio.TaskGroup() as group:
 
-        async def result(arguments: Mapping[str, Any]) -> Result:
+        async def result(arguments: Mapping[str, Any]) -> Result | LeadsyncError:
             return await work(arguments)
 
         def do(arguments: Mapping[str, Any]) -> Errand:

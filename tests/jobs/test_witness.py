@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -58,7 +59,7 @@ def assert_nothing_is_spent(stage: Stage, reason: Reason) -> None:
 @pytest.mark.parametrize("pages", [1, 3])
 @pytest.mark.parametrize("changed", [{}, {"page_size": 70}, {"page_size": 500}])
 def test_a_restored_store_gets_its_pages_back(
-    build: Build, tmp_path: Path, pages: int, *, counts: bool, changed: dict[str, int]
+    build: Build, tmp_path: Path, pages: int, *, counts: bool, changed: dict[str, Any]
 ) -> None:
     """Pages of after the backup come again under their old keys, unbilled, also where the page size was changed."""
     stage = restored(build, tmp_path, pages, totals_count_page=counts)

@@ -12,7 +12,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlmodel import SQLModel
 
-from leadsync.errors import StoreRefused
+from leadsync.errors import StoreFailed, StoreRefused
 from leadsync.store import migrate
 from leadsync.store.engine import open_reader
 from tests.store.hand import Hand
@@ -116,7 +116,9 @@ class Failing(sqlite3.Connection):
     def commit(self) -> None:
         """Fail as SQLite does."""
         self.rollback()
-        raise sqlite3.OperationalError("disk I/O error")
+        error = sqlite3.OperationalError("disk I/O error")
+        error.sqlite_errorcode = sqlite3.SQLITE_IOERR
+        raise error
 
 
 def test_a_migration_is_all_or_nothing(file: Path) -> None:
@@ -125,7 +127,7 @@ def test_a_migration_is_all_or_nothing(file: Path) -> None:
     def connect() -> sqlite3.Connection:
         return sqlite3.connect(file, isolation_level=None, check_same_thread=False, factory=Failing)
 
-    with pytest.raises(StoreRefused, match=r"cannot be opened \(disk I/O error\)"):
+    with pytest.raises(StoreFailed, match=r"cannot be used just now \(disk I/O error\)"):
         Hand(file, creator=connect)
     opened = Hand(file).opened
     assert (opened.upgraded_from, opened.backup, opened.fence) == (None, None, 1)

@@ -65,17 +65,13 @@ def test_what_one_looks_at_works_beside_it(house: House) -> None:
         assert daemon.end(SOON_S).code == -signal.SIGKILL
     jobs = {job["name"]: job for job in report["jobs"]}
     next_run_at = jobs["later"]["next_run_at"]
-    assert report["process"] == daemon.pid
+    assert (report["process"], report["serving"]) == (daemon.pid, True)
     assert datetime.fromisoformat(next_run_at) > datetime.now(UTC)
-    assert (jobs["phoenix"]["state"], jobs["phoenix"]["delivered"], jobs["phoenix"]["next_run_at"]) == (
-        "idle",
-        120,
-        None,
-    )
+    assert [jobs["phoenix"][key] for key in ("state", "delivered", "next_run_at")] == ["idle", 120, None]
     assert [(run["job"], run["trigger"], run["records"]) for run in history["runs"]] == [("phoenix", "schedule", 120)]
     assert len(leads.splitlines()) == 120
     words = house.say("status").out
-    assert words.startswith("leadsync is not running: no job runs by its schedule until")
+    assert words.startswith("the daemon is not running: no job runs by its schedule until `leadsync run`")
     assert next_run_at[:16].replace("T", " ") in words
 
 

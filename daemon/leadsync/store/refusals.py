@@ -43,9 +43,8 @@ def because_of(file: Path, error: DatabaseError | sqlite3.Error) -> LeadsyncErro
     cause = error.orig if isinstance(error, DatabaseError) else error
     code = getattr(cause, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & _PRIMARY
     if code in _WEATHER:
-        return StoreFailed(
-            f"the store {file} cannot be used just now ({cause}); nothing was sent. Try again in a while"
-        )
+        remedy = "Make room on its disk" if code == sqlite3.SQLITE_FULL else "Try again in a while"
+        return StoreFailed(f"the store {file} cannot be used just now ({cause}); nothing was sent. {remedy}")
     return out_of_reach(file, cause) if code in _FILE_SYSTEM else damaged(file, cause)
 
 

@@ -7,7 +7,7 @@ Times are aware datetimes in UTC, money is whole micro-dollars, the vendor's byt
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import DateTime, Dialect, Index, LargeBinary, TypeDecorator, UniqueConstraint, text
+from sqlalchemy import DateTime, Dialect, Index, LargeBinary, TypeDecorator, UniqueConstraint, false, text
 from sqlmodel import Field, SQLModel
 
 MICROS = 1_000_000
@@ -18,6 +18,7 @@ _RUNNING = text("outcome IS NULL")
 _OPEN = text("state = 'asked'")
 _PLANNED = text("state = 'planned'")
 _SCHEDULED = text("cause = 'schedule'")
+_NO = {"server_default": false()}
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -50,9 +51,9 @@ class Installation(SQLModel, table=True):
     id: int = Field(default=1, primary_key=True)
     name: str
     fence: int = 0
-    witnessed: bool = False
+    witnessed: bool = Field(default=False, sa_column_kwargs=_NO)
     doubt: str | None = None
-    generation: int = 1
+    generation: int = Field(default=1, sa_column_kwargs={"server_default": "1"})
     created_at: datetime = Field(sa_type=UtcDateTime)
     stopped_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
@@ -99,7 +100,7 @@ class SearchSession(SQLModel, table=True):
     park_message: str | None = None
     parked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     accepted: str | None = None
-    recovering: bool = False
+    recovering: bool = Field(default=False, sa_column_kwargs=_NO)
 
 
 class Run(SQLModel, table=True):
