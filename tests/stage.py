@@ -212,7 +212,7 @@ class Stage:
                 asyncio.get_running_loop().call_later(for_s, app.around.stopping.set)
                 if meanwhile is not None:
                     group.create_task(meanwhile(app))
-                service = Service(app.settings, app.ledger, app.around, app.dispatch, resume=app.resume)
+                service = Service(app.settings, app.ledger, app.around, app.dispatch, hands=app.hands)
                 with closing(self.outside.alarms()) as alarms:
                     await service.run(alarms)
 
@@ -232,7 +232,7 @@ class Stage:
 
         async def act() -> None:
             async with self.app() as app:
-                await app.ledger.answer_store(answer, "fedcba9876543210", self.clock())
+                await app.answer_store(answer)
 
         self.play(act())
 

@@ -6,15 +6,15 @@ import math
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import structlog
 
 from leadsync import __version__, events
-from leadsync.config import Account, Settings, read_secret
+from leadsync.config import Account, Job, Settings, read_secret
 from leadsync.config.fingerprint import fingerprint
 from leadsync.config.limits import limits_of
 from leadsync.control.board import Board
@@ -24,16 +24,20 @@ from leadsync.core.audit import Verdict
 from leadsync.core.model import End, Outcome, Reason
 from leadsync.core.paging import Ended, Plan
 from leadsync.core.resume import Choice
+from leadsync.core.witness import DOUBTS, TOLD, StoreAnswer
 from leadsync.errors import UsageMistake, did_you_mean
 from leadsync.jobs.audit import Auditor
 from leadsync.jobs.desk import Brief, Desk, Surroundings, Terms, Ticket
 from leadsync.jobs.dispatch import Dispatch
+from leadsync.jobs.listing import listing
 from leadsync.jobs.pull import Pull
 from leadsync.jobs.resume import Resume
 from leadsync.jobs.runner import Runner
 from leadsync.logs import Listener, LogStyle, printer, set_up
 from leadsync.outside import Outside
-from leadsync.service import Service
+from leadsync.reports.plan import View, as_totals, read_view
+from leadsync.reports.plan import plan as plan_of
+from leadsync.service import Hands, Service
 from leadsync.store.engine import sqlite_file
 from leadsync.store.ledger import Ledger
 from leadsync.store.lock import DAEMON, ONCE, InstanceLock
@@ -41,6 +45,8 @@ from leadsync.store.migrate import HEAD
 from leadsync.store.opening import Opened, Place, close_store, open_store
 from leadsync.store.writer import Writer
 from leadsync.vendors.batchdata import Access, BatchData
+
+T = TypeVar("T")
 
 GRACE_S: Final = 20.0
 """How long a stop waits for the page under way: less than the thirty seconds in which the process must be gone."""
@@ -52,10 +58,19 @@ ONE_SIGNAL_S: Final = 0.1
 class App:
     """leadsync with its store open and its accounts reachable; made by `open_app`."""
 
-    def __init__(self, settings: Settings, ledger: Ledger, around: Surroundings, desks: Mapping[str, Desk]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        ledger: Ledger,
+        around: Surroundings,
+        desks: Mapping[str, Desk],
+        installation_name: Callable[[], str],
+    ) -> None:
+        self._installation_name = installation_name
         self.settings = settings
         self.ledger = ledger
         self.around = around
+        self._desks = desks
         self._auditors = {name: Auditor(desk, ledger, around) for name, desk in desks.items()}
         self._runner = Runner(ledger, around, audit=self._audit, drive=self._drive)
         self.dispatch = Dispatch(settings, ledger, desks, around.stopping, run=self._run)
@@ -77,6 +92,28 @@ class App:
         price = self.settings.accounts[job.account].price_per_record
         async with self.dispatch.alone(job.name, job.account, job.session):
             return await Resume(self.ledger, self.around, self._auditors[job.account]).answer(job, choice, price)
+
+    @property
+    def hands(self) -> Hands:
+        """What a daemon carries commands out with."""
+        return Hands(self.resume, self.answer_store, self.plan)
+
+    async def answer_store(self, answer: StoreAnswer) -> str:
+        """Take what a person says of a store that was moved, copied or restored; return what the operator is told."""
+        if self.ledger.doubt is None:
+            raise UsageMistake("the store is the one that was spent from last; nothing was changed")
+        await self.ledger.answer_store(answer, self._installation_name(), self.around.now())
+        return TOLD[answer]
+
+    async def plan(self) -> dict[str, Any]:
+        """Return what the next runs would do (see `reports.plan`); each account's list is asked for, which is free."""
+        views = await asyncio.gather(*map(self._view, self._desks.values()))
+        return await asyncio.to_thread(plan_of, self.settings, {view.name: view for view in views})
+
+    async def _view(self, desk: Desk) -> View:
+        async with listing(desk, self.around) as listed:
+            now = self.around.now()
+            return await asyncio.to_thread(read_view, self.settings, desk.name, as_totals(listed), now)
 
     async def _run(self, brief: Brief, desk: Desk, trigger: str) -> End:
         end = await self._runner.run(brief, desk, trigger)
@@ -137,19 +174,23 @@ async def open_app(
             stack.push_async_callback(desk.client.close)
         around = Surroundings(outside.now, outside.draw, partial(outside.free_bytes, file.parent))
         _settle_heap()
-        yield App(settings, ledger, around, desks)
+        yield App(settings, ledger, around, desks, outside.installation_name)
         await close_store(writer, outside.now())
 
 
 def refuse_unknown_jobs(settings: Settings, names: Iterable[str]) -> None:
     """Raise UsageMistake for a name that is no job, or a job that somebody has disabled."""
     for name in names:
-        job = settings.jobs.get(name)
-        if job is None:
-            hint = did_you_mean(name, settings.jobs)
-            raise UsageMistake(f"there is no job {name}{hint}; jobs are the files of {settings.path.parent / 'jobs.d'}")
-        if not job.enabled:
+        if not _job(settings, name).enabled:
             raise UsageMistake(f"job {name} is disabled; set enabled = true in its file to run it")
+
+
+def _job(settings: Settings, name: str) -> Job:
+    job = settings.jobs.get(name)
+    if job is None:
+        hint = did_you_mean(name, settings.jobs)
+        raise UsageMistake(f"there is no job {name}{hint}; jobs are the files of {settings.path.parent / 'jobs.d'}")
+    return job
 
 
 @contextmanager
@@ -200,10 +241,29 @@ def once(settings: Settings, names: list[str], outside: Outside, listener: Liste
 
 
 def resume(settings: Settings, name: str, choice: Choice | None, outside: Outside) -> str:
-    """Answer a parked job, by the daemon where one has the store; return what the operator is told."""
-    refuse_unknown_jobs(settings, [name])
+    """Answer a parked job, by the daemon where one has the store; return what the operator is told.
+
+    A disabled one, too: its open key is settled once somebody has answered.
+    """
+    _job(settings, name)
     reply = _ask_daemon(settings, "resume", [name], {"choice": choice}, None)
-    return asyncio.run(_resume(settings, name, choice, outside)) if reply is None else str(reply["message"])
+    if reply is None:
+        return asyncio.run(_here(settings, outside, lambda app: app.resume(name, choice)))
+    return str(reply["message"])
+
+
+def answer_store(settings: Settings, answer: StoreAnswer, outside: Outside) -> str:
+    """Say what has happened to the store, to the daemon where one has it; return what the operator is told."""
+    reply = _ask_daemon(settings, "answer_store", (), {"answer": answer}, None)
+    if reply is None:
+        return asyncio.run(_here(settings, outside, lambda app: app.answer_store(answer)))
+    return str(reply["message"])
+
+
+def plan(settings: Settings, outside: Outside) -> dict[str, Any]:
+    """Return what the next runs would do, as the daemon sees it where one has the store."""
+    reply = _ask_daemon(settings, "plan", settings.jobs, {}, None)
+    return asyncio.run(_here(settings, outside, App.plan)) if reply is None else reply
 
 
 def _ask_daemon(
@@ -225,20 +285,20 @@ def _end(outcome: str, message: str, reason: str | None) -> End:
     return End(Outcome(outcome), message, Reason(reason) if reason else None)
 
 
-async def _resume(settings: Settings, name: str, choice: Choice | None, outside: Outside) -> str:
-    async with open_app(settings, start_log(settings, outside), outside) as app:
-        with stopping_on_signals(app.around):
-            return await app.resume(name, choice)
-
-
 async def run_once(
     settings: Settings, names: list[str], outside: Outside, listener: Listener | None = None
 ) -> dict[str, End]:
     """Run these jobs now, in this process. Raises Busy beside another leadsync."""
-    tokens = start_log(settings, outside, listener)
-    async with open_app(settings, tokens, outside) as app:
+    return await _here(settings, outside, lambda app: app.once(names), listener)
+
+
+async def _here(
+    settings: Settings, outside: Outside, do: Callable[[App], Awaitable[T]], listener: Listener | None = None
+) -> T:
+    """Build everything in this process, and do one thing with it. Raises Busy beside another leadsync."""
+    async with open_app(settings, start_log(settings, outside, listener), outside) as app:
         with stopping_on_signals(app.around):
-            return await app.once(names)
+            return await do(app)
 
 
 async def run_daemon(settings: Settings, outside: Outside) -> None:
@@ -246,7 +306,7 @@ async def run_daemon(settings: Settings, outside: Outside) -> None:
     board = Board()
     tokens = start_log(settings, outside, board.post)
     async with open_app(settings, tokens, outside, DAEMON) as app:
-        service = Service(settings, app.ledger, app.around, app.dispatch, resume=app.resume)
+        service = Service(settings, app.ledger, app.around, app.dispatch, hands=app.hands)
         with stopping_on_signals(app.around), _on_signal(signal.SIGHUP, _refuse_reload):
             async with listening(sqlite_file(settings.store.url), service.commands, board):
                 with closing(outside.alarms()) as alarms:
@@ -272,6 +332,8 @@ def _tell(opened: Opened) -> None:
     if opened.upgraded_from != HEAD:
         backup = str(opened.backup) if opened.backup else None
         _log.info(events.STORE_UPGRADED, schema_before=opened.upgraded_from, schema=HEAD, backup=backup)
+    if opened.doubt is not None:
+        _log.error(events.STORE_DOUBTED, reason=opened.doubt, message=DOUBTS[opened.doubt])
     _log.info(events.STORE_OPENED, installation=opened.installation, fence=opened.fence, clean=opened.clean)
 
 

@@ -85,6 +85,12 @@ CLOCK_JUMPED = _event(
     "Nothing once. If it goes on: look after the clock (timedatectl), since schedules and budgets go by it.",
 )
 COMMAND_RECEIVED = _event("command.received", "A command came over the control socket.", "command jobs")
+STORE_DOUBTED = _event(
+    "store.doubted",
+    "The store was moved, copied or restored since it was last spent from; every job is parked, and nothing is spent.",
+    "reason message",
+    "Say which: `leadsync resume --store moved`, or copied, or restored.",
+)
 RUN_STARTED = _event("run.started", "A run has begun.", "run job account session trigger")
 RUN_INTERRUPTED = _event(
     "run.interrupted",
@@ -121,6 +127,16 @@ AUDIT_DELAYED = _event(
     "The session list could not be had; nothing is sent until it can.",
     "account why wait_s",
     "Nothing; after ten minutes the run fails and the next one tries again.",
+)
+BREAKER_OPENED = _event(
+    "breaker.opened",
+    "The vendor answers nobody of the account: `in_vain` requests in a row, the first at `since`. One at a time goes on"
+    " asking, every half minute and less and less often; the others wait, and nothing new is asked for.",
+    "account in_vain since",
+    "Look at the vendor's status and the network. Nothing else: when it answers, every job goes on by itself.",
+)
+BREAKER_CLOSED = _event(
+    "breaker.closed", "The vendor answers the account again; what waited goes on at its pace.", "account open_s"
 )
 BUDGET_NEARLY_SPENT = _event(
     "budget.nearly_spent",

@@ -7,8 +7,9 @@ daemon that is half alive would be noticed by nobody.
 import asyncio
 import os
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
 from itertools import chain
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 import structlog
 
@@ -18,6 +19,7 @@ from leadsync.config.fingerprint import fingerprint
 from leadsync.control.server import Command, Errand, Result
 from leadsync.core.model import End
 from leadsync.core.resume import Choice
+from leadsync.core.witness import StoreAnswer
 from leadsync.errors import BadWeather, Busy, DaemonDiffers, LeadsyncError, OperatorMistake
 from leadsync.jobs.desk import Surroundings
 from leadsync.jobs.dispatch import Dispatch
@@ -32,17 +34,23 @@ SETTLE_AGAIN_S: Final = 900.0
 REFUSED_AGAIN_S: Final = 6 * 3_600.0
 """The same for an account that the vendor turns down: a due run may heal it before."""
 
-ResumeJob: TypeAlias = Callable[[str, Choice | None], Awaitable[str]]
-"""Answers a parked job, by name; returns what the operator is told."""
+
+@dataclass(frozen=True, slots=True)
+class Hands:
+    """What commands are carried out with, beside the runs: each returns what the operator is told."""
+
+    resume: Callable[[str, Choice | None], Awaitable[str]]
+    answer_store: Callable[[StoreAnswer], Awaitable[str]]
+    plan: Callable[[], Awaitable[Result]]
 
 
 class Service:
     """One per daemon."""
 
     def __init__(
-        self, settings: Settings, ledger: Ledger, around: Surroundings, dispatch: Dispatch, *, resume: ResumeJob
+        self, settings: Settings, ledger: Ledger, around: Surroundings, dispatch: Dispatch, *, hands: Hands
     ) -> None:
-        self._resume_job = resume
+        self._hands = hands
         self._settings = settings
         self._ledger = ledger
         self._around = around
@@ -66,7 +74,12 @@ class Service:
     @property
     def commands(self) -> Mapping[str, Command]:
         """What the daemon carries out, by name."""
-        return {"once": self._once, "resume": self._resume}
+        return {
+            "once": self._once,
+            "resume": self._resume,
+            "answer_store": self._answer_store,
+            "plan": self._plan,
+        }
 
     def _once(self, arguments: Mapping[str, Any]) -> Errand:
         """Run jobs now."""
@@ -75,7 +88,16 @@ class Service:
     def _resume(self, arguments: Mapping[str, Any]) -> Errand:
         """Answer a parked job."""
         choice = Choice(arguments["choice"]) if arguments["choice"] else None
-        return self._begin(arguments, lambda names: self._answer(names[0], choice))
+        return self._begin(arguments, lambda names: _message(self._hands.resume(names[0], choice)))
+
+    def _answer_store(self, arguments: Mapping[str, Any]) -> Errand:
+        """Take what a person says of the store."""
+        answer = StoreAnswer(arguments["answer"])
+        return self._begin(arguments, lambda _: _message(self._hands.answer_store(answer)))
+
+    def _plan(self, arguments: Mapping[str, Any]) -> Errand:
+        """Say what the next runs would do; what the jobs' runs log meanwhile does not belong to it."""
+        return replace(self._begin(arguments, lambda _: self._hands.plan()), jobs=(), accounts=())
 
     def _begin(self, arguments: Mapping[str, Any], work: Callable[[list[str]], Awaitable[Result]]) -> Errand:
         """Begin a work about jobs; `jobs` maps their names to the fingerprints of what the operator's files say.
@@ -97,9 +119,6 @@ class Service:
     async def _run_all(self, names: list[str]) -> Result:
         return {"ends": {name: _plain(end) for name, end in (await self._dispatch.run_all(names, "once")).items()}}
 
-    async def _answer(self, name: str, choice: Choice | None) -> Result:
-        return {"message": await self._resume_job(name, choice)}
-
     async def _attend(self, account: str, timings: list[Timing], timetable: Timetable) -> None:
         """Settle the open keys of an account, then keep its jobs' times; what stays open is tried again and again."""
         rest_s = await self._settle(account)
@@ -120,6 +139,10 @@ class Service:
         if not left:
             return None
         return REFUSED_AGAIN_S if self._dispatch.is_denied(account) else SETTLE_AGAIN_S
+
+
+async def _message(told: Awaitable[str]) -> Result:
+    return {"message": await told}
 
 
 async def _told(work: Awaitable[Result]) -> Result | LeadsyncError:

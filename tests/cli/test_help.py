@@ -9,7 +9,21 @@ import pytest
 import leadsync
 from tests.system.process import environment, run
 
-COMMANDS = ("run", "once", "check", "schema", "events", "doctor", "status", "runs", "export", "simulate", "demo")
+COMMANDS = (
+    "run",
+    "once",
+    "resume",
+    "plan",
+    "check",
+    "schema",
+    "events",
+    "doctor",
+    "status",
+    "runs",
+    "export",
+    "simulate",
+    "demo",
+)
 HEAVY = {
     "alembic",
     "apscheduler",

@@ -22,7 +22,7 @@ from tests.stage import Stage
 async def open_service(stage: Stage) -> AsyncIterator[tuple[Service, Path, asyncio.Event]]:
     """A daemon that is not yet at work, its store, and the wish to stop."""
     async with stage.app() as app:
-        service = Service(app.settings, app.ledger, app.around, app.dispatch, resume=app.resume)
+        service = Service(app.settings, app.ledger, app.around, app.dispatch, hands=app.hands)
         store = sqlite_file(app.settings.store.url)
         async with serving(store, service.commands, Board()):
             yield service, store, app.around.stopping

@@ -106,6 +106,7 @@ def elsewhere(stage: Stage, folder: Path, *names: str) -> Stage:
     """The same configuration on another place, with the same vendor, and with these files of the store."""
     other = Stage(folder)
     other.clock, other.sim, other.wire, other.outside = stage.clock, stage.sim, stage.wire, stage.outside
+    other.change(installation_name=lambda: "fedcba9876543210")
     for name in names:
         shutil.copy(stage.folder / name, folder / name)
     return other

@@ -5,9 +5,8 @@ from typing import Any, Final
 
 from leadsync.core.forecast import Totals
 from leadsync.core.model import End, Outcome, Reason
-from leadsync.reports.plan import plan
+from leadsync.reports.plan import plan, read_view
 from leadsync.simulator import Fault
-from leadsync.store.reading import reading
 from tests.stage import Stage
 
 __all__ = ["DAILY", "Build", "billed_by", "job_of", "outage", "refused", "report"]
@@ -20,8 +19,8 @@ DAILY: Final = 'cron = "0 6 * * *", timezone = "America/Phoenix", jitter = "5m"'
 def report(stage: Stage, totals: Totals | None = None) -> dict[str, Any]:
     """The plan as of now, with the vendor's list as it is, or with `totals`."""
     listed = {name: session.total for name, session in stage.sim.sessions.items()}
-    with reading(stage.folder / "leadsync.db") as connection:
-        return plan(stage.settings(), connection, {"main": listed if totals is None else totals}, stage.clock())
+    settings = stage.settings()
+    return plan(settings, {"main": read_view(settings, "main", listed if totals is None else totals, stage.clock())})
 
 
 def job_of(stage: Stage, name: str = "phoenix", totals: Totals | None = None) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """The doctor's round over real files and the simulated vendor: what it finds, leaves alone, and how long it takes."""
 
-import os
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -11,6 +10,7 @@ import pytest
 
 from leadsync.reports.doctor import in_words
 from leadsync.simulator import Fault
+from leadsync.store.lock import DAEMON, InstanceLock
 from tests.reports.examined import MIB, examine, line, states, wrongs
 from tests.stage import Stage
 
@@ -193,9 +193,9 @@ def test_a_disk_that_is_full(well: Stage) -> None:
 
 def test_a_daemon_that_hangs(well: Stage) -> None:
     """A living process has the store, and nobody answers at its socket."""
-    (well.folder / "leadsync.db.lock").write_text(f"{os.getpid()}\n")
-    assert wrongs(examine(well, answers=lambda _: False)) == ["process"]
-    assert wrongs(examine(well, answers=lambda _: True)) == []
+    with InstanceLock(well.folder / "leadsync.db", DAEMON):
+        assert wrongs(examine(well, answers=lambda _: False)) == ["process"]
+        assert wrongs(examine(well, answers=lambda _: True)) == []
 
 
 def test_what_the_next_runs_cost_is_the_plans(well: Stage) -> None:

@@ -20,6 +20,7 @@ app = typer.Typer(
 app.command("run")(work.run)
 app.command("once")(work.once)
 app.command("resume")(work.resume)
+app.command("plan")(work.plan)
 app.command("check")(setup.check)
 app.command("schema")(setup.schema)
 app.command("events")(setup.events)

@@ -1,10 +1,19 @@
-"""What works: `run`, `once`."""
+"""What the daemon does, or this process where there is none: `run`, `once`, `resume`, `plan`."""
 
+from enum import StrEnum
 from typing import Annotated
 
 import typer
 
-from leadsync.cli.answers import DEFAULT_CONFIG, ConfigOption, answering, load_settings
+from leadsync.cli.answers import DEFAULT_CONFIG, ConfigOption, JsonOption, answering, load_settings, print_json
+
+
+class StoreChange(StrEnum):
+    """What can happen to a store."""
+
+    MOVED = "moved"
+    COPIED = "copied"
+    RESTORED = "restored"
 
 
 def run(config: ConfigOption = DEFAULT_CONFIG) -> None:
@@ -49,26 +58,51 @@ def once(
 
 
 def resume(
-    job: Annotated[str, typer.Argument(help="The job that is parked.")],
+    job: Annotated[str | None, typer.Argument(help="The job that is parked.")] = None,
     accept: Annotated[bool, typer.Option("--accept", help="Go on with what is; good for the next run.")] = False,
     new_epoch: Annotated[bool, typer.Option("--new-epoch", help="Begin a session that is gone anew.")] = False,
     void_key: Annotated[bool, typer.Option("--void-key", help="Close a key that is never answered.")] = False,
+    store: Annotated[StoreChange | None, typer.Option("--store", help="Say what has happened to the store.")] = None,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
-    """Let a parked job go on.
+    """Let a parked job go on, or a store that was moved, copied or restored.
 
-    Its reason says which answer it needs (`leadsync status`), and this says what that may cost. A key is only closed
-    while the vendor's total says that its page was not billed.
+    A job's reason says which answer it needs (`leadsync status`), and this says what that may cost. A key is only
+    closed while the vendor's total says that its page was not billed.
     """
     with answering():
         settings = load_settings(config)
-        from leadsync.app import resume as answer
+        from leadsync.app import answer_store
+        from leadsync.app import resume as answer_job
         from leadsync.core.resume import Choice
+        from leadsync.core.witness import StoreAnswer
         from leadsync.errors import UsageMistake
         from leadsync.outside import Outside
 
         given = {Choice.ACCEPT: accept, Choice.NEW_EPOCH: new_epoch, Choice.VOID_KEY: void_key}
         chosen = [choice for choice, wanted in given.items() if wanted]
+        if (job is None) == (store is None) or (store is not None and chosen):
+            raise UsageMistake("name a job, or say with --store what has happened to the store")
         if len(chosen) > 1:
             raise UsageMistake(f"{' and '.join(chosen)} are two answers; give one")
-        typer.echo(answer(settings, job, chosen[0] if chosen else None, Outside()))
+        if store is not None:
+            typer.echo(answer_store(settings, StoreAnswer(store.value), Outside()))
+        elif job is not None:
+            typer.echo(answer_job(settings, job, chosen[0] if chosen else None, Outside()))
+
+
+def plan(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> None:
+    """Say what the next runs would do, and what they may cost at most.
+
+    For each job: its next times, what the audit would say, pages and cost at most, whether it needs a new slot, and who
+    asks for the same list. Nothing is billed and nothing is run. Where the daemon has the store, it answers. What the
+    vendor does not say within 15 s is said to be unknown.
+    """
+    with answering():
+        settings = load_settings(config)
+        from leadsync.app import plan as report_of
+        from leadsync.outside import Outside
+        from leadsync.reports.plan import in_words
+
+        report = report_of(settings, Outside())
+        print_json(report) if as_json else typer.echo(in_words(report))

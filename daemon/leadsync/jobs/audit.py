@@ -16,6 +16,7 @@ from leadsync.core.replies import Denied, Lost, Refused, SlotsFull, Throttled
 from leadsync.core.retry import GIVE_UP_S, replay_wait_s, throttle_wait_s
 from leadsync.jobs.desk import Desk, Surroundings, Ticket
 from leadsync.store.ledger import Ledger, SessionState
+from leadsync.vendors.breaker import THE_LIST
 from leadsync.vendors.pace import sleep_unless
 from leadsync.vendors.wire import Trouble
 
@@ -77,6 +78,8 @@ class Auditor:
     def _is_kept(self, session: str) -> bool:
         if self._taken_s is None or session not in self._facts:
             return False
+        if self._desk.breaker.is_open:
+            return False  # a run that would ask for a new page has nothing to probe with but the list
         # The loop's time: a wall clock that was put back would keep the verdicts for as long.
         return asyncio.get_running_loop().time() - self._taken_s < self._desk.terms.audit_every.total_seconds()
 
@@ -91,10 +94,12 @@ class Auditor:
         """Compare everything at once, while nothing of the account is on its way."""
         began_s, attempt = asyncio.get_running_loop().time(), 0
         while True:
-            if not await self._desk.client.turn(self._around.stopping):
-                return STOPPED
+            end = await self._turn(began_s + GIVE_UP_S)
+            if end is not None:
+                return end
             async with self._desk.traffic.quiet():
                 totals = await self._desk.client.list_sessions(self._around.stopping)
+                self._desk.hear(THE_LIST, totals, self._around)
                 if isinstance(totals, dict):
                     await self._enter(totals)
                     return None
@@ -102,6 +107,13 @@ class Auditor:
             end = await self._after(totals, attempt, began_s)
             if end is not None:
                 return end
+
+    async def _turn(self, until_s: float) -> End | None:
+        """Wait until the list may be asked for, or say how the run ends."""
+        desk, stopping = self._desk, self._around.stopping
+        if await desk.breaker.passed(THE_LIST, stopping, until_s) and await desk.client.turn(stopping):
+            return None
+        return STOPPED if stopping.is_set() else _not_had(desk.silence(self._around))
 
     async def _enter(self, totals: dict[str, int]) -> None:
         now, terms = self._around.now(), self._desk.terms
@@ -131,13 +143,17 @@ class Auditor:
 
     async def _delay(self, wait_s: float, why: str, began_s: float) -> End | None:
         if asyncio.get_running_loop().time() + wait_s - began_s > GIVE_UP_S:
-            return End(Outcome.FAILED, f"the session list could not be had ({why}); nothing was sent or billed")
+            return _not_had(why)
         _log.warning(events.AUDIT_DELAYED, account=self._desk.name, why=why, wait_s=round(wait_s, 1))
         await sleep_unless(self._around.stopping, wait_s)
         return STOPPED if self._around.stopping.is_set() else None
 
 
 _log = structlog.get_logger()
+
+
+def _not_had(why: str) -> End:
+    return End(Outcome.FAILED, f"the session list could not be had ({why}); nothing was sent or billed")
 
 
 def _standing(state: SessionState) -> Standing:

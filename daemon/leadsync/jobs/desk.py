@@ -7,15 +7,19 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
+import structlog
+
+from leadsync import events
 from leadsync.config import Job
 from leadsync.core.audit import Leave
 from leadsync.core.budget import Limits
 from leadsync.core.criteria import criteria_hash
 from leadsync.core.model import End, Outcome
-from leadsync.core.replies import Denied
+from leadsync.core.replies import Denied, Lost
 from leadsync.jobs.till import Till
 from leadsync.store.ledger import SessionState
 from leadsync.vendors.batchdata import BatchData
+from leadsync.vendors.breaker import Breaker
 from leadsync.vendors.traffic import Traffic
 
 SETTLE_TIMEOUT: Final = timedelta(hours=1)
@@ -56,7 +60,26 @@ class Desk:
     terms: Terms
     traffic: Traffic = field(default_factory=Traffic)
     till: Till = field(default_factory=Till)
+    breaker: Breaker = field(default_factory=Breaker)
     denied: Denied | None = None
+
+    def hear(self, asker: str, reply: object, around: Surroundings) -> None:
+        """Tell the breaker what came of an asker's request, and the log what came of the breaker."""
+        now_s = asyncio.get_running_loop().time()
+        if not isinstance(reply, Lost):
+            open_s = self.breaker.answered(now_s)
+            if open_s is not None:
+                _log.info(events.BREAKER_CLOSED, account=self.name, open_s=round(open_s))
+        elif self.breaker.unanswered(asker, now_s, around.draw()):
+            since = self._silent_since(around).isoformat(timespec="seconds")
+            _log.warning(events.BREAKER_OPENED, account=self.name, in_vain=self.breaker.in_vain, since=since)
+
+    def silence(self, around: Surroundings) -> str:
+        """Say since when the vendor has answered nobody."""
+        return f"the vendor has answered nobody since {self._silent_since(around):%Y-%m-%d %H:%M} UTC"
+
+    def _silent_since(self, around: Surroundings) -> datetime:
+        return around.now() - timedelta(seconds=self.breaker.silence_s(asyncio.get_running_loop().time()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,3 +153,6 @@ class Ticket:
     session: SessionState
     desk: Desk
     recover_until: int | None = None
+
+
+_log = structlog.get_logger()

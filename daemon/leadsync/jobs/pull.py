@@ -15,6 +15,7 @@ from leadsync import events
 from leadsync.core import paging
 from leadsync.core.model import OpenPage, PageReply
 from leadsync.core.paging import (
+    KEY_STAYS_OPEN,
     Ask,
     BudgetSpent,
     Close,
@@ -28,6 +29,7 @@ from leadsync.core.paging import (
     Plan,
     Queue,
     Send,
+    Sending,
     State,
     Step,
     Store,
@@ -36,7 +38,8 @@ from leadsync.core.paging import (
     Waited,
 )
 from leadsync.core.replies import Denied
-from leadsync.errors import Bug, DiskLow
+from leadsync.core.retry import GIVE_UP_S
+from leadsync.errors import Bug, DiskLow, VendorSilent
 from leadsync.jobs.desk import Surroundings, Ticket
 from leadsync.store.ledger import Arrival, Asked, Ledger, Order, Receipt
 from leadsync.vendors.pace import result_unless, sleep_unless
@@ -62,7 +65,10 @@ class Pull:
         self._log = structlog.get_logger().bind(run=ticket.run_id, job=ticket.brief.job, session=ticket.session.name)
 
     async def run(self, plan: Plan) -> Ended:
-        """Pull until the run ends. Raises DiskLow, StoreFailed, Fenced; an open key is then sent again next time."""
+        """Pull until the run ends.
+
+        Raises DiskLow, VendorSilent, StoreFailed, Fenced; an open key is then sent again next time.
+        """
         self._set_open(self._ticket.session.open_page)
         try:
             return await self._run(plan)
@@ -72,15 +78,32 @@ class Pull:
     async def _run(self, plan: Plan) -> Ended:
         state, effect = paging.begin(plan, key_open=self._open is not None, now_s=self._loop.time())
         while not isinstance(state, Ended):
-            if not isinstance(effect, Send):
+            if not isinstance(state, Sending):
                 state, effect = self._next(plan, state, await self._perform(effect))
                 continue
-            if not await self._ticket.desk.client.turn(self._around.stopping):
-                state, effect = self._next(plan, state, STOPPED)
+            halted = await self._turn(state.attempt.since_s + GIVE_UP_S)
+            if halted is not None:
+                state, effect = self._next(plan, state, halted)
                 continue
             async with self._ticket.desk.traffic.sending():
                 state, effect = await self._exchange(plan, state, effect)
         return state
+
+    async def _turn(self, until_s: float) -> Event | None:
+        """Wait until the open key may be sent; return what ends the run before that. Raises VendorSilent."""
+        desk, stopping, session = self._ticket.desk, self._around.stopping, self._ticket.session.name
+        if desk.breaker.is_open:
+            if not await desk.breaker.passed(session, stopping, min(until_s, self._deadline_s)):
+                return self._vain(KEY_STAYS_OPEN)
+            if desk.denied is not None:
+                return desk.denied  # by the answer that closed the breaker
+        return None if await desk.client.turn(stopping) else STOPPED
+
+    def _vain(self, meaning: str) -> Event:
+        """Return the wish to stop, or raise VendorSilent: the run has waited at the breaker for as long as it may."""
+        if self._around.stopping.is_set():
+            return STOPPED
+        raise VendorSilent(f"{self._ticket.desk.silence(self._around)}; {meaning}")
 
     async def _exchange(self, plan: Plan, state: State, effect: Effect) -> Step:
         """Send, and settle what comes back, before anybody else may look."""
@@ -94,8 +117,7 @@ class Pull:
     async def _perform(self, effect: Effect) -> Event:
         match effect:
             case Ask(take):
-                self._require_room()
-                return self._halted() or await self._ask(take)
+                return await self._ask(take)
             case Queue(why):
                 return await self._queue(why)
             case Send():
@@ -113,6 +135,13 @@ class Pull:
                 assert_never(effect)
 
     async def _ask(self, take: int) -> Event:
+        until_s = min(self._loop.time() + GIVE_UP_S, self._deadline_s)
+        if not await self._ticket.desk.breaker.closed(self._around.stopping, until_s):
+            return self._vain("nothing new was asked for")
+        self._require_room()
+        return self._halted() or await self._journal(take)
+
+    async def _journal(self, take: int) -> Event:
         brief = self._ticket.brief
         order = Order(
             session_id=self._ticket.session.session_id,
@@ -148,9 +177,11 @@ class Pull:
             self._log.warning(events.BUDGET_NEARLY_SPENT, account=desk.name, limit=limit)
 
     async def _send(self) -> Event:
-        reply = await self._ticket.desk.client.search(self._open_page().request)
+        desk = self._ticket.desk
+        reply = await desk.client.search(self._open_page().request)
         if isinstance(reply, Denied):
-            self._ticket.desk.denied = reply
+            desk.denied = reply
+        desk.hear(self._ticket.session.name, reply, self._around)
         return reply
 
     async def _store(self, page: PageReply, *, fresh: bool, replays: int) -> Stored:

@@ -14,10 +14,9 @@ from leadsync.config import Account, Job, Settings
 from leadsync.config.limits import limits_of
 from leadsync.core.budget import Limits, Spent
 from leadsync.core.model import Reason
-from leadsync.core.resume import way_out
 from leadsync.core.witness import DOUBTS
 from leadsync.reports import SCHEMA_VERSION
-from leadsync.reports.text import columns, money
+from leadsync.reports.text import columns, money, told
 from leadsync.store import tables
 from leadsync.store.engine import sqlite_file
 from leadsync.store.lock import holder
@@ -186,7 +185,7 @@ def _job(job: Job, session: Row, last: Row | None, *, running: bool = False) -> 
 
 
 def _told(reason: str | None, message: str | None, job: str) -> str | None:
-    return f"{message}; {way_out(Reason(reason), job)}" if reason else None
+    return told(message or "", Reason(reason), job) if reason else None
 
 
 def run_row(row: Row) -> dict[str, Any]:

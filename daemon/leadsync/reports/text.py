@@ -1,6 +1,9 @@
-"""Columns for a person's eye, the same on a terminal and in a pipe."""
+"""Columns and words for a person's eye, the same on a terminal and in a pipe."""
 
 from collections.abc import Sequence
+
+from leadsync.core.model import Reason
+from leadsync.core.resume import way_out
 
 
 def columns(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
@@ -20,6 +23,11 @@ def columns(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 def money(dollars: float) -> str:
     """US dollars to the cent, or finer where a record costs less."""
     return f"${dollars:,.2f}" if round(dollars, 2) == dollars else f"${dollars:,.4f}"
+
+
+def told(message: str, reason: Reason, job: str) -> str:
+    """Put the way out behind a message, which is stored without it."""
+    return f"{message}; {way_out(reason, job)}"
 
 
 def _cell(value: object) -> str:

@@ -42,7 +42,8 @@ def answer(connection: Connection, state: SessionState, remedy: Remedy, now: dat
         values |= {"criteria": None}  # what was refused, or never asked, binds nobody
     if remedy.unpark:
         values |= {"park_reason": None, "park_message": None, "parked_at": None, "accepted": remedy.accepts}
-    sessions.change(connection, state.session_id, values)
+    if values:
+        sessions.change(connection, state.session_id, values)
 
 
 def forget_acceptance(connection: Connection, session_id: int) -> None:

@@ -20,7 +20,7 @@ from leadsync.reports.doctor.look import Hands
 from leadsync.reports.doctor.machine import judge_disk, judge_process, judge_sqlite, judge_time_zones
 from leadsync.reports.doctor.peek import peek, reading
 from leadsync.reports.doctor.store import judge_store
-from leadsync.reports.plan import as_totals, plan
+from leadsync.reports.plan import as_totals, plan, view_of
 from leadsync.store.engine import sqlite_file
 from leadsync.vendors.batchdata import Access
 
@@ -90,12 +90,13 @@ def _accounts(settings: Settings, heard: Mapping[str, Heard], hands: Hands) -> I
 def _run_costs(settings: Settings, heard: Mapping[str, Heard], hands: Hands) -> dict[str, Decimal]:
     """What one run of each job may cost at most, by account, as `plan` says it; without those that have no limit."""
     lists = {name: as_totals(heard[name].listed) if name in heard else "not asked" for name in settings.accounts}
+    now = hands.now()
     try:
         with reading(sqlite_file(settings.store.url)) as connection:
-            planned = plan(settings, connection, lists, hands.now())
+            views = {name: view_of(settings, connection, name, totals, now) for name, totals in lists.items()}
     except (StoreRefused, OSError):
         return {}
-    at_most = {one["name"]: one["at_most"]["dollars"] for one in planned["accounts"]}
+    at_most = {one["name"]: one["at_most"]["dollars"] for one in plan(settings, views)["accounts"]}
     return {name: Decimal(str(dollars)) for name, dollars in at_most.items() if dollars is not None}
 
 

@@ -5,6 +5,6 @@ It reads the store and is handed the vendor's session list: no billable call, no
 
 from leadsync.reports.plan.report import plan
 from leadsync.reports.plan.text import in_words
-from leadsync.reports.plan.view import as_totals
+from leadsync.reports.plan.view import View, as_totals, read_view, view_of
 
-__all__ = ["as_totals", "in_words", "plan"]
+__all__ = ["View", "as_totals", "in_words", "plan", "read_view", "view_of"]

@@ -1,37 +1,32 @@
 """The plan as data: one plain JSON-able structure, by accounts and by jobs."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from decimal import Decimal
 from typing import Any, TypeAlias, assert_never
 
-from sqlalchemy import Connection
-
 from leadsync.config import Job, Settings
 from leadsync.core.audit import GoOn, NoSlot, ParkJob
-from leadsync.core.forecast import AtMost, Outlook, Prospect, Purchase, Totals, Unknown, at_most, foresee, together
+from leadsync.core.forecast import AtMost, Outlook, Prospect, Purchase, Unknown, at_most, foresee, together
 from leadsync.core.routes import Circumstances, Wish, choose_route
 from leadsync.reports import SCHEMA_VERSION
 from leadsync.reports.plan.times import NextTime
-from leadsync.reports.plan.view import Errand, View, case_of, criteria_of, delivered_by, leave_of, view_of
+from leadsync.reports.plan.view import Errand, View, case_of, criteria_of, delivered_by, leave_of
+from leadsync.reports.text import told
 
 Foreseen: TypeAlias = tuple[Errand, Outlook]
 
 NO_SLOT = "no session slot is free, and this job needs a new session"
 
 
-def plan(
-    settings: Settings, connection: Connection | None, totals: Mapping[str, Totals], now: datetime
-) -> dict[str, Any]:
+def plan(settings: Settings, views: Mapping[str, View]) -> dict[str, Any]:
     """Return `accounts` and `jobs`; times are ISO 8601, costs US dollars; null at most is no limit.
 
-    `connection` is None where no store was ever made. `totals` has each account's session list at the vendor, or a
-    sentence why it could not be had (see `as_totals`).
+    `views` are the accounts by name, each as `read_view` has found it.
     """
     accounts: list[dict[str, Any]] = []
     jobs: dict[str, dict[str, Any]] = {}
     for name in settings.accounts:
-        view = view_of(settings, connection, name, totals[name], now)
+        view = views[name]
         free = 0 if isinstance(view.totals, str) else view.slots_free
         outlooks = foresee([case_of(view, errand) for errand in view.errands], view.totals, free)
         foreseen = list(zip(view.errands, outlooks, strict=True))
@@ -47,12 +42,12 @@ def plan(
 
 def _account(view: View, foreseen: Sequence[Foreseen]) -> dict[str, Any]:
     used = None if isinstance(view.totals, str) else len(view.totals)
-    reason, message = view.paused or (None, None)
+    reason, message = view.paused or (None, "")
     return {
         "name": view.name,
         "state": "paused" if reason else "ok",
         "reason": reason,
-        "message": message,
+        "message": told(message, reason, view.name) if reason else None,
         "unknown": view.totals if isinstance(view.totals, str) else None,
         "slots": {
             "used": used,
@@ -79,7 +74,7 @@ def _budget_left(view: View) -> dict[str, Any]:
 
 
 def _left_open(errand: Errand, outlook: Outlook) -> dict[str, Any]:
-    """A key that was left open, and whose job is gone: it is settled all the same."""
+    """A key that was left open, and whose job is gone: it is settled all the same, unless it is parked."""
     job = errand.state.job if errand.state else None
     return {"job": job, "session": errand.session, "take": errand.open_take, "audit": _audit(outlook.verdict)}
 
@@ -98,11 +93,11 @@ def _job(view: View, errand: Errand, outlook: Outlook, job: Job, *, webhooks: bo
         "timezone": schedule.timezone.key if schedule else None,
         "jitter_s": schedule.jitter.total_seconds() if schedule else None,
         "next_times": [_time(time, job) for time in errand.times],
-        "audit": None if idle else _audit(outlook.verdict),
+        "audit": None if idle else _audit(outlook.verdict, job.name),
         "open_key": None if errand.open_take is None else {"take": errand.open_take, "sent_first": outlook.settles > 0},
         "at_most": {**_plain(most), "limit": most.limit or None},
         "slots_needed": 0 if idle else outlook.slots,
-        "parked": _parked(errand),
+        "parked": _parked(view, errand, job),
         "overlap": _overlap(view, job),
     }
 
@@ -127,13 +122,15 @@ def _time(time: NextTime, job: Job) -> dict[str, Any]:
     }
 
 
-def _audit(verdict: Prospect) -> dict[str, Any]:
+def _audit(verdict: Prospect, job: str | None = None) -> dict[str, Any]:
+    """What the audit would say; a park has the way out behind it, where there is a job that may take it."""
     match verdict:
         case GoOn():
             return {"verdict": "go_on", "reason": None, "message": None}
         case NoSlot():
             return {"verdict": "no_slot", "reason": None, "message": NO_SLOT}
         case ParkJob(reason, message):
+            message = told(message, reason, job) if job else message
             return {"verdict": "park", "reason": reason.value, "message": message}
         case Unknown(why):
             return {"verdict": "unknown", "reason": None, "message": why}
@@ -141,16 +138,23 @@ def _audit(verdict: Prospect) -> dict[str, Any]:
             assert_never(verdict)
 
 
-def _parked(errand: Errand) -> dict[str, Any] | None:
-    """How the last run left the job. `answered`: its file allows by now what was in question."""
+def _parked(view: View, errand: Errand, job: Job) -> dict[str, Any] | None:
+    """What the job waits with; `since` its last run, null where it waits with the store.
+
+    `answered`: its file allows by now what was in question; else the way out is told.
+    """
+    if view.doubt is not None:
+        message = told(view.doubt.message, view.doubt.reason, job.name)
+        return {"reason": view.doubt.reason.value, "message": message, "since": None, "answered": False}
     parked = errand.state.parked if errand.state else None
     if parked is None:
         return None
+    answered = leave_of(job, Decimal(0)).answers(parked.reason)
     return {
         "reason": parked.reason.value,
-        "message": parked.message,
+        "message": parked.message if answered else told(parked.message, parked.reason, job.name),
         "since": parked.since.isoformat(),
-        "answered": leave_of(errand.job, Decimal(0)).answers(parked.reason),
+        "answered": answered,
     }
 
 

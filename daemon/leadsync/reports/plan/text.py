@@ -78,15 +78,24 @@ def _minute(moment: str) -> str:
 def _of_accounts(accounts: list[dict[str, Any]]) -> Iterator[str]:
     for one in accounts:
         if one["reason"]:
-            yield f"{one['name']}: {one['reason']}: {one['message']}; the next due run tries once"
+            yield f"{one['name']}: {one['reason']}: {one['message']}"
         if one["unknown"]:
             yield f"{one['name']}: {one['unknown']}; what the audit would say is unknown"
         for key in one["left_open"]:
-            fate = f" ({key['audit']['message']})" if key["audit"]["message"] else ""
             yield (
                 f"{one['name']}: session {key['session']} of job {key['job']}, which is gone, has an open key of"
-                f" {key['take']} records: it is settled first{fate}"
+                f" {key['take']} records: {_fate(key['audit'])}"
             )
+
+
+def _fate(audit: Row) -> str:
+    match audit["verdict"]:
+        case "go_on":
+            return "it is settled first"
+        case "unknown":
+            return f"it is settled first, if the vendor's list agrees ({audit['message']})"
+        case _:
+            return f"it waits ({audit['message']}); put the job's file back, then answer with `leadsync resume`"
 
 
 def _of_job(job: Row) -> Iterator[str]:

@@ -1,9 +1,10 @@
 """What a plan is made from: one account as the configuration, the store and the vendor's list have it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from functools import cache
 
 from sqlalchemy import Connection, select
 from sqlmodel import col
@@ -11,14 +12,17 @@ from sqlmodel import col
 from leadsync.config import Account, Job, Settings
 from leadsync.config.limits import limits_of
 from leadsync.core.audit import Leave, ParkJob, Standing
-from leadsync.core.budget import Limits, Spent
+from leadsync.core.budget import Limits, Spent, window_starts
 from leadsync.core.criteria import criteria_hash
 from leadsync.core.forecast import Case, Totals
-from leadsync.core.model import Books
+from leadsync.core.model import Books, Reason
 from leadsync.core.replies import Denied, Lost, Refused, SlotsFull, Throttled
+from leadsync.core.witness import DOUBTS
 from leadsync.reports.plan.times import NextTime, next_times
 from leadsync.store import tables
+from leadsync.store.engine import sqlite_file
 from leadsync.store.pages import used
+from leadsync.store.reading import reading
 from leadsync.store.sessions import SessionState, all_of
 from leadsync.vendors.wire import Trouble
 
@@ -50,13 +54,17 @@ class Errand:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """One account. `errands` are in the order in which they would run: what was left open, the times, the rest."""
+    """One account. `errands` are in the order in which they would run: what was left open, the times, the rest.
+
+    `doubt` parks them all, until a person has said what became of the store.
+    """
 
     name: str
     account: Account
     limits: Limits
     spent: Spent
-    paused: tuple[str, str] | None
+    paused: tuple[Reason, str] | None
+    doubt: ParkJob | None
     sessions: Mapping[str, SessionState]
     errands: tuple[Errand, ...]
     totals: Totals
@@ -67,19 +75,28 @@ class View:
         return self.account.session_cap - self.account.session_reserve - len(self.totals)
 
 
+def read_view(settings: Settings, name: str, totals: Totals, now: datetime) -> View:
+    """Look at an account in the store. Raises StoreRefused where that cannot be read."""
+    with reading(sqlite_file(settings.store.url)) as connection:
+        return view_of(settings, connection, name, totals, now)
+
+
 def view_of(settings: Settings, connection: Connection | None, name: str, totals: Totals, now: datetime) -> View:
-    """Read what the store has of an account; None is a store that was never made."""
+    """Look at an account; `connection` is None where no store was ever made.
+
+    `totals` is its session list at the vendor, or a sentence why that could not be had (see `as_totals`).
+    """
     account = settings.accounts[name]
     limits = limits_of(account)
     known = {state.name: state for state in all_of(connection, name)} if connection else {}
     paused = select(col(tables.Account.paused_reason), col(tables.Account.paused_message))
     row = connection.execute(paused.where(col(tables.Account.name) == name)).one_or_none() if connection else None
+    spent = _spending(connection, name, limits)
 
     def errand(job: Job | None, session: str, state: SessionState | None) -> Errand:
         times = tuple(next_times(connection, job, now)) if job else ()
         at = max(now, times[0].slot.fire_at) if times else now
-        spent = used(connection, name, limits, at) if connection else Spent()
-        return Errand(job, session, state, times, at, spent)
+        return Errand(job, session, state, times, at, spent(at))
 
     jobs = [job for job in settings.jobs.values() if job.account == name]
     # Of several jobs with one session all but one are disabled: what is known of it belongs to that one.
@@ -90,12 +107,28 @@ def view_of(settings: Settings, connection: Connection | None, name: str, totals
         name=name,
         account=account,
         limits=limits,
-        spent=used(connection, name, limits, now) if connection else Spent(),
-        paused=(row[0], row[1] or "") if row and row[0] else None,
+        spent=spent(now),
+        doubt=_doubt(connection) if connection else None,
+        paused=(Reason(row[0]), row[1] or "") if row and row[0] else None,
         sessions=known,
         errands=(*left, *sorted(theirs, key=_turn)),
         totals=totals,
     )
+
+
+def _spending(connection: Connection | None, account: str, limits: Limits) -> Callable[[datetime], Spent]:
+    """What is used of the windows of a time; a day is added up once, since a month of 100,000 pages takes 0.2 s."""
+
+    @cache
+    def of_day(day: datetime) -> Spent:
+        return used(connection, account, limits, day) if connection else Spent()
+
+    return lambda at: of_day(window_starts(at, limits.zone)[0])
+
+
+def _doubt(connection: Connection) -> ParkJob | None:
+    found = connection.execute(select(col(tables.Installation.doubt))).scalar_one()
+    return ParkJob(Reason(found), DOUBTS[Reason(found)]) if found else None
 
 
 def _turn(errand: Errand) -> tuple[bool, datetime]:
@@ -107,17 +140,23 @@ def case_of(view: View, errand: Errand) -> Case:
     """Put an errand before the core."""
     state, job = errand.state, errand.job
     criteria = criteria_of(job) if job else ""
+    parked = ParkJob(state.parked.reason, state.parked.message) if state and state.parked else None
     return Case(
-        standing=Standing(
-            errand.session, state.books if state else Books(), errand.open_take, bool(state and state.deleted)
-        ),
+        standing=_standing(errand.session, state),
         criteria=criteria,
-        leave=leave_of(job, view.limits.price),
+        leave=leave_of(job, view.limits.price).accepting(state.accepted if state else None),
         asks=errand.asks,
-        parked=ParkJob(state.parked.reason, state.parked.message) if state and state.parked else None,
+        parked=view.doubt or parked,
         kept=state.criteria if state else None,
         known_from=next((known.name for known in delivered_by(view, errand.session, criteria)), None),
     )
+
+
+def _standing(session: str, state: SessionState | None) -> Standing:
+    if state is None:
+        return Standing(session, Books())
+    open_take = state.open_page.take if state.open_page else None
+    return Standing(session, state.books, open_take, state.deleted, state.recovering)
 
 
 def delivered_by(view: View, session: str, criteria: str) -> Iterator[SessionState]:
