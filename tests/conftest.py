@@ -14,7 +14,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--kill-seed", type=int, default=None, help="the seed of the moments; else a new one")
     parser.addoption("--daemon-seconds", type=int, default=12, help="how long tests/system lets a daemon work")
     parser.addoption("--daemon-kills", type=int, default=5, help="how often tests/system kills a daemon")
-    parser.addoption("--daemon-days", type=int, default=2, help="how long the daemon runs around a change of the clock")
+    parser.addoption("--daemon-days", type=int, default=1, help="how long the daemon runs around a change of the clock")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -113,6 +113,25 @@ def test_a_vendor_that_cannot_be_reached_is_a_sentence(house: House) -> None:
     assert f"main: {UNREACHED}; what the audit would say is unknown" in words.out
 
 
+def test_one_account_does_not_wait_for_another(tmp_path: Path) -> None:
+    """Each has what can be said of it, though the vendor of one cannot be reached."""
+    with Vendor.open(properties=10) as vendor:
+        house = House(tmp_path / "house", vendor.url)
+        house.job("phoenix", account="main")
+        house.job("tampa", account="agency")
+        config = house.config.read_text()
+        agency = (
+            config[config.index("[accounts.main]") :].replace(".main]", ".agency]").replace(vendor.url, NOBODY_LISTENS)
+        )
+        house.config.write_text(config + agency)
+        answer = house.say("plan --json")
+    assert {account["name"]: account["unknown"] for account in answer.json["accounts"]} == {
+        "main": None,
+        "agency": UNREACHED,
+    }
+    assert [job["audit"]["verdict"] for job in jobs_of(answer).values()] == ["go_on", "unknown"]
+
+
 def test_disabled_and_parked_jobs_are_shown(stocked: House) -> None:
     """One asks for nothing; the other waits, and what a person types is said."""
     jobs = jobs_of(stocked.say("plan --json"))

@@ -84,6 +84,21 @@ def test_death_after_death_in_bad_weather(
     assert_books_agree(stage)
 
 
+@pytest.mark.parametrize("step", [70, 110, 150])
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_a_shared_budget_holds_through_a_death(tmp_path: Path, step: int, moment: Moment) -> None:
+    """Twenty jobs side by side on 1,000 records, killed at a step: in the end 1,000 are billed, not 1,001 (P10)."""
+    stage = Stage(tmp_path / "stage", size=90, account="budget = { records_per_day = 1_000 }", short_page_rate=0.5)
+    names = [f"job-{number:02}" for number in range(20)]
+    for name in names:
+        stage.job(name, page_size=40, buy_again=True)
+    assert dies(stage, Fate(step, moment), *names)
+    assert stage.sim.bill.records <= 1_000
+    stage.once(*names)
+    assert stage.sim.bill.records == 1_000
+    assert_books_agree(stage)
+
+
 def _die() -> None:
     raise Death
 
