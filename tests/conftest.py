@@ -10,11 +10,20 @@ hypothesis.settings.load_profile("leadsync")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add what makes some tests longer than the daily run has time for."""
-    parser.addoption("--kills", type=int, default=10, help="how often tests/system kills a process in its work")
+    parser.addoption("--kills", type=int, default=6, help="how often tests/system kills a process in its work")
     parser.addoption("--kill-seed", type=int, default=None, help="the seed of the moments; else a new one")
-    parser.addoption("--daemon-seconds", type=int, default=12, help="how long tests/system lets a daemon work")
-    parser.addoption("--daemon-kills", type=int, default=5, help="how often tests/system kills a daemon")
+    parser.addoption("--daemon-seconds", type=int, default=8, help="how long tests/system lets a daemon work")
+    parser.addoption("--daemon-kills", type=int, default=3, help="how often tests/system kills a daemon")
+    parser.addoption("--long", action="store_true", help="also what takes minutes and is shown by its shorter kin")
     parser.addoption("--daemon-days", type=int, default=1, help="how long the daemon runs around a change of the clock")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what is marked `long`, unless somebody has the time."""
+    if not config.getoption("--long"):
+        left_out = [item for item in items if "long" in item.keywords]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if "long" not in item.keywords]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

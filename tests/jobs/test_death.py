@@ -29,7 +29,7 @@ def stages(folder: Path, **switches: Any) -> Iterator[tuple[int, Stage]]:
         yield step, stage
 
 
-@pytest.mark.parametrize("counts", [True, False])
+@pytest.mark.parametrize("counts", [True, pytest.param(False, marks=pytest.mark.long)])
 def test_death_at_any_step_of_a_first_run(tmp_path: Path, counts: bool) -> None:
     """A new store and a new session: whatever step is the last, the next run has everything once."""
     for step, stage in stages(tmp_path, totals_count_page=counts):
@@ -84,8 +84,10 @@ def test_death_after_death_in_bad_weather(
     assert_books_agree(stage)
 
 
-@pytest.mark.parametrize("step", [70, 110, 150])
 @pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize(
+    "step", [pytest.param(70, marks=pytest.mark.long), 110, pytest.param(150, marks=pytest.mark.long)]
+)
 def test_a_shared_budget_holds_through_a_death(tmp_path: Path, step: int, moment: Moment) -> None:
     """Twenty jobs side by side on 1,000 records, killed at a step: in the end 1,000 are billed, not 1,001 (P10)."""
     stage = Stage(tmp_path / "stage", size=90, account="budget = { records_per_day = 1_000 }", short_page_rate=0.5)

@@ -55,7 +55,7 @@ def assert_nothing_is_spent(stage: Stage, reason: Reason) -> None:
     assert (stage.sim.bill.records, len(stage.sim.bill.requests)) == before
 
 
-@pytest.mark.parametrize("counts", [True, False])
+@pytest.mark.parametrize("counts", [True, pytest.param(False, marks=pytest.mark.long)])
 @pytest.mark.parametrize("pages", [1, 3])
 @pytest.mark.parametrize("changed", [{}, {"page_size": 70}, {"page_size": 500}])
 def test_a_restored_store_gets_its_pages_back(
