@@ -91,7 +91,7 @@ def meet_storm(
     return names
 
 
-@pytest.mark.parametrize("fault", [Fault.UNAVAILABLE_AFTER, Fault.HANG])
+@pytest.mark.parametrize("fault", [Fault.UNAVAILABLE_AFTER, pytest.param(Fault.HANG, marks=pytest.mark.long)])
 def test_a_storm_of_hours(build: Build, fault: Fault) -> None:
     """Twenty jobs, three hours: some tens of requests and as many lines beside the runs' own; one probe at a time.
 
