@@ -20,7 +20,8 @@ from typing import Any, Final, ParamSpec, TypeVar
 
 import httpx  # noqa: TID251 - the test edge speaks to the simulator in process
 
-from leadsync.app import App, open_app, refuse_unknown_jobs, start_log
+from leadsync.app import App, open_app, start_log
+from leadsync.commands import refuse_unknown_jobs
 from leadsync.config import Settings, load
 from leadsync.core.model import End
 from leadsync.core.resume import Choice

@@ -1,31 +1,28 @@
-"""Builds every object and hands each its neighbours, for `once` and for the daemon; listens to signals."""
+"""Builds every object and hands each its neighbours, for one command and for the daemon."""
 
 import asyncio
 import gc
-import math
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from functools import partial
-from typing import Any, Final, TypeVar
+from typing import Any
 
 import structlog
 
 from leadsync import __version__, events
-from leadsync.config import Account, Job, Settings, read_secret
-from leadsync.config.fingerprint import fingerprint
+from leadsync.config import Account, Settings, read_secret
 from leadsync.config.limits import limits_of
 from leadsync.control.board import Board
-from leadsync.control.client import ask
 from leadsync.control.server import listening
 from leadsync.core.audit import Verdict
-from leadsync.core.model import End, Outcome, Reason
-from leadsync.core.paging import Ended, Plan
+from leadsync.core.model import End
+from leadsync.core.protocol import Ended, Plan
 from leadsync.core.resume import Choice
 from leadsync.core.witness import DOUBTS, TOLD, StoreAnswer
-from leadsync.errors import UsageMistake, did_you_mean
+from leadsync.errors import UsageMistake
 from leadsync.jobs.audit import Auditor
 from leadsync.jobs.desk import Brief, Desk, Surroundings, Terms, Ticket
 from leadsync.jobs.dispatch import Dispatch
@@ -33,11 +30,12 @@ from leadsync.jobs.listing import listing
 from leadsync.jobs.pull import Pull
 from leadsync.jobs.resume import Resume
 from leadsync.jobs.runner import Runner
-from leadsync.logs import Listener, LogStyle, printer, set_up
+from leadsync.logs import Listener, LogStyle, set_up
 from leadsync.outside import Outside
 from leadsync.reports.plan import View, as_totals, read_view
 from leadsync.reports.plan import plan as plan_of
 from leadsync.service import Hands, Service
+from leadsync.signals import on_signal, refuse_reload, stopping_on_signals
 from leadsync.store.engine import sqlite_file
 from leadsync.store.ledger import Ledger
 from leadsync.store.lock import DAEMON, ONCE, InstanceLock
@@ -45,14 +43,6 @@ from leadsync.store.migrate import HEAD
 from leadsync.store.opening import Opened, Place, close_store, open_store
 from leadsync.store.writer import Writer
 from leadsync.vendors.batchdata import Access, BatchData
-
-T = TypeVar("T")
-
-GRACE_S: Final = 20.0
-"""How long a stop waits for the page under way: less than the thirty seconds in which the process must be gone."""
-
-ONE_SIGNAL_S: Final = 0.1
-"""A signal to the process and its group arrives twice, and is one."""
 
 
 class App:
@@ -178,136 +168,13 @@ async def open_app(
         await close_store(writer, outside.now())
 
 
-def refuse_unknown_jobs(settings: Settings, names: Iterable[str]) -> None:
-    """Raise UsageMistake for a name that is no job, or a job that somebody has disabled."""
-    for name in names:
-        if not _job(settings, name).enabled:
-            raise UsageMistake(f"job {name} is disabled; set enabled = true in its file to run it")
-
-
-def _job(settings: Settings, name: str) -> Job:
-    job = settings.jobs.get(name)
-    if job is None:
-        hint = did_you_mean(name, settings.jobs)
-        raise UsageMistake(f"there is no job {name}{hint}; jobs are the files of {settings.path.parent / 'jobs.d'}")
-    return job
-
-
-@contextmanager
-def stopping_on_signals(around: Surroundings) -> Iterator[None]:
-    """The first SIGTERM or SIGINT ends runs at their page boundary, and after a grace wherever they are.
-
-    The second ends the process at once, and loses nothing.
-    """
-    loop = asyncio.get_running_loop()
-    first_s = math.inf
-
-    def stop(number: int) -> None:
-        nonlocal first_s
-        if loop.time() - first_s > ONE_SIGNAL_S:
-            os._exit(128 + number)
-        if around.stopping.is_set():
-            return
-        first_s = loop.time()
-        around.stopping.set()
-        loop.call_later(GRACE_S, around.hurry.set)
-        _log.info(events.STOP_ASKED, signal=signal.Signals(number).name)
-
-    with _on_signal(signal.SIGTERM, stop), _on_signal(signal.SIGINT, stop):
-        yield
-
-
-@contextmanager
-def _on_signal(number: signal.Signals, call: Callable[[int], None]) -> Iterator[None]:
-    loop = asyncio.get_running_loop()
-    loop.add_signal_handler(number, call, number)
-    try:
-        yield
-    finally:
-        loop.remove_signal_handler(number)
-
-
-def _refuse_reload(number: int) -> None:
-    _log.warning(events.RELOAD_REFUSED, signal=signal.Signals(number).name)
-
-
-def once(settings: Settings, names: list[str], outside: Outside, listener: Listener | None = None) -> dict[str, End]:
-    """Run these jobs now: by the daemon, where one has the store, else in a process of our own."""
-    refuse_unknown_jobs(settings, names)
-    reply = _ask_daemon(settings, "once", names, {}, listener)
-    if reply is None:
-        return asyncio.run(run_once(settings, names, outside, listener))
-    return {name: _end(**end) for name, end in reply["ends"].items()}
-
-
-def resume(settings: Settings, name: str, choice: Choice | None, outside: Outside) -> str:
-    """Answer a parked job, by the daemon where one has the store; return what the operator is told.
-
-    A disabled one, too: its open key is settled once somebody has answered.
-    """
-    _job(settings, name)
-    reply = _ask_daemon(settings, "resume", [name], {"choice": choice}, None)
-    if reply is None:
-        return asyncio.run(_here(settings, outside, lambda app: app.resume(name, choice)))
-    return str(reply["message"])
-
-
-def answer_store(settings: Settings, answer: StoreAnswer, outside: Outside) -> str:
-    """Say what has happened to the store, to the daemon where one has it; return what the operator is told."""
-    reply = _ask_daemon(settings, "answer_store", (), {"answer": answer}, None)
-    if reply is None:
-        return asyncio.run(_here(settings, outside, lambda app: app.answer_store(answer)))
-    return str(reply["message"])
-
-
-def plan(settings: Settings, outside: Outside) -> dict[str, Any]:
-    """Return what the next runs would do, as the daemon sees it where one has the store."""
-    reply = _ask_daemon(settings, "plan", settings.jobs, {}, None)
-    return asyncio.run(_here(settings, outside, App.plan)) if reply is None else reply
-
-
-def _ask_daemon(
-    settings: Settings, command: str, names: Iterable[str], more: Mapping[str, Any], listener: Listener | None
-) -> dict[str, Any] | None:
-    """Have a daemon carry out a command about jobs, and show what its log says of it; None where there is none."""
-    show = printer(LogStyle.for_stream(settings.log.level, settings.log.format, sys.stderr), sys.stderr)
-
-    def hear(line: dict[str, Any]) -> None:
-        show(line)
-        if listener is not None:
-            listener(line)
-
-    asked = {"jobs": {name: fingerprint(settings, name) for name in names}, **more}
-    return ask(sqlite_file(settings.store.url), command, asked, hear)
-
-
-def _end(outcome: str, message: str, reason: str | None) -> End:
-    return End(Outcome(outcome), message, Reason(reason) if reason else None)
-
-
-async def run_once(
-    settings: Settings, names: list[str], outside: Outside, listener: Listener | None = None
-) -> dict[str, End]:
-    """Run these jobs now, in this process. Raises Busy beside another leadsync."""
-    return await _here(settings, outside, lambda app: app.once(names), listener)
-
-
-async def _here(
-    settings: Settings, outside: Outside, do: Callable[[App], Awaitable[T]], listener: Listener | None = None
-) -> T:
-    """Build everything in this process, and do one thing with it. Raises Busy beside another leadsync."""
-    async with open_app(settings, start_log(settings, outside, listener), outside) as app:
-        with stopping_on_signals(app.around):
-            return await do(app)
-
-
 async def run_daemon(settings: Settings, outside: Outside) -> None:
     """Run the jobs at their times and carry out commands, until a signal comes. Raises Busy beside another leadsync."""
     board = Board()
     tokens = start_log(settings, outside, board.post)
     async with open_app(settings, tokens, outside, DAEMON) as app:
         service = Service(settings, app.ledger, app.around, app.dispatch, hands=app.hands)
-        with stopping_on_signals(app.around), _on_signal(signal.SIGHUP, _refuse_reload):
+        with stopping_on_signals(app.around), on_signal(signal.SIGHUP, refuse_reload):
             async with listening(sqlite_file(settings.store.url), service.commands, board):
                 with closing(outside.alarms()) as alarms:
                     await service.run(alarms)

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leadsync.core import paging
+from leadsync.core import paging, protocol
 from leadsync.core.model import End, Outcome, PageReply, Reason, Tally
-from leadsync.core.paging import (
-    BARREN_MAX,
+from leadsync.core.paging import BARREN_MAX, begin, step
+from leadsync.core.protocol import (
     Ask,
     Asking,
     Attempt,
@@ -37,8 +37,6 @@ from leadsync.core.paging import (
     Storing,
     Wait,
     Waited,
-    begin,
-    step,
 )
 from leadsync.core.replies import Denied, Lost, PlainTrouble, Refused, SlotsFull, Throttled
 from leadsync.core.retry import GIVE_UP_S
@@ -132,8 +130,8 @@ def test_a_run_that_waits_in_vain_has_failed() -> None:
 
 def test_every_state_and_event_takes_part() -> None:
     """A state or an event that is added to the protocol must be entered above, and so takes a stand in the table."""
-    assert set(STATES) == set(get_args(paging.State))
-    assert set(EVENTS) == set(_flat(paging.Event))
+    assert set(STATES) == set(get_args(protocol.State))
+    assert set(EVENTS) == set(_flat(protocol.Event))
 
 
 def _flat(union: Any) -> set[Any]:

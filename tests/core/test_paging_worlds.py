@@ -11,7 +11,7 @@ from itertools import product
 import pytest
 
 from leadsync.core.model import Reason
-from leadsync.core.paging import Send, Store, Stored
+from leadsync.core.protocol import Send, Store, Stored
 from tests.core.worlds import MARKET, PAGE_SIZE, Broken, Facts, Ledger, Luck, Nature, Physics, World
 
 NATURES = [

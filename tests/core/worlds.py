@@ -10,7 +10,8 @@ from typing import Final, TypeAlias
 from leadsync.core.audit import GoOn, Leave, ParkJob, Standing, audit
 from leadsync.core.books import PageCount, judge, starts_new_epoch
 from leadsync.core.model import Books, End, Lead, Outcome, PageReply, Reason, Tally
-from leadsync.core.paging import (
+from leadsync.core.paging import begin, step
+from leadsync.core.protocol import (
     Ask,
     Close,
     Closed,
@@ -25,8 +26,6 @@ from leadsync.core.paging import (
     Stored,
     Wait,
     Waited,
-    begin,
-    step,
 )
 from leadsync.core.replies import Denied, Lost, Refused, SlotsFull, Throttled
 from leadsync.core.retry import GIVE_UP_S

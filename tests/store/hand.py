@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from leadsync.core.budget import Limits
 from leadsync.core.model import Lead, OpenPage, PageReply, Route
-from leadsync.core.paging import BudgetReserved, BudgetSpent
+from leadsync.core.protocol import BudgetReserved, BudgetSpent
 from leadsync.store.engine import Creator, file_creator
 from leadsync.store.ledger import Arrival, Asked, Ledger, NewRun, Order, Receipt, SessionState
 from leadsync.store.opening import Opened, Place, close_store, open_store

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from leadsync.core.budget import Limits
 from leadsync.core.model import OpenPage, Reason
-from leadsync.core.paging import BudgetReserved, BudgetSpent, Close
+from leadsync.core.protocol import BudgetReserved, BudgetSpent, Close
 from leadsync.errors import Bug, StoreFailed
 from tests.store.hand import NOW, PRICE, Hand, leads
 

@@ -45,8 +45,8 @@ def once(
     """
     with answering():
         settings = load_settings(config)
-        from leadsync.app import once as run_jobs
         from leadsync.cli.progress import progress_of_runs
+        from leadsync.commands import once as run_jobs
         from leadsync.outside import Outside
 
         with progress_of_runs() as listener:
@@ -72,8 +72,8 @@ def resume(
     """
     with answering():
         settings = load_settings(config)
-        from leadsync.app import answer_store
-        from leadsync.app import resume as answer_job
+        from leadsync.commands import answer_store
+        from leadsync.commands import resume as answer_job
         from leadsync.core.resume import Choice
         from leadsync.core.witness import StoreAnswer
         from leadsync.errors import UsageMistake
@@ -100,7 +100,7 @@ def plan(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> 
     """
     with answering():
         settings = load_settings(config)
-        from leadsync.app import plan as report_of
+        from leadsync.commands import plan as report_of
         from leadsync.outside import Outside
         from leadsync.reports.plan import in_words
 

@@ -14,8 +14,8 @@ import structlog
 from leadsync import events
 from leadsync.core import paging
 from leadsync.core.model import OpenPage, PageReply
-from leadsync.core.paging import (
-    KEY_STAYS_OPEN,
+from leadsync.core.paging import KEY_STAYS_OPEN
+from leadsync.core.protocol import (
     Ask,
     BudgetSpent,
     Close,

@@ -13,7 +13,7 @@ import structlog
 from leadsync import events
 from leadsync.core.audit import GoOn, NoSlot, ParkJob, Verdict, judge_criteria
 from leadsync.core.model import End, Outcome, Route, Tally
-from leadsync.core.paging import Ended, Plan
+from leadsync.core.protocol import Ended, Plan
 from leadsync.core.resume import way_out
 from leadsync.core.witness import DOUBTS
 from leadsync.errors import BadWeather

@@ -9,7 +9,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from leadsync.core.model import End, Reason
-from leadsync.core.paging import BudgetReserved, BudgetSpent, Close
+from leadsync.core.protocol import BudgetReserved, BudgetSpent, Close
 from leadsync.core.resume import Question, Remedy
 from leadsync.core.witness import StoreAnswer
 from leadsync.store import pages, resuming, runs, sessions, standing, timetable

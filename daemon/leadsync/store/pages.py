@@ -17,7 +17,7 @@ from leadsync.core.books import Judgement, PageCount, judge, starts_new_epoch
 from leadsync.core.budget import Exhausted, Granted, Limits, Reserved, Spent, grant, window_starts
 from leadsync.core.keys import page_key
 from leadsync.core.model import Books, OpenPage, PageReply
-from leadsync.core.paging import BudgetReserved, BudgetSpent, Close, Stored
+from leadsync.core.protocol import BudgetReserved, BudgetSpent, Close, Stored
 from leadsync.errors import Bug
 from leadsync.store import sessions
 from leadsync.store.leads import Shelf, Shelved, shelve
