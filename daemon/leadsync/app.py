@@ -125,7 +125,7 @@ def start_log(settings: Settings, outside: Outside, listener: Listener | None = 
         name: read_secret(account.token, outside.environ, base).get_secret_value()
         for name, account in settings.accounts.items()
     }
-    style = LogStyle.for_stream(settings.log.level, settings.log.format, sys.stderr)
+    style = LogStyle.for_stream(settings.log.level, settings.log.format, sys.stderr, outside.environ)
     set_up(style, secrets=tokens.values(), now=outside.now, listener=listener)
     for doubt in settings.warnings:
         _log.warning(events.CONFIG_DOUBTED, file=doubt.file, line=doubt.line, key=doubt.key, message=doubt.message)

@@ -171,7 +171,6 @@ def test_wrong_sections(tmp_path: Path, section: str, key: str) -> None:
     ("section", "key"),
     [
         ('[store]\nurl = "postgresql+psycopg://u:canary@h/d"', "store.url"),
-        ('[log]\nformat = "journal"', "log.format"),
         ('[housekeeping]\ndelete = "orphans"', "housekeeping.delete"),
         ('[housekeeping]\ndelete = "stale"', "housekeeping.delete"),
     ],

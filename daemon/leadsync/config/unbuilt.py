@@ -14,8 +14,6 @@ NOT_YET = "is not in this version"
 
 def unbuilt_in_config(table: Mapping[str, Any]) -> Iterator[Fault]:
     """Find what config.toml asks for and this version cannot do."""
-    if member(table, "log", "format") == "journal":
-        yield Fault(("log", "format"), f'"journal" {NOT_YET}: use "auto" or "json"')
     if member(table, "housekeeping", "delete") in ("orphans", "stale"):
         yield Fault(("housekeeping", "delete"), f'any deletion {NOT_YET}: use "never"')
     url = member(table, "store", "url")
