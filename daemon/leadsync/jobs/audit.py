@@ -118,7 +118,7 @@ class Auditor:
     async def _enter(self, totals: dict[str, int]) -> None:
         now, terms = self._around.now(), self._desk.terms
         states = await self._ledger.sessions(self._desk.name)
-        self._facts = {state.name: (_standing(state), totals.get(state.name)) for state in states}
+        self._facts = {state.name: (standing_of(state), totals.get(state.name)) for state in states}
         self._verdicts = {}
         self._taken_s = asyncio.get_running_loop().time()
         self._slots_left = terms.slots - terms.slots_reserved - len(totals)
@@ -156,6 +156,7 @@ def _not_had(why: str) -> End:
     return End(Outcome.FAILED, f"the session list could not be had ({why}); nothing was sent or billed")
 
 
-def _standing(state: SessionState) -> Standing:
+def standing_of(state: SessionState) -> Standing:
+    """What the ledger knows of a session, for a comparison with the vendor's list."""
     open_take = state.open_page.take if state.open_page else None
     return Standing(state.name, state.books, open_take, state.deleted, state.recovering)

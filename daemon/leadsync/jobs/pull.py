@@ -49,6 +49,7 @@ DISK_RESERVE_BYTES: Final = 128 * 1024 * 1024
 """A page is up to 14 MB, in the file and in its write-ahead log; what is paid for must find room."""
 
 STOPPED: Final = Halted("leadsync was asked to stop")
+WITHDRAWN: Final = Halted("the job's file was changed meanwhile, so nothing more is asked by what it said before")
 
 
 class Pull:
@@ -139,7 +140,7 @@ class Pull:
         if not await self._ticket.desk.breaker.closed(self._around.stopping, until_s):
             return self._vain("nothing new was asked for")
         self._require_room()
-        return self._halted() or await self._journal(take)
+        return self._at_boundary() or await self._journal(take)
 
     async def _journal(self, take: int) -> Event:
         brief = self._ticket.brief
@@ -169,7 +170,7 @@ class Pull:
         with suppress(TimeoutError):
             async with asyncio.timeout_at(self._deadline_s):
                 await result_unless(self._around.stopping, self._change.wait())
-        return self._halted() or Waited()
+        return self._at_boundary() or Waited()
 
     def _warn(self, nearly: tuple[str, ...]) -> None:
         desk = self._ticket.desk
@@ -230,8 +231,12 @@ class Pull:
                 " for until there is room"
             )
 
+    def _at_boundary(self) -> Event | None:
+        """Whatever ends the run here, where no key is open."""
+        return WITHDRAWN if self._ticket.brief.withdrawn.is_set() else self._halted()
+
     def _halted(self) -> Event | None:
-        """Whatever ends the run at this boundary, if anything does."""
+        """Whatever ends the run, be a key open or not."""
         if self._around.stopping.is_set():
             return STOPPED
         if self._loop.time() >= self._deadline_s:

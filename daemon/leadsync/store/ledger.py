@@ -12,9 +12,10 @@ from leadsync.core.model import End, Reason
 from leadsync.core.protocol import BudgetReserved, BudgetSpent, Close
 from leadsync.core.resume import Question, Remedy
 from leadsync.core.witness import StoreAnswer
-from leadsync.store import pages, resuming, runs, sessions, standing, timetable
+from leadsync.store import pages, pulse, resuming, runs, sessions, standing, timetable
 from leadsync.store.opening import Opened
 from leadsync.store.pages import Arrival, Asked, Order, Receipt
+from leadsync.store.pulse import Pulse
 from leadsync.store.runs import Figures, Interrupted, NewRun
 from leadsync.store.sessions import SessionState
 from leadsync.store.timetable import Missed, Planned, Timing
@@ -126,6 +127,12 @@ class Ledger:
         """Plan these jobs' next slots, and no others; return what passed while leadsync was down."""
         return await self._writer.write(timetable.start, timings, now, draw)
 
+    async def change_slots(
+        self, timings: Collection[Timing], new: Collection[str], now: datetime, draw: Callable[[], float]
+    ) -> list[Missed]:
+        """Plan by another timetable while jobs run; return what has passed already of those that are `new` in it."""
+        return await self._writer.write(timetable.change, timings, new, now, draw)
+
     async def next_slot(self, timing: Timing, now: datetime, draw: float) -> Planned | None:
         """Plan a job's next slot and return the first to fire."""
         return await self._writer.write(timetable.next_slot, timing, now, draw)
@@ -138,6 +145,14 @@ class Ledger:
         """Note that a slot's run has ended by itself, and when it is tried again, if it is."""
         await self._writer.write(timetable.finish, timing, slot, retry_at)
 
+    async def feel_pulse(self) -> Pulse:
+        """Return what waits and what comes next; that it answers at all is worth as much."""
+        return await self._writer.write(pulse.feel)
+
+    async def note_reload(self, refused: str | None) -> None:
+        """Remember why the last reload was refused; None: it was not."""
+        await self._writer.write(pulse.note_reload, refused)
+
 
 __all__ = [
     "Arrival",
@@ -148,6 +163,7 @@ __all__ = [
     "NewRun",
     "Order",
     "Planned",
+    "Pulse",
     "Receipt",
     "SessionState",
     "Timing",

@@ -43,7 +43,8 @@ class Installation(SQLModel, table=True):
     """One row: who this store is. `name` is random and part of every key; `fence` counts the starts (P5).
 
     `witnessed`: there is a witness beside it; `doubt` is why nothing is spent until a person has answered; `generation`
-    counts the times that it was restored.
+    counts the times that it was restored. `reload_refused`: why the daemon's last reload was not done; `checked_at`:
+    when SQLite last looked the whole file through.
     """
 
     __tablename__: ClassVar[Any] = "installation"
@@ -56,6 +57,8 @@ class Installation(SQLModel, table=True):
     generation: int = Field(default=1, sa_column_kwargs={"server_default": "1"})
     created_at: datetime = Field(sa_type=UtcDateTime)
     stopped_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    reload_refused: str | None = None
+    checked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
 class Account(SQLModel, table=True):
