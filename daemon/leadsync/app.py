@@ -32,7 +32,7 @@ from leadsync.reports.plan import View, as_totals, read_view
 from leadsync.reports.plan import plan as plan_of
 from leadsync.service import Hands
 from leadsync.store.engine import sqlite_file
-from leadsync.store.ledger import Ledger
+from leadsync.store.ledger import Ledger, Said
 from leadsync.store.lock import ONCE, InstanceLock
 from leadsync.store.migrate import HEAD
 from leadsync.store.opening import Opened, Place, close_store, open_store
@@ -102,9 +102,10 @@ class App:
 
     async def answer_store(self, answer: StoreAnswer) -> str:
         """Take what a person says of a store that was moved, copied or restored; return what the operator is told."""
-        if self.ledger.doubt is None:
+        if self.ledger.doubt is None and answer is not StoreAnswer.RESTORED:
             raise UsageMistake("the store is the one that was spent from last; nothing was changed")
-        await self.ledger.answer_store(answer, self._installation_name(), self.around.now())
+        sessions = [(job.account, job.session, job.name) for job in self.settings.jobs.values()]
+        await self.ledger.answer_store(Said(answer, self._installation_name(), sessions), self.around.now())
         return TOLD[answer]
 
     async def plan(self) -> dict[str, Any]:
@@ -123,8 +124,8 @@ class App:
             self._auditors[brief.account].forget(brief.session)
         return end
 
-    async def _audit(self, ticket: Ticket) -> Verdict | End:
-        return await self._auditors[ticket.desk.name].verdict(ticket)
+    async def _audit(self, ticket: Ticket, *, anew: bool) -> Verdict | End:
+        return await self._auditors[ticket.desk.name].verdict(ticket, anew=anew)
 
     async def _drive(self, ticket: Ticket, plan: Plan) -> Ended:
         return await Pull(ticket, self.ledger, self.around).run(plan)

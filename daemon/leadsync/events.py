@@ -159,6 +159,12 @@ PAGE_STORED = _event(
     "A page is durable: `records` were billed, `new` of them for the first time; `total` is the session's.",
     "run job session epoch page records new redelivered replays total",
 )
+KEY_REWORDED = _event(
+    "key.reworded",
+    "After a restore: the vendor knows an old key with another request, so it goes out with the next that it may have"
+    " had (level debug). A refusal of this kind bills nothing.",
+    "run job session key take",
+)
 REPLY_LOST = _event(
     "reply.lost",
     "No whole answer came, so the page may be billed; the same key and bytes go out again after `wait_s`.",

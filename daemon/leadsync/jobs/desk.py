@@ -155,7 +155,8 @@ def _leave(job: Job, price: Decimal) -> Leave:
 class Ticket:
     """One run under way: its row, its brief, and its session as the ledger had it when the run began.
 
-    `recover_until`: the vendor's total up to which a restored store asks for pages that are billed already.
+    `recover_until`: the vendor's total up to which a restored store asks for pages that are billed already;
+    `keys_known`: the vendor has shown that it knows their keys.
     """
 
     run_id: int
@@ -163,6 +164,7 @@ class Ticket:
     session: SessionState
     desk: Desk
     recover_until: int | None = None
+    keys_known: bool = False
 
 
 _log = structlog.get_logger()

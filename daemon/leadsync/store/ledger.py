@@ -8,16 +8,16 @@ from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from decimal import Decimal
 
-from leadsync.core.model import End, Reason
+from leadsync.core.model import End, OpenPage, Reason
 from leadsync.core.protocol import BudgetReserved, BudgetSpent, Close
 from leadsync.core.resume import Question, Remedy
-from leadsync.core.witness import StoreAnswer
 from leadsync.store import pages, pulse, resuming, runs, sessions, standing, timetable
 from leadsync.store.opening import Opened
-from leadsync.store.pages import Arrival, Asked, Order, Receipt
+from leadsync.store.pages import Again, Arrival, Asked, Order, Receipt
 from leadsync.store.pulse import Pulse
 from leadsync.store.runs import Figures, Interrupted, NewRun
 from leadsync.store.sessions import SessionState
+from leadsync.store.standing import Said
 from leadsync.store.timetable import Missed, Planned, Timing
 from leadsync.store.writer import Writer
 
@@ -79,13 +79,17 @@ class Ledger:
         """The run that an acceptance was for has ended by itself."""
         await self._writer.write(resuming.forget_acceptance, session_id)
 
+    async def recover(self, session_id: int, until: int) -> None:
+        """Ask the old keys of a restored store's session again, up to this total of the vendor's."""
+        await self._writer.write(sessions.change, session_id, {"recover_until": until})
+
     async def recovered(self, session_id: int) -> None:
         """Nothing of a session is missing any more since the store was restored."""
-        await self._writer.write(sessions.change, session_id, {"recovering": False})
+        await self._writer.write(sessions.recovered, session_id)
 
-    async def answer_store(self, answer: StoreAnswer, name: str, now: datetime) -> None:
-        """Do what a person has said of the store; `name` is for the installation of a copy."""
-        here = await self._writer.write(standing.answer, answer, name, self._witness.store, now)
+    async def answer_store(self, said: Said, now: datetime) -> None:
+        """Do what a person has said of the store."""
+        here = await self._writer.write(standing.answer, said, self._witness.store, now)
         await self._writer.off_loop(self._witness.write, here)
         self.doubt = None
 
@@ -99,6 +103,10 @@ class Ledger:
         if isinstance(asked, Asked):
             await self._writer.off_loop(self._witness.count, asked.page.page_id)
         return asked
+
+    async def reword(self, page_id: int, order: Order, again: Again) -> OpenPage | None:
+        """Give an old key that the vendor knows with other bytes the next that it may have had, before it is sent."""
+        return await self._writer.write(pages.reword, page_id, order, again)
 
     async def store(self, arrival: Arrival, now: datetime) -> Receipt:
         """Store deliveries, totals and the spent key together (P4), and park the job where books disagree (P8)."""
@@ -155,6 +163,7 @@ class Ledger:
 
 
 __all__ = [
+    "Again",
     "Arrival",
     "Asked",
     "Figures",
@@ -165,6 +174,7 @@ __all__ = [
     "Planned",
     "Pulse",
     "Receipt",
+    "Said",
     "SessionState",
     "Timing",
 ]

@@ -81,7 +81,8 @@ class SearchSession(SQLModel, table=True):
 
     `job` is the job that used it last, `criteria` the hash that the epoch began with, `park_reason` is set while the
     job waits for a person, `accepted` is the reason that a person has accepted for the next run,
-    `recovering` whether pages are missing that were billed after the backup that this store was restored from.
+    `recovering` whether pages are missing that were billed after the backup that this store was restored from, and
+    `recover_until` the vendor's total up to which they are asked for again, null until the first audit.
     """
 
     __tablename__: ClassVar[Any] = "search_session"
@@ -104,6 +105,7 @@ class SearchSession(SQLModel, table=True):
     parked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     accepted: str | None = None
     recovering: bool = Field(default=False, sa_column_kwargs=_NO)
+    recover_until: int | None = None
 
 
 class Run(SQLModel, table=True):
