@@ -65,6 +65,8 @@ class Auditor:
         verdict = self._verdicts.get(name) or self._judge(ticket)
         moved = isinstance(verdict, GoOn) and verdict.base_line is not None
         self._verdicts[name] = GoOn() if moved else verdict
+        if isinstance(verdict, GoOn) and verdict.recover_until is not None:
+            self.forget(name)  # the first old page that comes makes it untrue
         return verdict
 
     async def total(self, session: str) -> int | End | None:
