@@ -146,10 +146,9 @@ class Pull:
 
     async def _journal(self, take: int) -> Event:
         self._change = self._ticket.desk.till.next_change
-        asked = await self._ledger.journal(self._order(take), self._around.now())
+        asked = await self._ledger.journal(self._order(take), self._around.now(), self._set_open)
         if not isinstance(asked, Asked):
             return asked
-        self._set_open(asked.page)
         self._warn(asked.nearly)
         self._log.debug(events.PAGE_ASKED, key=asked.page.key, take=asked.page.take)
         return Journaled()

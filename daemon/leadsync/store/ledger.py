@@ -97,10 +97,16 @@ class Ledger:
         """Pause an account; return whether that is news."""
         return await self._writer.write(sessions.pause, account, reason, message, now)
 
-    async def journal(self, order: Order, now: datetime) -> Asked | BudgetSpent | BudgetReserved:
-        """Make the next key durable with its bytes, its reservation and its witness, before it is sent (P3, P10)."""
+    async def journal(
+        self, order: Order, now: datetime, reserved: Callable[[OpenPage], None]
+    ) -> Asked | BudgetSpent | BudgetReserved:
+        """Make the next key durable with its bytes, its reservation and its witness, before it is sent (P3, P10).
+
+        `reserved` is called between: whoever finds the budget reserved from now on must find out by whom.
+        """
         asked = await self._writer.write(pages.journal, order, self._writer.fence, now)
         if isinstance(asked, Asked):
+            reserved(asked.page)
             await self._writer.off_loop(self._witness.count, asked.page.page_id)
         return asked
 
