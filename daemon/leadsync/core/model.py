@@ -116,13 +116,17 @@ class Lead(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PageReply:
-    """A whole page. `total` is None where the reply carried no totals; `has_cursor`: the vendor says there is more."""
+    """A whole page. `total` is None where the reply carried no totals; `has_cursor`: the vendor says there is more.
+
+    `cursor` is where a search without a session goes on; None where there is none that could be sent back.
+    """
 
     leads: tuple[Lead, ...]
     total: int | None
     is_new: bool
     has_cursor: bool
     request_id: str | None = None
+    cursor: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,8 @@ outside of it, and ends at once when leadsync is asked to stop.
 """
 
 import asyncio
-from contextlib import suppress
 from functools import partial
-from typing import Final, assert_never
-
-import structlog
+from typing import assert_never
 
 from leadsync import events
 from leadsync.core import paging
@@ -17,14 +14,12 @@ from leadsync.core.model import OpenPage, PageReply
 from leadsync.core.paging import KEY_STAYS_OPEN
 from leadsync.core.protocol import (
     Ask,
-    BudgetSpent,
     Close,
     Closed,
     Effect,
     Ended,
     Event,
     Finish,
-    Halted,
     Journaled,
     Plan,
     Queue,
@@ -35,20 +30,14 @@ from leadsync.core.protocol import (
     Store,
     Stored,
     Wait,
-    Waited,
 )
 from leadsync.core.replies import Denied
 from leadsync.core.retry import GIVE_UP_S
-from leadsync.errors import Bug, DiskLow, VendorSilent
+from leadsync.errors import Bug
 from leadsync.jobs.desk import Surroundings, Ticket
+from leadsync.jobs.gate import STOPPED, Gate
 from leadsync.store.ledger import Arrival, Asked, Ledger, Order, Receipt
-from leadsync.vendors.pace import result_unless, sleep_unless
 from leadsync.vendors.wire import search_request
-
-DISK_RESERVE_BYTES: Final = 128 * 1024 * 1024
-"""A page is up to 14 MB, in the file and in its write-ahead log; what is paid for must find room."""
-
-STOPPED: Final = Halted("leadsync was asked to stop")
 
 
 class Pull:
@@ -58,25 +47,23 @@ class Pull:
         self._ticket = ticket
         self._ledger = ledger
         self._around = around
-        self._open: OpenPage | None = None
-        self._change = ticket.desk.till.next_change
         self._loop = asyncio.get_running_loop()
-        self._deadline_s = self._loop.time() + ticket.brief.timeout.total_seconds()
-        self._log = structlog.get_logger().bind(run=ticket.run_id, job=ticket.brief.job, session=ticket.session.name)
+        self._gate = Gate(ticket, around)
+        self._log = self._gate.log
 
     async def run(self, plan: Plan) -> Ended:
         """Pull until the run ends.
 
         Raises DiskLow, VendorSilent, StoreFailed, Fenced; an open key is then sent again next time.
         """
-        self._set_open(self._ticket.session.open_page)
+        self._gate.page = self._ticket.session.open_page
         try:
             return await self._run(plan)
         finally:
-            self._set_open(None)
+            self._gate.page = None
 
     async def _run(self, plan: Plan) -> Ended:
-        state, effect = paging.begin(plan, key_open=self._open is not None, now_s=self._loop.time())
+        state, effect = paging.begin(plan, key_open=self._gate.page is not None, now_s=self._loop.time())
         while not isinstance(state, Ended):
             if not isinstance(state, Sending):
                 state, effect = self._next(plan, state, await self._perform(effect))
@@ -93,17 +80,11 @@ class Pull:
         """Wait until the open key may be sent; return what ends the run before that. Raises VendorSilent."""
         desk, stopping, session = self._ticket.desk, self._around.stopping, self._ticket.session.name
         if desk.breaker.is_open:
-            if not await desk.breaker.passed(session, stopping, min(until_s, self._deadline_s)):
-                return self._vain(KEY_STAYS_OPEN)
+            if not await desk.breaker.passed(session, stopping, min(until_s, self._gate.deadline_s)):
+                return self._gate.vain(KEY_STAYS_OPEN)
             if desk.denied is not None:
                 return desk.denied  # by the answer that closed the breaker
         return None if await desk.client.turn(stopping) else STOPPED
-
-    def _vain(self, meaning: str) -> Event:
-        """Return the wish to stop, or raise VendorSilent: the run has waited at the breaker for as long as it may."""
-        if self._around.stopping.is_set():
-            return STOPPED
-        raise VendorSilent(f"{self._ticket.desk.silence(self._around)}; {meaning}")
 
     async def _exchange(self, plan: Plan, state: State, effect: Effect) -> Step:
         """Send, and settle what comes back, before anybody else may look."""
@@ -119,9 +100,9 @@ class Pull:
             case Ask(take):
                 return await self._ask(take)
             case Queue(why):
-                return await self._queue(why)
+                return await self._gate.queue(why)
             case Send():
-                self._require_room()
+                self._gate.require_room()
                 return await self._send()
             case Store(page, fresh, replays):
                 return await self._store(page, fresh=fresh, replays=replays)
@@ -135,11 +116,7 @@ class Pull:
                 assert_never(effect)
 
     async def _ask(self, take: int) -> Event:
-        until_s = min(self._loop.time() + GIVE_UP_S, self._deadline_s)
-        if not await self._ticket.desk.breaker.closed(self._around.stopping, until_s):
-            return self._vain("nothing new was asked for")
-        self._require_room()
-        return self._halted() or await self._journal(take)
+        return await self._gate.may_ask() or await self._journal(take)
 
     async def _journal(self, take: int) -> Event:
         brief = self._ticket.brief
@@ -152,29 +129,12 @@ class Pull:
             request=partial(search_request, brief.search, brief.options, brief.session),
             again=self._ticket.recover_until is not None,
         )
-        self._change = self._ticket.desk.till.next_change
+        self._gate.note_change()
         asked = await self._ledger.journal(order, self._around.now())
         if not isinstance(asked, Asked):
             return asked
-        self._set_open(asked.page)
-        self._warn(asked.nearly)
-        self._log.debug(events.PAGE_ASKED, key=asked.page.key, take=asked.page.take)
+        self._gate.take(asked)
         return Journaled()
-
-    async def _queue(self, why: str) -> Event:
-        """Wait until somebody settles a key; where nobody has one on its way, nothing comes back for now."""
-        till = self._ticket.desk.till
-        if not till.reserving and not self._change.is_set():
-            return BudgetSpent(f"{why}, which have no answer yet")
-        with suppress(TimeoutError):
-            async with asyncio.timeout_at(self._deadline_s):
-                await result_unless(self._around.stopping, self._change.wait())
-        return self._halted() or Waited()
-
-    def _warn(self, nearly: tuple[str, ...]) -> None:
-        desk = self._ticket.desk
-        for limit in desk.till.first_warnings(nearly, desk.terms.limits, self._around.now()):
-            self._log.warning(events.BUDGET_NEARLY_SPENT, account=desk.name, limit=limit)
 
     async def _send(self) -> Event:
         desk = self._ticket.desk
@@ -196,14 +156,14 @@ class Pull:
             recover_until=self._ticket.recover_until,
         )
         receipt = await self._ledger.store(arrival, self._around.now())
-        self._set_open(None)
+        self._gate.page = None
         self._report(receipt, replays)
         return receipt.stored
 
     async def _close(self, effect: Close) -> Closed:
         page = self._open_page()
         await self._ledger.close(page.page_id, self._ticket.run_id, effect, self._around.now())
-        self._set_open(None)
+        self._gate.page = None
         self._log.warning(events.KEY_REFUSED, key=page.key, status=effect.status, message=effect.message)
         return Closed()
 
@@ -215,42 +175,12 @@ class Pull:
         else:
             wait_s = round(wait.wait_s, 1)
             self._log.warning(events.REPLY_LOST, key=key, attempt=wait.attempt, why=wait.why, wait_s=wait_s)
-        await sleep_unless(self._around.stopping, min(wait.wait_s, self._deadline_s - self._loop.time()))
-        return self._halted() or Waited()
-
-    def _require_room(self) -> None:
-        """What is paid for must find room: look before each request, a replay's too."""
-        try:
-            free = self._around.free_bytes()
-        except OSError as error:
-            raise DiskLow(f"the disk of the store cannot be looked at ({error.strerror}); nothing is asked") from error
-        if free < DISK_RESERVE_BYTES:
-            raise DiskLow(
-                f"less than {DISK_RESERVE_BYTES // 1024**2} MiB are free where the store lies; nothing more is asked"
-                " for until there is room"
-            )
-
-    def _halted(self) -> Event | None:
-        """Whatever ends the run at this boundary, if anything does."""
-        if self._around.stopping.is_set():
-            return STOPPED
-        if self._loop.time() >= self._deadline_s:
-            return Halted(f"run_timeout of {self._ticket.brief.timeout} is over", time_over=True)
-        return self._ticket.desk.denied
-
-    def _set_open(self, page: OpenPage | None) -> None:
-        """Remember the open key; whoever waits for its reservation is told when it is settled."""
-        till = self._ticket.desk.till
-        if page is not None:
-            till.reserve()
-        elif self._open is not None:
-            till.settle()
-        self._open = page
+        return await self._gate.rest(wait.wait_s)
 
     def _open_page(self) -> OpenPage:
-        if self._open is None:
+        if self._gate.page is None:
             raise Bug("there is no open key to send or to settle")
-        return self._open
+        return self._gate.page
 
     def _report(self, receipt: Receipt, replays: int) -> None:
         account = self._ticket.desk.name

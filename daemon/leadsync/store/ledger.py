@@ -1,18 +1,19 @@
 """The ledger: what was asked, what came, what it cost. Every method is one transaction (P4) on the writer's thread.
 
-What a method does stands in `sessions`, `resuming`, `pages`, `runs` and `timetable`; here is the list of promises that
-the jobs may rely on.
+What a method does stands in `sessions`, `one_shots`, `resuming`, `pages`, `runs` and `timetable`; here is the list of
+promises that the jobs may rely on.
 """
 
 from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from decimal import Decimal
 
-from leadsync.core.model import End, Reason
+from leadsync.core.model import End, Outcome, Reason, Route
+from leadsync.core.one_shot import Life, Wanted
 from leadsync.core.protocol import BudgetReserved, BudgetSpent, Close
 from leadsync.core.resume import Question, Remedy
 from leadsync.core.witness import StoreAnswer
-from leadsync.store import pages, resuming, runs, sessions, standing, timetable
+from leadsync.store import one_shots, pages, resuming, runs, sessions, standing, timetable
 from leadsync.store.opening import Opened
 from leadsync.store.pages import Arrival, Asked, Order, Receipt
 from leadsync.store.runs import Figures, Interrupted, NewRun
@@ -92,6 +93,38 @@ class Ledger:
         """Pause an account; return whether that is news."""
         return await self._writer.write(sessions.pause, account, reason, message, now)
 
+    async def life(self, wanted: Wanted, now: datetime) -> Life | None:
+        """Return the life of a one-shot that a run is for, entering it where it is new.
+
+        None where the next must wait: a key of the open one may be billed.
+        """
+        return await self._writer.write(one_shots.enter, wanted, now)
+
+    async def seat(self, account: str, job: str) -> str | None:
+        """Return the name under which the newest life of a one-shot is counted, None where it never ran."""
+        row = await self._writer.write(one_shots.newest, account, job)
+        return row["seat"] if row is not None else None
+
+    async def take_route(self, life: Life, run_id: int, route: Route) -> None:
+        """Let the life of a one-shot go this way."""
+        await self._writer.write(one_shots.take_route, life, run_id, route)
+
+    async def begin_anew(self, session_id: int) -> None:
+        """Let a search without a session begin at the top of its list: the cursor was another list's."""
+        await self._writer.write(one_shots.move_cursor, session_id, None)
+
+    async def end_life(self, life: Life, outcome: Outcome, now: datetime) -> None:
+        """End the life of a one-shot: nothing more is asked for it."""
+        await self._writer.write(one_shots.end, life.life_id, outcome, now)
+
+    async def leftovers(self, account: str) -> list[SessionState]:
+        """Return the throw-away sessions that are done with and may still hold a slot at the vendor."""
+        return await self._writer.write(one_shots.leftovers, account)
+
+    async def note_deletion(self, session_id: int, now: datetime) -> None:
+        """A session is gone at the vendor, and we know it."""
+        await self._writer.write(sessions.change, session_id, {"deleted_at": now})
+
     async def journal(self, order: Order, now: datetime) -> Asked | BudgetSpent | BudgetReserved:
         """Make the next key durable with its bytes, its reservation and its witness, before it is sent (P3, P10)."""
         asked = await self._writer.write(pages.journal, order, self._writer.fence, now)
@@ -104,7 +137,7 @@ class Ledger:
         return await self._writer.write(pages.store, arrival, now)
 
     async def close(self, page_id: int, run_id: int, effect: Close, now: datetime) -> None:
-        """Close a refused key; its number is used up."""
+        """Close a row that brought no page; its number is used up."""
         await self._writer.write(pages.close, page_id, run_id, effect, now)
 
     async def begin_run(self, run: NewRun, alive: Collection[int], now: datetime) -> int:

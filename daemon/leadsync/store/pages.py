@@ -17,9 +17,9 @@ from leadsync.core.books import Judgement, PageCount, judge, starts_new_epoch
 from leadsync.core.budget import Exhausted, Granted, Limits, Reserved, Spent, grant, window_starts
 from leadsync.core.keys import page_key
 from leadsync.core.model import Books, OpenPage, PageReply
-from leadsync.core.protocol import BudgetReserved, BudgetSpent, Close, Stored
+from leadsync.core.protocol import BudgetReserved, BudgetSpent, Close, Fate, Stored
 from leadsync.errors import Bug
-from leadsync.store import sessions
+from leadsync.store import one_shots, sessions
 from leadsync.store.leads import Shelf, Shelved, shelve
 from leadsync.store.tables import MICROS, Account, Installation, Page, SearchSession, UtcDateTime
 
@@ -49,7 +49,7 @@ class Order:
     """What a run wants to ask next. `request` makes the exact bytes from the key and the take, in records.
 
     `again`: the store was restored, and the key has been asked before; its bytes were like those of the last page that
-    is left, whatever the job's file says by now.
+    is left, whatever the job's file says by now. `keyless`: the key is for the ledger alone and is not in the bytes.
     """
 
     session_id: int
@@ -59,6 +59,7 @@ class Order:
     criteria: str
     request: Callable[[str, int], bytes]
     again: bool = False
+    keyless: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +152,7 @@ def _enter(connection: Connection, session: RowMapping, order: Order, fence: int
         "epoch": session["epoch"],
         "number": number,
         "key": key,
+        "keyless": order.keyless,
         "take": order.take,
         "price_micros": int(order.limits.price * MICROS),
         "request": request,
@@ -174,7 +176,11 @@ def store(connection: Connection, arrival: Arrival, now: datetime) -> Receipt:
     shelf = Shelf(page["account"], session["id"], epoch, arrival.page_id)
     shelved = shelve(connection, shelf, arrival.reply.leads)
     account = connection.execute(_ACCOUNT, {"account": page["account"]}).mappings().one()
-    judgement = _judge(books, arrival, shelved, account["counts_own"])
+    if page["keyless"]:
+        one_shots.move_cursor(connection, session["id"], arrival.reply.cursor)
+        judgement = Judgement(replace(books, delivered=books.delivered + shelved.new), account["counts_own"])
+    else:
+        judgement = _judge(books, arrival, shelved, account["counts_own"])
     number = page["number"] if epoch == page["epoch"] else 1
     values = _settled("stored", arrival.run_id, now) | {
         "epoch": epoch,
@@ -202,9 +208,14 @@ def store(connection: Connection, arrival: Arrival, now: datetime) -> Receipt:
 
 
 def close(connection: Connection, page_id: int, run_id: int, effect: Close, now: datetime) -> None:
-    """Close a key that the vendor refused; its number stays used up, and the job parks in the same breath."""
-    _, session = _open_page(connection, page_id)
-    values = _settled("refused", run_id, now) | {"status": effect.status, "message": effect.message}
+    """Close a row that brought no page; its number stays used up, and the job parks in the same breath.
+
+    What may be billed is counted as spent.
+    """
+    page, session = _open_page(connection, page_id)
+    billed = page["take"] if effect.fate is Fate.UNKNOWN else 0
+    values = _settled(effect.fate.value, run_id, now) | {"billed": billed}
+    values |= {"status": effect.status or None, "message": effect.message}
     _leave_asked(connection, page_id, values)
     if effect.reason is not None:
         sessions.park(connection, session["id"], effect.reason, effect.message, now)

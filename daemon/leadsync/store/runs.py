@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, case, func, insert, or_, select, update
 from sqlmodel import col
 
 from leadsync.core.model import End, Outcome, Route, Tally
 from leadsync.errors import Bug
+from leadsync.store import one_shots
 from leadsync.store.tables import MICROS, Page, Run
 
 
@@ -73,7 +74,8 @@ def begin(connection: Connection, run: NewRun, alive: Collection[int], now: date
 
 
 def end(connection: Connection, run_id: int, ended: End, waited_s: float, now: datetime) -> Figures:
-    """End a run once; its figures come from its pages."""
+    """End a run once; its figures come from its pages. What it leaves open without a key is lost with it."""
+    one_shots.give_up(connection, col(Page.run_id) == run_id, now)
     figures, cost_micros = _figures(connection, run_id)
     values: dict[str, Any] = {
         "ended_at": now,
@@ -105,17 +107,19 @@ def _running(connection: Connection, *where: ColumnElement[bool]) -> list[tuple[
 
 
 def _figures(connection: Connection, run_id: int) -> tuple[Figures, int]:
+    """A page whose answer was lost is none, and costs what it may have cost."""
+    stored = col(Page.state) == "stored"
     sums = select(
-        func.count(),
         *(
             func.coalesce(func.sum(amount), 0)
             for amount in (
-                col(Page.billed),
+                case((stored, 1), else_=0),
+                case((stored, col(Page.billed)), else_=0),
                 col(Page.new),
                 col(Page.replays),
                 col(Page.billed) * col(Page.price_micros),
             )
         ),
-    ).where(col(Page.run_id) == run_id, col(Page.state) == "stored")
+    ).where(col(Page.run_id) == run_id, or_(stored, col(Page.state) == "unknown"))
     pages, records, new, replays, micros = connection.execute(sums).one()
     return Figures(pages, records, new, replays, micros / MICROS), micros

@@ -13,6 +13,7 @@ from leadsync.errors import Bug
 from leadsync.store.tables import Account, Page, SearchSession
 
 _CHANGE: Final = update(SearchSession).where(col(SearchSession.id) == bindparam("session"))
+_OPEN_KEY: Final = (col(Page.state) == "asked", ~col(Page.keyless))
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ def enter(connection: Connection, account: str, name: str, job: str) -> SessionS
         connection.execute(insert(SearchSession).values(account=account, name=name, job=job, **_FIRST_EPOCH))
     if connection.execute(select(col(Account.name)).where(col(Account.name) == account)).first() is None:
         connection.execute(insert(Account).values(name=account))
-    return _state(connection, connection.execute(select(SearchSession).where(*where)).mappings().one())
+    return state_of(connection, connection.execute(select(SearchSession).where(*where)).mappings().one())
 
 
 _FIRST_EPOCH = {"epoch": 1, "next_page": 1, "delivered": 0, "base_line": 0}
@@ -62,17 +63,17 @@ def all_of(connection: Connection, account: str) -> list[SessionState]:
     rows = connection.execute(
         select(SearchSession).where(col(SearchSession.account) == account).order_by(col(SearchSession.name))
     )
-    return [_state(connection, row) for row in rows.mappings().all()]
+    return [state_of(connection, row) for row in rows.mappings().all()]
 
 
 def with_open_keys(connection: Connection) -> list[SessionState]:
     """Return the sessions whose last key has no answer yet, whatever has become of their jobs."""
     rows = connection.execute(
         select(SearchSession)
-        .where(col(SearchSession.id).in_(select(col(Page.session_id)).where(col(Page.state) == "asked")))
+        .where(col(SearchSession.id).in_(select(col(Page.session_id)).where(*_OPEN_KEY)))
         .order_by(col(SearchSession.account), col(SearchSession.name))
     )
-    return [_state(connection, row) for row in rows.mappings().all()]
+    return [state_of(connection, row) for row in rows.mappings().all()]
 
 
 def known_criteria(connection: Connection, account: str, criteria: str, but: int) -> str | None:
@@ -140,9 +141,11 @@ def resume(connection: Connection, account: str) -> bool:
     return connection.execute(update(Account).where(*where).values(**values)).rowcount > 0
 
 
-def _state(connection: Connection, row: RowMapping) -> SessionState:
-    asked = (col(Page.session_id) == row["id"], col(Page.state) == "asked")
-    page = connection.execute(select(Page).where(*asked)).mappings().one_or_none()
+def state_of(connection: Connection, row: RowMapping) -> SessionState:
+    """Read a session's row; its open key is looked up."""
+    page = (
+        connection.execute(select(Page).where(col(Page.session_id) == row["id"], *_OPEN_KEY)).mappings().one_or_none()
+    )
     parked = None
     if row["park_reason"] is not None:
         parked = Parked(Reason(row["park_reason"]), row["park_message"], row["parked_at"])

@@ -18,6 +18,7 @@ _RUNNING = text("outcome IS NULL")
 _OPEN = text("state = 'asked'")
 _PLANNED = text("state = 'planned'")
 _SCHEDULED = text("cause = 'schedule'")
+_ALIVE = text("outcome IS NULL")
 _NO = {"server_default": false()}
 
 
@@ -79,6 +80,7 @@ class SearchSession(SQLModel, table=True):
     `job` is the job that used it last, `criteria` the hash that the epoch began with, `park_reason` is set while the
     job waits for a person, `accepted` is the reason that a person has accepted for the next run,
     `recovering` whether pages are missing that were billed after the backup that this store was restored from.
+    A throw-away session is made for one life of a one-shot; from `drained_at` on it has nothing more to give.
     """
 
     __tablename__: ClassVar[Any] = "search_session"
@@ -101,6 +103,34 @@ class SearchSession(SQLModel, table=True):
     parked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     accepted: str | None = None
     recovering: bool = Field(default=False, sa_column_kwargs=_NO)
+    throwaway: bool = Field(default=False, sa_column_kwargs=_NO)
+    drained_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class OneShot(SQLModel, table=True):
+    """One life of a one-shot job; `outcome` is null until it has ended, and then nothing more is asked.
+
+    `session_id` is its seat: where its pages are counted, whichever way it goes. `wanted` is in records; `cursor` is
+    where a search without a session goes on.
+    """
+
+    __tablename__: ClassVar[Any] = "one_shot"
+    __table_args__ = (
+        UniqueConstraint("account", "job", "life"),
+        Index("one_shot_one_alive", "account", "job", unique=True, sqlite_where=_ALIVE, postgresql_where=_ALIVE),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    account: str
+    job: str
+    life: int
+    session_id: int = Field(foreign_key="search_session.id", unique=True)
+    wanted: int
+    route: str | None = None
+    cursor: str | None = None
+    begun_at: datetime = Field(sa_type=UtcDateTime)
+    ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    outcome: str | None = None
 
 
 class Run(SQLModel, table=True):
@@ -157,10 +187,11 @@ class Slot(SQLModel, table=True):
 
 
 class Page(SQLModel, table=True):
-    """The journal: one row a key. `state` is asked (open), stored, refused or void.
+    """The journal: one row a request that may be billed. `state` is asked (open), stored, refused, void or unknown.
 
-    `take` is the reservation in records while the key is open, `billed` what the vendor billed. `epoch` and `number`
-    say where the page stands; the key keeps the place where it was asked.
+    `take` is the reservation in records while the row is open, `billed` what the vendor billed. `epoch` and `number`
+    say where the page stands; the key keeps the place where it was asked. A keyless request is known by the key here
+    alone; where its answer was lost it is unknown, and `billed` is all that it may have cost.
     """
 
     __tablename__: ClassVar[Any] = "page"
@@ -178,6 +209,7 @@ class Page(SQLModel, table=True):
     epoch: int
     number: int
     key: str = Field(unique=True)
+    keyless: bool = Field(default=False, sa_column_kwargs=_NO)
     take: int
     price_micros: int
     request: bytes = Field(sa_type=LargeBinary)

@@ -61,7 +61,7 @@ class BatchData:
         began_s = asyncio.get_running_loop().time()
         reply = self._masked(await self._http.send("POST", SEARCH_PATH, body=request))
         if isinstance(reply, NoReply):
-            return Lost(reply.why, asyncio.get_running_loop().time() - began_s)
+            return Lost(reply.why, asyncio.get_running_loop().time() - began_s, reply.sent)
         event: VendorReply = await self._off_loop(decipher, reply.status, reply.headers, reply.body, self._now())
         return event
 

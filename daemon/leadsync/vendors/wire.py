@@ -42,8 +42,14 @@ def search_request(search: Mapping[str, Any], options: Mapping[str, Any], sessio
     return _encoder.encode({"searchCriteria": search, "options": {**options, **own}})
 
 
+def plain_request(search: Mapping[str, Any], options: Mapping[str, Any], cursor: str | None, take: int) -> bytes:
+    """Return the body of one page's request without a session: from that cursor on, or from the top."""
+    own = {"take": take, "useCursorPagination": True, **({"pageCursor": cursor} if cursor is not None else {})}
+    return _encoder.encode({"searchCriteria": search, "options": {**options, **own}})
+
+
 def decipher(status: int, headers: Mapping[str, str], body: bytes, now: datetime) -> VendorReply:
-    """Turn the reply to a search with a session into an event. `headers` has lower-case names."""
+    """Turn the reply to a search into an event. `headers` has lower-case names."""
     if status != HTTPStatus.OK:
         return trouble(status, headers, body, now)
     try:
