@@ -13,7 +13,7 @@ from typing import Any
 import structlog
 
 from leadsync import __version__, events
-from leadsync.config import Account, Settings, read_secret
+from leadsync.config import Settings, read_secret
 from leadsync.config.limits import limits_of
 from leadsync.control.board import Board
 from leadsync.control.server import listening
@@ -23,6 +23,7 @@ from leadsync.core.protocol import Ended, Plan
 from leadsync.core.resume import Choice
 from leadsync.core.witness import DOUBTS, TOLD, StoreAnswer
 from leadsync.errors import UsageMistake
+from leadsync.household import Household, upkeep_of
 from leadsync.jobs.audit import Auditor
 from leadsync.jobs.desk import Brief, Desk, Surroundings, Terms, Ticket
 from leadsync.jobs.dispatch import Dispatch
@@ -61,9 +62,11 @@ class App:
         self.ledger = ledger
         self.around = around
         self._desks = desks
-        self._auditors = {name: Auditor(desk, ledger, around) for name, desk in desks.items()}
-        self._runner = Runner(ledger, around, audit=self._audit, drive=self._drive)
         self.dispatch = Dispatch(settings, ledger, desks, around.stopping, run=self._run)
+        self.household = Household(settings, ledger, around, desks, self.dispatch.if_idle)
+        listers = {name: keepers.lister for name, keepers in self.household.of.items()}
+        self._auditors = {name: Auditor(desk, ledger, listers[name]) for name, desk in desks.items()}
+        self._runner = Runner(ledger, around, audit=self._audit, slots=self.household, drive=self._drive)
 
     async def once(self, names: Iterable[str]) -> dict[str, End]:
         """Settle what earlier runs left open, then run these jobs side by side; return how each ended."""
@@ -86,7 +89,7 @@ class App:
     @property
     def hands(self) -> Hands:
         """What a daemon carries commands out with."""
-        return Hands(self.resume, self.answer_store, self.plan)
+        return Hands(self.resume, self.answer_store, self.plan, self.household)
 
     async def answer_store(self, answer: StoreAnswer) -> str:
         """Take what a person says of a store that was moved, copied or restored; return what the operator is told."""
@@ -107,6 +110,7 @@ class App:
 
     async def _run(self, brief: Brief, desk: Desk, trigger: str) -> End:
         end = await self._runner.run(brief, desk, trigger)
+        self.household.ended(brief)
         if not end.outcome.ended_well:
             self._auditors[brief.account].forget(brief.session)
         return end
@@ -157,14 +161,14 @@ async def open_app(
                 pages=run.figures.pages,
                 records=run.figures.records,
             )
-        desks = {
-            name: _desk(name, account, tokens[name], writer, outside) for name, account in settings.accounts.items()
-        }
+        desks = {name: _desk(settings, name, tokens[name], writer, outside) for name in settings.accounts}
         for desk in desks.values():
             stack.push_async_callback(desk.client.close)
         around = Surroundings(outside.now, outside.draw, partial(outside.free_bytes, file.parent))
+        app = App(settings, ledger, around, desks, outside.installation_name)
+        await app.household.note_jobs()
         _settle_heap()
-        yield App(settings, ledger, around, desks, outside.installation_name)
+        yield app
         await close_store(writer, outside.now())
 
 
@@ -181,12 +185,18 @@ async def run_daemon(settings: Settings, outside: Outside) -> None:
     _log.info(events.DAEMON_STOPPED, version=__version__, process=os.getpid())
 
 
-def _desk(name: str, account: Account, token: str, writer: Writer, outside: Outside) -> Desk:
+def _desk(settings: Settings, name: str, token: str, writer: Writer, outside: Outside) -> Desk:
+    account = settings.accounts[name]
     access = Access(account.base_url, token, account.requests_per_minute)
     client = BatchData(access, transport=outside.transport, now=outside.now, off_loop=writer.off_loop)
-    return Desk(
-        name, client, Terms(limits_of(account), account.session_cap, account.session_reserve, account.audit_every)
+    terms = Terms(
+        limits_of(account),
+        account.session_cap,
+        account.session_reserve,
+        account.audit_every,
+        upkeep_of(settings.housekeeping),
     )
+    return Desk(name, client, terms)
 
 
 def _settle_heap() -> None:

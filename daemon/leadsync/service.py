@@ -8,6 +8,7 @@ import asyncio
 import os
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import chain
 from typing import Any, Final
 
@@ -21,6 +22,7 @@ from leadsync.core.model import End
 from leadsync.core.resume import Choice
 from leadsync.core.witness import StoreAnswer
 from leadsync.errors import BadWeather, Busy, DaemonDiffers, LeadsyncError, OperatorMistake
+from leadsync.household import Household
 from leadsync.jobs.desk import Surroundings
 from leadsync.jobs.dispatch import Dispatch
 from leadsync.jobs.timetable import Timetable
@@ -42,6 +44,7 @@ class Hands:
     resume: Callable[[str, Choice | None], Awaitable[str]]
     answer_store: Callable[[StoreAnswer], Awaitable[str]]
     plan: Callable[[], Awaitable[Result]]
+    household: Household
 
 
 class Service:
@@ -56,6 +59,7 @@ class Service:
         self._around = around
         self._dispatch = dispatch
         self._work: asyncio.TaskGroup | None = None
+        self._called: set[str] = set()
 
     async def run(self, alarms: Alarms) -> None:
         """Run the jobs at their times until the wish to stop, and then until their runs have ended."""
@@ -68,6 +72,8 @@ class Service:
         async with asyncio.TaskGroup() as self._work:
             for account, theirs in timings.items():
                 self._work.create_task(self._attend(account, theirs, timetable))
+            for work in self._hands.household.keeping(partial(self._call, timetable)):
+                self._work.create_task(work)
             self._work.create_task(timetable.watch_clock())
             await self._around.stopping.wait()
 
@@ -79,6 +85,10 @@ class Service:
             "resume": self._resume,
             "answer_store": self._answer_store,
             "plan": self._plan,
+            "sessions": self._sessions,
+            "prune": self._prune,
+            "look_at_session": self._look_at_session,
+            "delete_session": self._delete_session,
         }
 
     def _once(self, arguments: Mapping[str, Any]) -> Errand:
@@ -98,6 +108,47 @@ class Service:
     def _plan(self, arguments: Mapping[str, Any]) -> Errand:
         """Say what the next runs would do; what the jobs' runs log meanwhile does not belong to it."""
         return replace(self._begin(arguments, lambda _: self._hands.plan()), jobs=(), accounts=())
+
+    def _sessions(self, arguments: Mapping[str, Any]) -> Errand:
+        """Show who holds the slots."""
+        return self._begin_in_house(arguments, self._hands.household.sessions)
+
+    def _prune(self, arguments: Mapping[str, Any]) -> Errand:
+        """Delete those of the named sessions that the policy lets go."""
+        return self._begin_in_house(arguments, partial(self._hands.household.prune, arguments["named"]))
+
+    def _look_at_session(self, arguments: Mapping[str, Any]) -> Errand:
+        """Say what the deletion of a session means."""
+        session, account, force = arguments["session"], arguments["account"], arguments["force"]
+        return self._begin_in_house(arguments, partial(self._hands.household.look_at, session, account, force=force))
+
+    def _delete_session(self, arguments: Mapping[str, Any]) -> Errand:
+        """Delete a session that a person has looked at."""
+        account, seen, force = arguments["account"], arguments["seen"], arguments["force"]
+        return self._begin_in_house(arguments, partial(self._hands.household.delete, account, seen, force=force))
+
+    def _begin_in_house(self, arguments: Mapping[str, Any], work: Callable[[], Awaitable[Result]]) -> Errand:
+        """Begin a work about all slots: which jobs there are, and the policy, decide what may go.
+
+        Raises Busy and DaemonDiffers as `_begin`.
+        """
+        if arguments["policy"] != repr(self._settings.housekeeping) or set(arguments["jobs"]) != set(
+            self._settings.jobs
+        ):
+            raise DaemonDiffers(
+                "the daemon was started before a job file came or went, or [housekeeping] was last changed, so it would"
+                " judge the sessions otherwise; nothing was done. Restart the daemon (systemctl restart leadsync), then"
+                " try again"
+            )
+        return replace(self._begin(arguments, lambda _: work()), jobs=())
+
+    async def _call(self, timetable: Timetable, job: str) -> None:
+        """Have a job run that waited for a slot: at its times' next look, or at once where it has no times."""
+        if await timetable.call(job) or self._work is None or job in self._called:
+            return
+        self._called.add(job)
+        run = self._work.create_task(self._dispatch.run(job, "slot"))
+        run.add_done_callback(lambda _: self._called.discard(job))
 
     def _begin(self, arguments: Mapping[str, Any], work: Callable[[list[str]], Awaitable[Result]]) -> Errand:
         """Begin a work about jobs; `jobs` maps their names to the fingerprints of what the operator's files say.

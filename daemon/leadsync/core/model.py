@@ -6,9 +6,11 @@ The *ledger* is our record of all that; the *books* are its sums. A key is *open
 its answer is stored or it was refused.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 
 class Outcome(StrEnum):
@@ -131,10 +133,19 @@ class PageReply:
 
 @dataclass(frozen=True, slots=True)
 class SessionListing:
-    """One row of the vendor's session list (v2)."""
+    """One row of the vendor's session list (v2). `last_request_at` is absent until a page was delivered.
+
+    Times are the vendor's; None where it has none, or one that cannot be read.
+    """
 
     session: str
     total: int
+    last_request_at: datetime | None = None
+    created_at: datetime | None = None
+
+
+Listing: TypeAlias = Mapping[str, SessionListing]
+"""The vendor's whole list, by the sessions' ids, oldest first."""
 
 
 @dataclass(frozen=True, slots=True)

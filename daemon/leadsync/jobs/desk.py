@@ -16,7 +16,9 @@ from leadsync.core.budget import Limits
 from leadsync.core.criteria import criteria_hash
 from leadsync.core.model import End, Outcome
 from leadsync.core.replies import Denied, Lost
+from leadsync.core.slots import Clocks, Policy, Room, Rules
 from leadsync.jobs.till import Till
+from leadsync.jobs.vacancy import Vacancy
 from leadsync.store.ledger import SessionState
 from leadsync.vendors.batchdata import BatchData
 from leadsync.vendors.breaker import Breaker
@@ -42,6 +44,16 @@ class Surroundings:
 
 
 @dataclass(frozen=True, slots=True)
+class Upkeep:
+    """How often the slots are looked after, and which sessions may go without a person's word."""
+
+    every: timedelta = timedelta(hours=6)
+    policy: Policy = Policy.NEVER
+    orphan_after: timedelta = timedelta(days=30)
+    stale_after: timedelta = timedelta(days=90)
+
+
+@dataclass(frozen=True, slots=True)
 class Terms:
     """What the configuration grants an account."""
 
@@ -49,6 +61,17 @@ class Terms:
     slots: int
     slots_reserved: int
     audit_every: timedelta
+    upkeep: Upkeep = field(default_factory=Upkeep)
+
+    @property
+    def room(self) -> Room:
+        """How many slots there are, and how many of them are left to people."""
+        return Room(self.slots, self.slots_reserved)
+
+    @property
+    def rules(self) -> Rules:
+        """What the planner goes by."""
+        return Rules(self.room, self.upkeep.policy, self.upkeep.orphan_after, self.upkeep.stale_after)
 
 
 @dataclass(slots=True)
@@ -61,6 +84,7 @@ class Desk:
     traffic: Traffic = field(default_factory=Traffic)
     till: Till = field(default_factory=Till)
     breaker: Breaker = field(default_factory=Breaker)
+    vacancy: Vacancy = field(default_factory=Vacancy)
     denied: Denied | None = None
 
     def hear(self, asker: str, reply: object, around: Surroundings) -> None:
@@ -73,6 +97,11 @@ class Desk:
         elif self.breaker.unanswered(asker, now_s, around.draw()):
             since = self._silent_since(around).isoformat(timespec="seconds")
             _log.warning(events.BREAKER_OPENED, account=self.name, in_vain=self.breaker.in_vain, since=since)
+
+    def clocks(self, around: Surroundings) -> Clocks:
+        """Say what time it is here, and at the vendor by its last `Date`."""
+        now, ahead = around.now(), self.client.clock_ahead
+        return Clocks(now, None if ahead is None else now - ahead)
 
     def silence(self, around: Surroundings) -> str:
         """Say since when the vendor has answered nobody."""

@@ -1,7 +1,7 @@
 """Who runs what: one run of a session after another, and what was left open before anything new (P2, P5)."""
 
 import asyncio
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping
 from contextlib import asynccontextmanager
 from decimal import Decimal
@@ -35,6 +35,7 @@ class Dispatch:
         self._run_brief = run
         self._jobs: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._sessions: defaultdict[tuple[str, str], asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._claims: Counter[tuple[str, str]] = Counter()
 
     async def run(self, name: str, trigger: str) -> End:
         """Run a job, after whatever its session is at just now."""
@@ -74,9 +75,29 @@ class Dispatch:
     @asynccontextmanager
     async def alone(self, job: str, account: str, session: str) -> AsyncIterator[None]:
         """Hold while nothing else may happen to a job and its session."""
-        # Always in this order. A job may have had several sessions, and a session several jobs.
-        async with self._jobs[job], self._sessions[account, session]:
-            yield
+        self._claims[account, session] += 1
+        try:
+            # Always in this order. A job may have had several sessions, and a session several jobs.
+            async with self._jobs[job], self._sessions[account, session]:
+                yield
+        finally:
+            self._claims[account, session] -= 1
+
+    @asynccontextmanager
+    async def if_idle(self, account: str, session: str) -> AsyncIterator[bool]:
+        """Hold a session alone, True; or False at once where somebody has it or waits for it.
+
+        Who deletes never waits for a run: the run may wait for a slot that the deletion would free.
+        """
+        if self._claims[account, session]:
+            yield False
+            return
+        self._claims[account, session] += 1
+        try:
+            async with self._sessions[account, session]:
+                yield True
+        finally:
+            self._claims[account, session] -= 1
 
     async def _open_sessions(self, account: str, but: Sessions) -> list[SessionState]:
         return [

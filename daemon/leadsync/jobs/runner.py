@@ -6,12 +6,12 @@ The runner finds out whether the run may begin; how a page is pulled it leaves t
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import Any, Final, TypeAlias, assert_never
+from typing import Any, Final, Protocol, TypeAlias, assert_never
 
 import structlog
 
 from leadsync import events
-from leadsync.core.audit import GoOn, NoSlot, ParkJob, Verdict, judge_criteria
+from leadsync.core.audit import NO_SLOT, GoOn, NoSlot, ParkJob, Verdict, judge_criteria
 from leadsync.core.model import End, Outcome, Route, Tally
 from leadsync.core.protocol import Ended, Plan
 from leadsync.core.resume import way_out
@@ -25,6 +25,16 @@ Audit: TypeAlias = Callable[[Ticket], Awaitable[Verdict | End]]
 Drive: TypeAlias = Callable[[Ticket, Plan], Awaitable[Ended]]
 
 
+class Slots(Protocol):
+    """Who lets a new session have one of the account's slots."""
+
+    async def reserve(self, ticket: Ticket) -> End | None:
+        """Reserve one for the ticket's session; how the run ends where none is to be had."""
+
+    async def turned_away(self, ticket: Ticket, end: End) -> End:
+        """The vendor has refused the new session; return that end with who holds the slots."""
+
+
 ACCEPTED_FOR: Final = frozenset({Outcome.COMPLETE, Outcome.LIMITED, Outcome.OVER_BUDGET})
 """Ends of a run that has gone past every question: what a person accepted was for this one."""
 
@@ -34,10 +44,11 @@ HURRIED: Final = End(Outcome.INTERRUPTED, "leadsync had to stop before the vendo
 class Runner:
     """Runs jobs; keeps nothing in memory that the next run would need, only which of its runs are alive."""
 
-    def __init__(self, ledger: Ledger, around: Surroundings, *, audit: Audit, drive: Drive) -> None:
+    def __init__(self, ledger: Ledger, around: Surroundings, *, audit: Audit, slots: Slots, drive: Drive) -> None:
         self._ledger = ledger
         self._around = around
         self._audit = audit
+        self._slots = slots
         self._drive = drive
         self._alive: set[int] = set()
 
@@ -86,7 +97,7 @@ class Runner:
             case End():
                 return _nothing(verdict)
             case NoSlot():
-                return _nothing(End(Outcome.WAITING, "no session slot is free, and this job needs a new session"))
+                return _nothing(End(Outcome.WAITING, NO_SLOT))
             case ParkJob():
                 return _nothing(await self._park(ticket, verdict))
             case GoOn(base_line, recover_until):
@@ -95,27 +106,33 @@ class Runner:
                 if parked is not None:
                     await self._ledger.unpark(ticket.session.session_id)
                 if base_line is not None:
-                    await self._ledger.move_base_line(ticket.session.session_id, base_line)
+                    await self._ledger.move_base_line(ticket.session.session_id, base_line, self._around.now())
             case _:
                 assert_never(verdict)
         ticket = replace(ticket, recover_until=verdict.recover_until)
-        return await self._pull(ticket, adopted=verdict.base_line is not None)
+        return await self._pull(ticket, verdict)
 
-    async def _pull(self, ticket: Ticket, *, adopted: bool) -> Ended:
+    async def _pull(self, ticket: Ticket, verdict: GoOn) -> Ended:
         """Settle the open key whatever the criteria are by now; ask for more only where they may be asked."""
         brief, session = ticket.brief, ticket.session
         doubt = await self._doubt_criteria(ticket)
         if doubt is not None and session.open_page is None:
             return _nothing(await self._park(ticket, doubt))
+        full = await self._slots.reserve(ticket) if verdict.needs_slot else None
+        if full is not None:
+            return _nothing(full)
+        adopted = verdict.base_line is not None
         plan = Plan(
             page_size=brief.page_size,
             records_max=brief.records_max,
-            new_session=not (adopted or session.books.total or session.open_page),
+            new_session=verdict.needs_slot or not (adopted or session.books.total or session.open_page),
             settle_only=End(Outcome.PARKED, doubt.message, doubt.reason) if doubt else brief.settle_only,
         )
         ended = await self._drive(ticket, plan)
         if doubt is not None and ended.end is plan.settle_only:
             await self._park(ticket, doubt)
+        if plan.new_session and ended.end.outcome is Outcome.WAITING:
+            return replace(ended, end=await self._slots.turned_away(ticket, ended.end))
         return ended
 
     async def _doubt_criteria(self, ticket: Ticket) -> ParkJob | None:

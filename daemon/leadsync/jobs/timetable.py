@@ -58,9 +58,11 @@ class Timetable:
         """Run a job at its times, until leadsync is asked to stop or nothing will ever be due again."""
         bell = self._bells[timing.job] = asyncio.Event()
         while not self._around.stopping.is_set():
+            bell.clear()  # before the look: who rings meanwhile has changed what there is to see
             try:
                 slot = await self._ledger.next_slot(timing, self._around.now(), self._around.draw())
                 if slot is None:
+                    del self._bells[timing.job]
                     return
                 if slot.fire_at > self._around.now():
                     await self._wait(timing.job, slot.fire_at, bell)
@@ -69,6 +71,15 @@ class Timetable:
             except BadWeather as error:
                 self._tell_delay(timing, error)
                 await sleep_unless(self._around.stopping, STORE_RETRY_S)
+
+    async def call(self, job: str) -> bool:
+        """Have a job run now that has waited for something else than a time; False where nobody keeps its times."""
+        bell = self._bells.get(job)
+        if bell is None:
+            return False
+        await self._ledger.call_slot(job, self._around.now())
+        bell.set()
+        return True
 
     async def watch_clock(self) -> None:
         """Let every job look again where the wall clock was set, or stood still while the machine slept.
@@ -90,7 +101,6 @@ class Timetable:
 
     async def _wait(self, job: str, until: datetime, bell: asyncio.Event) -> None:
         """Wait for the alarm, for a clock that was set, or for the wish to stop."""
-        bell.clear()
         self._set_alarm(job, until, bell.set)
         await result_unless(self._around.stopping, bell.wait())
 

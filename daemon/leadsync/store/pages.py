@@ -268,8 +268,13 @@ def _enter_books(
         "vendor_total": arrival.reply.total,
         "deleted_at": None,
     }
-    if arrival.reply.is_new:
-        values["created_at"] = now
+    # A page that began a life says so. A first page whose answer was lost may not say it when it comes again; then the
+    # session is ours too, if the audit saw that it was not there, and the vendor's total is what we had from it.
+    unseen_birth = session["created_at"] is None and session["reserved_at"] is not None and judgement.reason is None
+    if arrival.reply.is_new or unseen_birth:
+        # It holds a slot from now on, whether one was reserved or not; the next list shows it.
+        born = {"created_at": now, "created_by": session["job"], "adopted_at": None}
+        values |= born | {"reserved_at": session["reserved_at"] or now}
     if arrival.recover_until is not None and books.total >= arrival.recover_until:
         values["recovering"] = False
     sessions.change(connection, session["id"], values)

@@ -13,7 +13,7 @@ from sqlmodel import col
 
 from leadsync.core.model import End, Outcome, Route, Tally
 from leadsync.errors import Bug
-from leadsync.store import one_shots
+from leadsync.store import one_shots, slots
 from leadsync.store.tables import MICROS, Page, Run
 
 
@@ -74,7 +74,10 @@ def begin(connection: Connection, run: NewRun, alive: Collection[int], now: date
 
 
 def end(connection: Connection, run_id: int, ended: End, waited_s: float, now: datetime) -> Figures:
-    """End a run once; its figures come from its pages. What it leaves open without a key is lost with it."""
+    """End a run once; its figures come from its pages, and a slot that it did not use is free again.
+
+    What it leaves open without a key is lost with it.
+    """
     one_shots.give_up(connection, col(Page.run_id) == run_id, now)
     figures, cost_micros = _figures(connection, run_id)
     values: dict[str, Any] = {
@@ -92,6 +95,7 @@ def end(connection: Connection, run_id: int, ended: End, waited_s: float, now: d
     where = (col(Run.id) == run_id, col(Run.outcome).is_(None))
     if connection.execute(update(Run).where(*where).values(**values)).rowcount != 1:
         raise Bug(f"run {run_id} has ended already")
+    slots.give_back(connection, run_id)
     return figures
 
 

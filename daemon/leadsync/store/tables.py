@@ -18,7 +18,6 @@ _RUNNING = text("outcome IS NULL")
 _OPEN = text("state = 'asked'")
 _PLANNED = text("state = 'planned'")
 _SCHEDULED = text("cause = 'schedule'")
-_ALIVE = text("outcome IS NULL")
 _NO = {"server_default": false()}
 
 
@@ -72,6 +71,7 @@ class Account(SQLModel, table=True):
     listed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     slots_used: int | None = None
     slots_ours: int | None = None
+    housekept_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
 class SearchSession(SQLModel, table=True):
@@ -80,7 +80,7 @@ class SearchSession(SQLModel, table=True):
     `job` is the job that used it last, `criteria` the hash that the epoch began with, `park_reason` is set while the
     job waits for a person, `accepted` is the reason that a person has accepted for the next run,
     `recovering` whether pages are missing that were billed after the backup that this store was restored from.
-    A throw-away session is made for one life of a one-shot; from `drained_at` on it has nothing more to give.
+    What `created_by` and the times say of its life is defined in `core.slots.Life`.
     """
 
     __tablename__: ClassVar[Any] = "search_session"
@@ -103,8 +103,55 @@ class SearchSession(SQLModel, table=True):
     parked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     accepted: str | None = None
     recovering: bool = Field(default=False, sa_column_kwargs=_NO)
+    created_by: str | None = None
+    adopted_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    orphaned_since: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    dormant_since: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    reserved_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     throwaway: bool = Field(default=False, sa_column_kwargs=_NO)
     drained_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class ListedSession(SQLModel, table=True):
+    """The vendor's last list: what others hold slots with is known from here alone. Times are the vendor's."""
+
+    __tablename__: ClassVar[Any] = "listed_session"
+
+    account: str = Field(primary_key=True)
+    name: str = Field(primary_key=True)
+    total: int
+    created_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    last_request_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class SlotAction(SQLModel, table=True):
+    """A deletion: written before it is asked for, and again when it has ended (P7).
+
+    `state` goes from asked to deleted, gone (it was not there any more), kept (it had moved) or refused. What is asked
+    without an answer is looked at and asked again. `asked_by` is who wanted it; the figures are those right before.
+    """
+
+    __tablename__: ClassVar[Any] = "slot_action"
+    __table_args__ = (
+        Index("slot_action_one_open", "account", "session", unique=True, sqlite_where=_OPEN, postgresql_where=_OPEN),
+        Index("slot_action_by_session", "account", "session", "id"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    account: str
+    session: str
+    job: str | None = None
+    asked_by: str
+    why: str
+    fence: int
+    vendor_total: int
+    ledger_total: int | None = None
+    created_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    last_request_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    state: str = "asked"
+    asked_at: datetime = Field(sa_type=UtcDateTime)
+    ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    message: str | None = None
 
 
 class OneShot(SQLModel, table=True):
@@ -117,7 +164,7 @@ class OneShot(SQLModel, table=True):
     __tablename__: ClassVar[Any] = "one_shot"
     __table_args__ = (
         UniqueConstraint("account", "job", "life"),
-        Index("one_shot_one_alive", "account", "job", unique=True, sqlite_where=_ALIVE, postgresql_where=_ALIVE),
+        Index("one_shot_one_alive", "account", "job", unique=True, sqlite_where=_RUNNING, postgresql_where=_RUNNING),
     )
 
     id: int | None = Field(default=None, primary_key=True)

@@ -1,18 +1,16 @@
-"""One-shots: their lives, requests without a key, and sessions that are made to be thrown away."""
+"""One-shots: their lives, and requests without a key."""
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "0006"
-down_revision = "0003"
+down_revision = "0005"
 branch_labels = None
 depends_on = None
 
 
 def upgrade() -> None:
-    op.add_column("page", _flag("keyless"))
-    op.add_column("search_session", _flag("throwaway"))
-    op.add_column("search_session", sa.Column("drained_at", sa.DateTime(timezone=True), nullable=True))
+    op.add_column("page", sa.Column("keyless", sa.Boolean(), nullable=False, server_default=sa.false()))
     op.create_table(
         "one_shot",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -35,7 +33,3 @@ def upgrade() -> None:
     op.create_index(
         "one_shot_one_alive", "one_shot", ["account", "job"], unique=True, sqlite_where=alive, postgresql_where=alive
     )
-
-
-def _flag(name: str) -> sa.Column[bool]:
-    return sa.Column(name, sa.Boolean(), nullable=False, server_default=sa.false())
