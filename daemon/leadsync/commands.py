@@ -21,12 +21,19 @@ from leadsync.store.engine import sqlite_file
 T = TypeVar("T")
 
 
-def once(settings: Settings, names: list[str], outside: Outside, listener: Listener | None = None) -> dict[str, End]:
-    """Run these jobs now: by the daemon, where one has the store, else in a process of our own."""
+def once(
+    settings: Settings, names: list[str], outside: Outside, listener: Listener | None = None, *, again: bool = False
+) -> dict[str, End]:
+    """Run these jobs now: by the daemon, where one has the store, else in a process of our own.
+
+    `again` begins one-shots anew. Raises UsageMistake for a job that cannot be run so.
+    """
     refuse_unknown_jobs(settings, names)
-    reply = _ask_daemon(settings, "once", names, {}, listener)
+    if again:
+        refuse_endless_jobs(settings, names)
+    reply = _ask_daemon(settings, "once", names, {"again": again}, listener)
     if reply is None:
-        return asyncio.run(run_once(settings, names, outside, listener))
+        return asyncio.run(run_once(settings, names, outside, listener, again=again))
     return {name: _end(**end) for name, end in reply["ends"].items()}
 
 
@@ -76,10 +83,10 @@ def _end(outcome: str, message: str, reason: str | None) -> End:
 
 
 async def run_once(
-    settings: Settings, names: list[str], outside: Outside, listener: Listener | None = None
+    settings: Settings, names: list[str], outside: Outside, listener: Listener | None = None, *, again: bool = False
 ) -> dict[str, End]:
     """Run these jobs now, in this process. Raises Busy beside another leadsync."""
-    return await _here(settings, outside, lambda app: app.once(names), listener)
+    return await _here(settings, outside, lambda app: app.once(names, again=again), listener)
 
 
 async def _here(
@@ -96,6 +103,13 @@ def refuse_unknown_jobs(settings: Settings, names: Iterable[str]) -> None:
     for name in names:
         if not _job(settings, name).enabled:
             raise UsageMistake(f"job {name} is disabled; set enabled = true in its file to run it")
+
+
+def refuse_endless_jobs(settings: Settings, names: Iterable[str]) -> None:
+    """Raise UsageMistake for a job that has no end from which it could begin anew."""
+    for name in names:
+        if _job(settings, name).kind != "one_shot":
+            raise UsageMistake(f"job {name} is no one-shot, so --again means nothing: it goes on with what is new")
 
 
 def _job(settings: Settings, name: str) -> Job:

@@ -209,6 +209,34 @@ KEY_LEFT_OPEN = _event(
     "job account session",
     "Put the account back until the key is settled: its page may be billed.",
 )
+REPLY_UNKNOWN = _event(
+    "reply.unknown",
+    "The answer to a request without a key was lost: up to `records` are billed, are not here, and count as spent.",
+    "run job session key records why",
+    "Nothing is asked again by itself. retry_unknown = true in the job's file asks again, and may be billed twice.",
+)
+REQUEST_DELAYED = _event(
+    "request.delayed",
+    "A request without a key brought no page; after `wait_s` a new one asks for it.",
+    "run job session attempt why wait_s",
+)
+PAGE_HELD = _event(
+    "page.held",
+    "A page without a key has come, and the store could not take it; it is held in memory and tried again.",
+    "run job session message wait_s",
+    "Look at the disk, and do not stop leadsync: the page is paid, and no request can bring it again.",
+)
+ROUTE_CHOSEN = _event(
+    "route.chosen",
+    "A one-shot goes this way: by a throw-away session, where a lost answer costs nothing, or plainly, without one.",
+    "run job route life",
+)
+ONE_SHOT_ENDED = _event(
+    "one_shot.ended",
+    "A one-shot is done: it is whole, or its list has nothing more. Nothing is asked for it any more.",
+    "run job life route outcome wanted delivered",
+    "Nothing. `leadsync once JOB --again` buys the list anew.",
+)
 JOB_PARKED = _event(
     "job.parked",
     "The job waits for a person; it spends nothing until then.",

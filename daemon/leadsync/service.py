@@ -93,7 +93,7 @@ class Service:
 
     def _once(self, arguments: Mapping[str, Any]) -> Errand:
         """Run jobs now."""
-        return self._begin(arguments, self._run_all)
+        return self._begin(arguments, partial(self._run_all, again=arguments["again"]))
 
     def _resume(self, arguments: Mapping[str, Any]) -> Errand:
         """Answer a parked job."""
@@ -167,8 +167,9 @@ class Service:
         accounts = tuple({self._settings.jobs[name].account for name in asked})
         return Errand(self._work.create_task(_told(work(list(asked)))), tuple(asked), accounts)
 
-    async def _run_all(self, names: list[str]) -> Result:
-        return {"ends": {name: _plain(end) for name, end in (await self._dispatch.run_all(names, "once")).items()}}
+    async def _run_all(self, names: list[str], *, again: bool) -> Result:
+        ends = await self._dispatch.run_all(names, "once", again=again)
+        return {"ends": {name: _plain(end) for name, end in ends.items()}}
 
     async def _attend(self, account: str, timings: list[Timing], timetable: Timetable) -> None:
         """Settle the open keys of an account, then keep its jobs' times; what stays open is tried again and again."""

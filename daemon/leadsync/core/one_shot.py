@@ -31,6 +31,7 @@ class Life:
     number: int
     seat: str
     wanted: int
+    delivered: int
     route: Route | None
     asked: bool
     cursor: str | None
@@ -53,10 +54,8 @@ def judge_end(end: End, *, wanted: int, delivered: int) -> tuple[End, bool]:
     return end, False
 
 
-def told_again(job: str, life: Life, delivered: int) -> End:
+def told_again(job: str, life: Life) -> End:
     """What somebody hears who runs a job that is done."""
-    outcome = life.ended or Outcome.COMPLETE
-    message = (
-        f"done already, with {delivered:,} of {life.wanted:,} records; `leadsync once {job} --again` buys them anew"
-    )
-    return End(outcome, message)
+    got = f"{life.delivered:,} of {life.wanted:,} records"
+    message = f"done before, with {got}; nothing was asked. `leadsync once {job} --again` buys the list anew"
+    return End(life.ended or Outcome.COMPLETE, message)

@@ -38,19 +38,22 @@ class Auditor:
 
     async def verdict(self, ticket: Ticket) -> Verdict | End:
         """Say whether the run may go on; an End where the vendor could not be asked."""
+        return await self.look(ticket.session.name) or self._kept(ticket)
+
+    async def look(self, name: str) -> End | None:
+        """See to it that the vendor's list is fresh enough for a session; an End where it cannot be had."""
         loop = asyncio.get_running_loop()
-        asked_s, name = loop.time(), ticket.session.name
+        asked_s = loop.time()
         if self._is_kept(name):
-            return self._kept(ticket)  # at once, while another job may wait for the list
+            return None  # at once, while another job may wait for the list
         async with self._one_at_a_time:
-            if not self._is_kept(name):
-                if self._failed is None or self._failed[0] < asked_s:
-                    trouble = await self._lister.take(self._enter)
-                    self._failed = None if trouble is None else (loop.time(), trouble)
-                if self._failed is not None:
-                    # Who waited while somebody else asked in vain has its answer: the vendor is asked once for all.
-                    return self._failed[1]
-            return self._kept(ticket)
+            if self._is_kept(name):
+                return None
+            if self._failed is None or self._failed[0] < asked_s:
+                trouble = await self._lister.take(self._enter)
+                self._failed = None if trouble is None else (loop.time(), trouble)
+            # Who waited while somebody else asked in vain has its answer: the vendor is asked once for all.
+            return self._failed[1] if self._failed is not None else None
 
     def _kept(self, ticket: Ticket) -> Verdict:
         """Return the verdict; a base line is moved once: by the next run its pages have been counted."""

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
@@ -14,9 +14,12 @@ from leadsync.config import Job
 from leadsync.core.audit import Leave
 from leadsync.core.budget import Limits
 from leadsync.core.criteria import criteria_hash
-from leadsync.core.model import End, Outcome
+from leadsync.core.model import End, Outcome, Route
+from leadsync.core.one_shot import Life
 from leadsync.core.replies import Denied, Lost
+from leadsync.core.routes import Wish
 from leadsync.core.slots import Clocks, Policy, Room, Rules
+from leadsync.errors import Bug
 from leadsync.jobs.till import Till
 from leadsync.jobs.vacancy import Vacancy
 from leadsync.store.ledger import SessionState
@@ -112,10 +115,21 @@ class Desk:
 
 
 @dataclass(frozen=True, slots=True)
+class Aim:
+    """What a one-shot is to bring. `again` begins its next life; `webhooks`: there is an inbox for async results."""
+
+    wish: Wish
+    webhooks: bool = False
+    retry_unknown: bool = False
+    again: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Brief:
     """What a run is to do. `settle_only` is its end as soon as no key is open; None goes on asking.
 
-    `criteria` is the hash of what would be asked now; `records_max` is the run's own limit.
+    `criteria` is the hash of what would be asked now; `records_max` is the run's own limit; `aim` is a
+    one-shot's, whose session is known when its life is.
     """
 
     job: str
@@ -129,6 +143,7 @@ class Brief:
     search: Mapping[str, Any] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
     settle_only: End | None = None
+    aim: Aim | None = None
 
     @classmethod
     def to_pull(cls, job: Job, price: Decimal) -> "Brief":
@@ -145,6 +160,17 @@ class Brief:
             search=job.search,
             options={**job.options, "datasets": list(job.datasets)} if job.datasets else job.options,
         )
+
+    def for_life(self, life: Life) -> "Brief":
+        """Pull for this life of a one-shot; who began a further one has said that the list is bought again."""
+        again = self.leave.buy_again or life.number > 1
+        return replace(self, session=life.seat, leave=replace(self.leave, buy_again=again))
+
+    @classmethod
+    def to_aim(cls, job: Job, price: Decimal, *, webhooks: bool, again: bool) -> "Brief":
+        """Bring what a one-shot's file asks for."""
+        wish = Wish(one_shot=True, records=job.records or 0, async_above=job.async_above)
+        return replace(cls.to_pull(job, price), aim=Aim(wish, webhooks, job.retry_unknown, again))
 
     @classmethod
     def to_settle(cls, session: SessionState, job: Job | None, price: Decimal) -> "Brief":
@@ -174,7 +200,8 @@ def _leave(job: Job, price: Decimal) -> Leave:
 class Ticket:
     """One run under way: its row, its brief, and its session as the ledger had it when the run began.
 
-    `recover_until`: the vendor's total up to which a restored store asks for pages that are billed already.
+    `recover_until`: the vendor's total up to which a restored store asks for pages that are billed already; `life` is
+    a one-shot's, whose seat the session is.
     """
 
     run_id: int
@@ -182,6 +209,19 @@ class Ticket:
     session: SessionState
     desk: Desk
     recover_until: int | None = None
+    life: Life | None = None
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it goes without a session."""
+        return self.life is not None and self.life.route is Route.PLAIN
+
+    @property
+    def aim(self) -> Aim:
+        """What the one-shot is to bring."""
+        if self.brief.aim is None:
+            raise Bug(f"job {self.brief.job} is no one-shot")
+        return self.brief.aim
 
 
 _log = structlog.get_logger()

@@ -37,15 +37,18 @@ class Dispatch:
         self._sessions: defaultdict[tuple[str, str], asyncio.Lock] = defaultdict(asyncio.Lock)
         self._claims: Counter[tuple[str, str]] = Counter()
 
-    async def run(self, name: str, trigger: str) -> End:
-        """Run a job, after whatever its session is at just now."""
+    async def run(self, name: str, trigger: str, *, again: bool = False) -> End:
+        """Run a job, after whatever its session is at just now; `again` begins a one-shot anew."""
         job = self._settings.jobs[name]
-        return await self._run(Brief.to_pull(job, self._price(job.account)), trigger)
+        price, webhooks = self._price(job.account), self._settings.webhooks is not None
+        if job.kind == "one_shot":
+            return await self._run(Brief.to_aim(job, price, webhooks=webhooks, again=again), trigger)
+        return await self._run(Brief.to_pull(job, price), trigger)
 
-    async def run_all(self, names: Iterable[str], trigger: str) -> dict[str, End]:
+    async def run_all(self, names: Iterable[str], trigger: str, *, again: bool = False) -> dict[str, End]:
         """Run jobs side by side; return how each ended."""
         async with asyncio.TaskGroup() as group:
-            runs = {name: group.create_task(self.run(name, trigger)) for name in names}
+            runs = {name: group.create_task(self.run(name, trigger, again=again)) for name in names}
         return {name: run.result() for name, run in runs.items()}
 
     async def settle(self, account: str, but: Sessions = frozenset()) -> int:

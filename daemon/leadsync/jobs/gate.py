@@ -7,12 +7,13 @@ from typing import Final
 import structlog
 
 from leadsync import events
-from leadsync.core.model import OpenPage
-from leadsync.core.protocol import BudgetSpent, Event, Halted, Waited
+from leadsync.core.model import OpenPage, PageReply
+from leadsync.core.protocol import BudgetSpent, Close, Event, Halted, Stored, Waited
+from leadsync.core.replies import Denied, VendorReply
 from leadsync.core.retry import GIVE_UP_S
-from leadsync.errors import DiskLow, VendorSilent
+from leadsync.errors import Bug, DiskLow, VendorSilent
 from leadsync.jobs.desk import Surroundings, Ticket
-from leadsync.store.ledger import Asked
+from leadsync.store.ledger import Arrival, Asked, Ledger, Receipt
 from leadsync.vendors.pace import result_unless, sleep_unless
 
 DISK_RESERVE_BYTES: Final = 128 * 1024 * 1024
@@ -108,3 +109,65 @@ class Gate:
         for limit in desk.till.first_warnings(asked.nearly, desk.terms.limits, self._around.now()):
             self.log.warning(events.BUDGET_NEARLY_SPENT, account=desk.name, limit=limit)
         self.log.debug(events.PAGE_ASKED, key=asked.page.key, take=asked.page.take)
+
+    async def send(self) -> VendorReply:
+        """Send the open page's bytes, and tell everybody of the account what that says of the vendor."""
+        desk = self._ticket.desk
+        reply = await desk.client.search(self.open_page().request)
+        if isinstance(reply, Denied):
+            desk.denied = reply
+        desk.hear(self._ticket.session.name, reply, self._around)
+        return reply
+
+    def open_page(self) -> OpenPage:
+        """The page that is asked for and not settled."""
+        if self._page is None:
+            raise Bug("there is no open page to send or to settle")
+        return self._page
+
+    def arrival(self, reply: PageReply, *, fresh: bool, replays: int) -> Arrival:
+        """Say what has come for the open page."""
+        return Arrival(
+            page_id=self.open_page().page_id,
+            run_id=self._ticket.run_id,
+            reply=reply,
+            fresh=fresh,
+            replays=replays,
+            drift_allowed=self._ticket.brief.leave.drift,
+            ends_pause=self._ticket.desk.denied is None,
+            recover_until=self._ticket.recover_until,
+        )
+
+    def settled(self, receipt: Receipt, replays: int) -> Stored:
+        """The open page is durable."""
+        self.page = None
+        account, stored = self._ticket.desk.name, receipt.stored
+        if receipt.learned is not None:
+            counts = "counts its own page" if receipt.learned else "does not count its own page"
+            self.log.info(events.VENDOR_LEARNED, account=account, fact="totalDelivered", value=counts)
+        if receipt.resumed:
+            self.log.info(events.ACCOUNT_RESUMED, account=account)
+        self.log.info(
+            events.PAGE_STORED,
+            epoch=receipt.epoch,
+            page=receipt.number,
+            records=stored.records,
+            new=stored.new,
+            redelivered=receipt.redelivered,
+            replays=replays,
+            total=receipt.total,
+        )
+        return stored
+
+    async def close(self, ledger: Ledger, effect: Close) -> OpenPage:
+        """Close the open page's row without a page, and return what it was."""
+        page = self.open_page()
+        await ledger.close(page.page_id, self._ticket.run_id, effect, self._around.now())
+        self.page = None
+        return page
+
+    def hold(self, wait_s: float) -> None:
+        """The vendor said 429 to one of us, and means all."""
+        desk = self._ticket.desk
+        desk.client.hold(wait_s)
+        self.log.warning(events.ACCOUNT_THROTTLED, account=desk.name, wait_s=round(wait_s, 1))

@@ -10,7 +10,7 @@ from typing import assert_never
 
 from leadsync import events
 from leadsync.core import paging
-from leadsync.core.model import OpenPage, PageReply
+from leadsync.core.model import PageReply
 from leadsync.core.paging import KEY_STAYS_OPEN
 from leadsync.core.protocol import (
     Ask,
@@ -31,12 +31,11 @@ from leadsync.core.protocol import (
     Stored,
     Wait,
 )
-from leadsync.core.replies import Denied
 from leadsync.core.retry import GIVE_UP_S
 from leadsync.errors import Bug
 from leadsync.jobs.desk import Surroundings, Ticket
 from leadsync.jobs.gate import STOPPED, Gate
-from leadsync.store.ledger import Arrival, Asked, Ledger, Order, Receipt
+from leadsync.store.ledger import Asked, Ledger, Order
 from leadsync.vendors.wire import search_request
 
 
@@ -103,7 +102,7 @@ class Pull:
                 return await self._gate.queue(why)
             case Send():
                 self._gate.require_room()
-                return await self._send()
+                return await self._gate.send()
             case Store(page, fresh, replays):
                 return await self._store(page, fresh=fresh, replays=replays)
             case Close():
@@ -136,67 +135,19 @@ class Pull:
         self._gate.take(asked)
         return Journaled()
 
-    async def _send(self) -> Event:
-        desk = self._ticket.desk
-        reply = await desk.client.search(self._open_page().request)
-        if isinstance(reply, Denied):
-            desk.denied = reply
-        desk.hear(self._ticket.session.name, reply, self._around)
-        return reply
-
     async def _store(self, page: PageReply, *, fresh: bool, replays: int) -> Stored:
-        arrival = Arrival(
-            page_id=self._open_page().page_id,
-            run_id=self._ticket.run_id,
-            reply=page,
-            fresh=fresh,
-            replays=replays,
-            drift_allowed=self._ticket.brief.leave.drift,
-            ends_pause=self._ticket.desk.denied is None,
-            recover_until=self._ticket.recover_until,
-        )
-        receipt = await self._ledger.store(arrival, self._around.now())
-        self._gate.page = None
-        self._report(receipt, replays)
-        return receipt.stored
+        arrival = self._gate.arrival(page, fresh=fresh, replays=replays)
+        return self._gate.settled(await self._ledger.store(arrival, self._around.now()), replays)
 
     async def _close(self, effect: Close) -> Closed:
-        page = self._open_page()
-        await self._ledger.close(page.page_id, self._ticket.run_id, effect, self._around.now())
-        self._gate.page = None
+        page = await self._gate.close(self._ledger, effect)
         self._log.warning(events.KEY_REFUSED, key=page.key, status=effect.status, message=effect.message)
         return Closed()
 
     async def _wait(self, wait: Wait) -> Event:
-        desk, key = self._ticket.desk, self._open_page().key
         if wait.account_wide:
-            desk.client.hold(wait.wait_s)
-            self._log.warning(events.ACCOUNT_THROTTLED, account=desk.name, wait_s=round(wait.wait_s, 1))
+            self._gate.hold(wait.wait_s)
         else:
-            wait_s = round(wait.wait_s, 1)
+            key, wait_s = self._gate.open_page().key, round(wait.wait_s, 1)
             self._log.warning(events.REPLY_LOST, key=key, attempt=wait.attempt, why=wait.why, wait_s=wait_s)
         return await self._gate.rest(wait.wait_s)
-
-    def _open_page(self) -> OpenPage:
-        if self._gate.page is None:
-            raise Bug("there is no open key to send or to settle")
-        return self._gate.page
-
-    def _report(self, receipt: Receipt, replays: int) -> None:
-        account = self._ticket.desk.name
-        stored = receipt.stored
-        if receipt.learned is not None:
-            counts = "counts its own page" if receipt.learned else "does not count its own page"
-            self._log.info(events.VENDOR_LEARNED, account=account, fact="totalDelivered", value=counts)
-        if receipt.resumed:
-            self._log.info(events.ACCOUNT_RESUMED, account=account)
-        self._log.info(
-            events.PAGE_STORED,
-            epoch=receipt.epoch,
-            page=receipt.number,
-            records=stored.records,
-            new=stored.new,
-            redelivered=receipt.redelivered,
-            replays=replays,
-            total=receipt.total,
-        )

@@ -37,6 +37,12 @@ class Tenancy:
             self._new.add(ticket.session.name)
         return full
 
+    async def is_free(self) -> bool:
+        """Whether a new session could be made by now, by the list and what was reserved since."""
+        if not await self._has_room():
+            await self._make_room()
+        return await self._has_room()
+
     async def turned_away(self, end: End) -> End:
         """The vendor has refused the new session; return that end with who holds the slots."""
         holders = await self._ledger.held(self._desk.name, self._desk.terms.room)
@@ -49,6 +55,11 @@ class Tenancy:
         if session in self._new:
             self._new.discard(session)
             self._desk.vacancy.tell()
+
+    async def _has_room(self) -> bool:
+        desk = self._desk
+        holders = await self._ledger.held(desk.name, desk.terms.room)
+        return holders.free > 0 and not desk.vacancy.rest_s(holders.used, asyncio.get_running_loop().time())
 
     async def _reserve(self, ticket: Ticket) -> End | None:
         desk = self._desk

@@ -3,7 +3,7 @@
 Slots are the vendor's last list plus what leadsync created since; nothing is asked of the vendor.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, TypeAlias
 
@@ -16,6 +16,7 @@ from leadsync.core.budget import Limits, Spent
 from leadsync.core.model import Reason
 from leadsync.core.witness import DOUBTS
 from leadsync.reports import SCHEMA_VERSION
+from leadsync.reports.one_shots import progress_of, seat_of, untried
 from leadsync.reports.text import columns, money, told
 from leadsync.store import tables
 from leadsync.store.engine import sqlite_file
@@ -44,7 +45,7 @@ def status(settings: Settings, now: datetime) -> dict[str, Any]:
                 "process": None,
                 "serving": False,
                 "accounts": [_account(name, one, _NEW_ACCOUNT, Spent()) for name, one in settings.accounts.items()],
-                "jobs": [_job(job, _NEW_SESSION, None) for job in settings.jobs.values()],
+                "jobs": [_job(job, _NEW_SESSION, None, untried(job)) for job in settings.jobs.values()],
             }
         alive = holder(file)
         return {
@@ -72,7 +73,7 @@ def in_words(report: Row) -> str:
                 job["name"],
                 _job_state(job),
                 job["session"],
-                job["delivered"],
+                _delivered(job),
                 job["vendor_total"],
                 *_last(job),
                 _next(job),
@@ -85,6 +86,7 @@ def in_words(report: Row) -> str:
         for one in [*report["accounts"], *report["jobs"]]
         if one["reason"]
     ]
+    waiting += [line for job in report["jobs"] for line in _unknown(job)]
     return "\n\n".join(part for part in (_who_runs(report), accounts, jobs, "\n".join(waiting)) if part)
 
 
@@ -136,14 +138,15 @@ def _budget(limits: Limits, used: Spent) -> dict[str, Any]:
 
 
 def _stored_job(connection: Connection, job: Job, now: datetime, *, alive: bool) -> dict[str, Any]:
-    where = (col(SearchSession.account) == job.account, col(SearchSession.name) == job.session)
+    where = (col(SearchSession.account) == job.account, col(SearchSession.name) == seat_of(connection, job))
     row = connection.execute(select(SearchSession).where(*where)).mappings().one_or_none()
     session = {**(row or _NEW_SESSION), **_doubt(connection)}
+    progress = progress_of(connection, job)
     runs = select(Run).where(col(Run.job) == job.name).order_by(col(Run.id).desc())
     running = connection.execute(runs.where(col(Run.outcome).is_(None)).limit(1)).first() is not None
     last = connection.execute(runs.where(col(Run.outcome).is_not(None)).limit(1)).mappings().one_or_none()
-    shown = _job(job, session, last, running=running and alive)
-    due_at = _next_run_at(connection, job)
+    shown = _job(job, session, last, progress, running=running and alive)
+    due_at = _next_run_at(connection, job) if shown["state"] != "done" else None
     if due_at is not None:
         shown["next_run_at"] = due_at.isoformat()
         shown["overdue"] = due_at < now and shown["state"] != "running"
@@ -165,19 +168,22 @@ def _next_run_at(connection: Connection, job: Job) -> datetime | None:
     return connection.execute(first).scalar_one_or_none()
 
 
-def _job(job: Job, session: Row, last: Row | None, *, running: bool = False) -> dict[str, Any]:
+def _job(job: Job, session: Row, last: Row | None, progress: Row | None, *, running: bool = False) -> dict[str, Any]:
+    state = "running" if running else "parked" if session["park_reason"] else "idle"
+    is_done = progress is not None and progress["outcome"] is not None
     return {
         "name": job.name,
         "kind": job.kind,
         "enabled": job.enabled,
         "account": job.account,
-        "session": job.session,
-        "state": "running" if running else "parked" if session["park_reason"] else "idle",
+        "session": job.session if progress is None else progress["session"],
+        "state": "done" if is_done and state == "idle" else state,
         "reason": session["park_reason"],
         "message": _told(session["park_reason"], session["park_message"], job.name),
         "delivered": session["delivered"],
         "base_line": session["base_line"],
         "vendor_total": session["vendor_total"],
+        "one_shot": progress,
         "last_run": run_row(last) if last else None,
         "next_run_at": None,
         "overdue": False,
@@ -194,6 +200,7 @@ def run_row(row: Row) -> dict[str, Any]:
         "run": row["id"],
         "job": row["job"],
         "trigger": row["trigger"],
+        "route": row["route"],
         "outcome": row["outcome"],
         "reason": row["reason"],
         "message": row["message"],
@@ -229,6 +236,20 @@ def _budget_line(account: Row) -> str:
 
 def _job_state(job: Row) -> str:
     return str(job["state"]) if job["enabled"] else "disabled"
+
+
+def _delivered(job: Row) -> object:
+    progress = job["one_shot"]
+    return job["delivered"] if progress is None else f"{job['delivered']} of {progress['wanted']}"
+
+
+def _unknown(job: Row) -> Iterator[str]:
+    progress = job["one_shot"]
+    if progress is not None and progress["unknown"]:
+        yield (
+            f"{job['name']}: {progress['unknown']:,} records may be billed, count as spent, and are not here: the"
+            " answer to a request without a key was lost"
+        )
 
 
 def _last(job: Row) -> tuple[object, ...]:

@@ -64,7 +64,7 @@ class Ledger:
 
     async def begin_criteria(self, session_id: int, criteria: str) -> None:
         """Take the job's new criteria for those of the epoch, where the job allows the change."""
-        await self._writer.write(sessions.change, session_id, {"criteria": criteria})
+        await self._writer.write(one_shots.begin_criteria, session_id, criteria)
 
     async def park(self, session_id: int, reason: Reason, message: str, now: datetime) -> None:
         """Park the session's job until a person answers."""
@@ -116,21 +116,13 @@ class Ledger:
         """Let the life of a one-shot go this way."""
         await self._writer.write(one_shots.take_route, life, run_id, route)
 
-    async def begin_anew(self, session_id: int) -> None:
-        """Let a search without a session begin at the top of its list: the cursor was another list's."""
-        await self._writer.write(one_shots.move_cursor, session_id, None)
-
     async def end_life(self, life: Life, outcome: Outcome, now: datetime) -> None:
         """End the life of a one-shot: nothing more is asked for it."""
         await self._writer.write(one_shots.end, life.life_id, outcome, now)
 
-    async def leftovers(self, account: str) -> list[SessionState]:
-        """Return the throw-away sessions that are done with and may still hold a slot at the vendor."""
-        return await self._writer.write(one_shots.leftovers, account)
-
-    async def note_deletion(self, session_id: int, now: datetime) -> None:
-        """A session is gone at the vendor, and we know it."""
-        await self._writer.write(sessions.change, session_id, {"deleted_at": now})
+    async def leftovers(self, account: str, job: str) -> list[str]:
+        """Return the throw-away sessions of a job that are done with and may still hold a slot at the vendor."""
+        return await self._writer.write(one_shots.leftovers, account, job)
 
     async def journal(self, order: Order, now: datetime) -> Asked | BudgetSpent | BudgetReserved:
         """Make the next key durable with its bytes, its reservation and its witness, before it is sent (P3, P10)."""

@@ -15,7 +15,6 @@ from leadsync.core.one_shot import Life, Wanted, seat_name
 from leadsync.core.protocol import Fate
 from leadsync.errors import Bug
 from leadsync.store import sessions
-from leadsync.store.sessions import SessionState
 from leadsync.store.tables import Installation, OneShot, Page, Run, SearchSession
 
 NOBODY_WAITED: Final = "its run ended before the answer was stored"
@@ -72,6 +71,12 @@ def move_cursor(connection: Connection, session_id: int, cursor: str | None) -> 
     connection.execute(update(OneShot).where(col(OneShot.session_id) == session_id).values(cursor=cursor))
 
 
+def begin_criteria(connection: Connection, session_id: int, criteria: str) -> None:
+    """Go on with other criteria; a cursor of the old ones means nothing any more."""
+    sessions.change(connection, session_id, {"criteria": criteria})
+    move_cursor(connection, session_id, None)
+
+
 def end(connection: Connection, life_id: int, outcome: Outcome, now: datetime) -> None:
     """End a life: nothing more is asked for it, and a throw-away session has given what it had."""
     values = {"outcome": outcome.value, "ended_at": now}
@@ -83,23 +88,21 @@ def end(connection: Connection, life_id: int, outcome: Outcome, now: datetime) -
     connection.execute(drained.values(drained_at=now))
 
 
-def leftovers(connection: Connection, account: str) -> list[SessionState]:
-    """Return the throw-away sessions that have given what they had, and may still be at the vendor.
+def leftovers(connection: Connection, account: str, job: str) -> list[str]:
+    """Return the job's throw-away sessions that have given what they had, and may still be at the vendor.
 
-    Not those that a person is asked about, nor those with an open key: its page may be billed.
+    Not those that a person is asked about.
     """
-    rows = connection.execute(
-        select(SearchSession).where(
-            col(SearchSession.account) == account,
-            col(SearchSession.throwaway),
-            col(SearchSession.drained_at).is_not(None),
-            col(SearchSession.deleted_at).is_(None),
-            col(SearchSession.park_reason).is_(None),
-            col(SearchSession.next_page) > 1,
-        )
+    names = select(col(SearchSession.name)).where(
+        col(SearchSession.account) == account,
+        col(SearchSession.job) == job,
+        col(SearchSession.throwaway),
+        col(SearchSession.drained_at).is_not(None),
+        col(SearchSession.deleted_at).is_(None),
+        col(SearchSession.park_reason).is_(None),
+        col(SearchSession.next_page) > 1,
     )
-    states = [sessions.state_of(connection, row) for row in rows.mappings().all()]
-    return [state for state in states if state.open_page is None]
+    return list(connection.execute(names).scalars())
 
 
 def give_up(connection: Connection, whose: ColumnElement[bool], now: datetime) -> None:
@@ -142,6 +145,7 @@ def _life(connection: Connection, row: Mapping[str, Any]) -> Life:
         number=row["life"],
         seat=row["seat"],
         wanted=row["wanted"],
+        delivered=row["delivered"],
         route=Route(row["route"]) if row["route"] else None,
         asked=row["next_page"] > 1,
         cursor=row["cursor"],

@@ -16,7 +16,7 @@ from sqlmodel import col
 from leadsync.core.books import Judgement, PageCount, judge, starts_new_epoch
 from leadsync.core.budget import Exhausted, Granted, Limits, Reserved, Spent, grant, window_starts
 from leadsync.core.keys import page_key
-from leadsync.core.model import Books, OpenPage, PageReply
+from leadsync.core.model import Books, OpenPage, PageReply, Reason
 from leadsync.core.protocol import BudgetReserved, BudgetSpent, Close, Fate, Stored
 from leadsync.errors import Bug
 from leadsync.store import one_shots, sessions
@@ -202,7 +202,7 @@ def store(connection: Connection, arrival: Arrival, now: datetime) -> Receipt:
         number=number,
         total=judgement.books.total,
         redelivered=shelved.known,
-        resumed=_resumed(connection, account, arrival),
+        resumed=_resumed(connection, account, arrival, keyless=page["keyless"]),
         learned=learned,
     )
 
@@ -251,8 +251,9 @@ def _judge(books: Books, arrival: Arrival, shelved: Shelved, counts_own: bool | 
     return judge(books, count, counts_own=counts_own, drift_allowed=arrival.drift_allowed)
 
 
-def _resumed(connection: Connection, account: RowMapping, arrival: Arrival) -> bool:
-    paused = account["paused_reason"] is not None
+def _resumed(connection: Connection, account: RowMapping, arrival: Arrival, *, keyless: bool) -> bool:
+    """Whether the page ends a pause; one without a session says nothing of the ability that sessions need."""
+    paused = account["paused_reason"] not in (None, *([Reason.ABILITY_MISSING] if keyless else []))
     return paused and arrival.ends_pause and sessions.resume(connection, account["name"])
 
 
