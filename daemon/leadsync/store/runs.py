@@ -58,7 +58,9 @@ def begin(connection: Connection, run: NewRun, alive: Collection[int], now: date
 
     Where the store failed just as a run ended, its row still says that it runs: it is ended here, unless it is `alive`.
     """
-    mine = or_(col(Run.job) == run.job, and_(col(Run.account) == run.account, col(Run.session) == run.session))
+    mine = col(Run.job) == run.job
+    if run.session is not None:
+        mine = or_(mine, and_(col(Run.account) == run.account, col(Run.session) == run.session))
     for left, _ in _running(connection, mine, col(Run.id).not_in(alive)):
         end(connection, left, End(Outcome.INTERRUPTED, "its end could not be written into the store"), 0.0, now)
     values = {
