@@ -1,15 +1,14 @@
 """The plain way has no key: what was lost is told and counted, and never asked for again by itself."""
 
+import asyncio
 from collections.abc import Callable
 
 import httpx  # noqa: TID251 - the test edge speaks to the simulator in process
 import pytest
 
 from leadsync.core.model import Outcome, Reason
-from leadsync.errors import StoreFailed
 from leadsync.reports.status import in_words, status
-from leadsync.simulator import Fault
-from leadsync.store import pages
+from leadsync.simulator import Fault, Switches
 from tests.jobs.one_shots import assert_all_here, assert_each_once, one_shot
 from tests.stage import Stage, Wire
 
@@ -146,22 +145,33 @@ def test_a_denial_costs_nothing(plain: Stage, fault: Fault, reason: Reason) -> N
 
 def test_what_overlaps_counts_once(build: Build) -> None:
     """The index moves while it is read: what comes twice is billed, is redelivered, and does not count as brought."""
-    stage = build(size=1_000, session_ability=False)
-    stage.job("before", kind="one_shot", records=50)
-    stage.end("before")
-    one_shot(stage, buy_again=True)
-    stage.end("bulk")
-    assert stage.rows("SELECT delivered FROM search_session WHERE job = 'bulk'") == [(300,)]
-    assert stage.one("SELECT count(*) FROM delivery WHERE redelivered") == 50
+    stage = build(size=1_000, session_ability=False, cursor_slips=20)
+    stage.wire.before[3] = lambda: setattr(stage.sim, "switches", Switches(session_ability=False))
+    one_shot(stage)
+    assert stage.end("bulk").outcome is Outcome.COMPLETE
+    assert stage.rows("SELECT records, new FROM run") == [(320, 300)]
+    assert stage.rows("SELECT count(DISTINCT property_id), sum(redelivered) FROM delivery") == [(300, 20)]
+    assert stage.one("SELECT delivered FROM search_session") == 300
+    assert_all_here(stage)
 
 
-def test_a_cursor_that_is_ignored_costs_one_page(plain: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_index_that_does_not_stand_still_is_not_paid_for_ever(build: Build) -> None:
+    """Where the rest that is missing does not come, three small pages say so: partial, with what is here."""
+    stage = build(size=1_000, session_ability=False, cursor_slips=20)
+    one_shot(stage)
+    end = stage.end("bulk")
+    assert (end.outcome, stage.one("SELECT delivered FROM search_session")) == (Outcome.PARTIAL, 280)
+    assert "280 of 300 records" in end.message
+
+
+def test_a_cursor_that_is_ignored_costs_one_page(build: Build) -> None:
     """A vendor that sends the first page for ever is paid for two, not for as many as were wanted."""
-    monkeypatch.setattr("leadsync.simulator.requests._position", lambda *_: 0)
-    end = plain.end("bulk")
-    assert (end.outcome, plain.sim.bill.records) == (Outcome.PARTIAL, 200)
-    assert "nothing but what came before" in end.message
-    assert plain.rows("SELECT records, new FROM run") == [(200, 100)]
+    stage = build(size=1_000, session_ability=False, cursor_slips=1_000)
+    one_shot(stage)
+    end = stage.end("bulk")
+    assert (end.outcome, stage.sim.bill.records) == (Outcome.PARTIAL, 200)
+    assert "what came before" in end.message
+    assert stage.rows("SELECT records, new FROM run") == [(200, 100)]
 
 
 def test_a_stop_ends_it_between_two_pages(plain: Stage) -> None:
@@ -195,20 +205,20 @@ def test_a_hurried_stop_says_what_it_left(plain: Stage) -> None:
     assert plain.wire.searches == 2
 
 
-def test_a_paid_page_is_held_until_the_store_takes_it(plain: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No key can bring it again, so a store that fails for a while does not lose it (P1)."""
-    store, failures = pages.store, iter(range(3))
+def test_a_paid_page_is_held_until_the_store_takes_it(plain: Stage) -> None:
+    """No key can bring it again, so a store that fails for a minute does not lose it (P1)."""
+    trigger = "CREATE TRIGGER trouble BEFORE INSERT ON delivery BEGIN SELECT RAISE(ABORT, 'disk I/O error'); END"
+    plain.wire.before[2] = lambda: plain.write(trigger)
 
-    def failing(*args: object) -> object:
-        if next(failures, None) is not None:
-            raise StoreFailed("database or disk is full")
-        return store(*args)  # type: ignore[arg-type]
+    async def act() -> None:
+        asyncio.get_running_loop().call_later(60, plain.write, "DROP TRIGGER trouble")
+        async with plain.app("bulk") as app:
+            assert (await app.once(["bulk"]))["bulk"].outcome is Outcome.COMPLETE
 
-    monkeypatch.setattr("leadsync.store.pages.store", failing)
-    assert plain.end("bulk").outcome is Outcome.COMPLETE
+    plain.play(act())
     assert_all_here(plain)
     assert_each_once(plain)
-    assert len(plain.logged("page.held")) == 3
+    assert "disk I/O error" in plain.logged("page.held")[0]["message"]
 
 
 def test_a_restored_store_asks_a_person_first(plain: Stage) -> None:

@@ -9,8 +9,8 @@ The rules, in words:
    three times in a row, since each may be billed.
 4. What was not billed is asked again after a wait, backing off, for ten minutes. A 429 holds the whole account.
 5. A refusal parks the job. A denial (401, 403) ends the run.
-6. The list ends with a page that has no cursor, with three pages in a row that are empty, or with a page of nothing but
-   what came before: a vendor that ignores the cursor must not be paid for the same page for ever.
+6. The list ends with a page that has no cursor, with three in a row that bring nothing new, or with a full page of what
+   came before: a vendor that ignores the cursor must not be paid for the same page for ever.
 7. A run stops only between requests.
 
 The table; a pair that is not in it is a bug:
@@ -263,11 +263,11 @@ def _after_page(plan: PlainPlan, tally: Tally, stored: Stored, now_s: float, *, 
         new=tally.new + stored.new,
         barren=0 if stored.new else tally.barren + 1,
     )
-    if stored.records and not stored.new:
-        return _finish(tally, End(Outcome.COMPLETE, "a page brought, and billed, nothing but what came before"))
+    if stored.records >= plan.page_size and not stored.new:
+        return _finish(tally, End(Outcome.COMPLETE, "a full page was billed and brought nothing but what came before"))
     if tally.new < plan.missing:
         if not has_cursor:
             return _finish(tally, End(Outcome.COMPLETE, "the list has nothing more"))
         if tally.barren >= BARREN_MAX:
-            return _finish(tally, End(Outcome.COMPLETE, f"{BARREN_MAX} pages in a row brought nothing"))
+            return _finish(tally, End(Outcome.COMPLETE, f"{BARREN_MAX} pages in a row brought nothing new"))
     return _next_page(plan, tally, Tries(now_s))
