@@ -283,6 +283,11 @@ def births(connection: Connection, account: str, now: datetime) -> Births:
     return Births(tuple(at for at in created if at), connection.execute(gone).scalar_one())
 
 
+def listed_at(connection: Connection, account: str) -> datetime | None:
+    """When the vendor's list was had last."""
+    return connection.execute(select(col(Account.listed_at)).where(col(Account.name) == account)).scalar()
+
+
 def housekept_at(connection: Connection, account: str) -> datetime | None:
     """When the account's slots were looked after last."""
     return connection.execute(select(col(Account.housekept_at)).where(col(Account.name) == account)).scalar()
