@@ -110,7 +110,7 @@ class App:
 
     async def _run(self, brief: Brief, desk: Desk, trigger: str) -> End:
         end = await self._runner.run(brief, desk, trigger)
-        self.household.ended(brief)
+        self.household.ended(brief, end)
         if not end.outcome.ended_well:
             self._auditors[brief.account].forget(brief.session)
         return end

@@ -102,7 +102,10 @@ def _stored_account(connection: Connection, name: str, account: Account, now: da
 
 def _slots_of(connection: Connection, name: str, account: Account, now: datetime) -> dict[str, Any]:
     """The last list, with what of ours has come and gone since."""
-    room, waiting = Room(account.session_cap, account.session_reserve), slots.waiting_jobs(connection, name)
+    room, waiting = (
+        Room(account.session_cap, account.session_reserve),
+        [place.job for place in slots.waiting(connection, name)],
+    )
     if slots.listed_at(connection, name) is None:
         return slots_unknown(room, waiting)
     return slots_report(slots.held(connection, name, room), waiting, slots.births(connection, name, now), now)
