@@ -63,6 +63,46 @@ def plan(settings: Settings, outside: Outside) -> dict[str, Any]:
     return asyncio.run(_here(settings, outside, App.plan)) if reply is None else reply
 
 
+def sessions(settings: Settings, outside: Outside) -> dict[str, Any]:
+    """Return every session of the teams and what is done about it, as the daemon sees it where one has the store."""
+    reply = _ask_house(settings, "sessions", {})
+    if reply is None:
+        return asyncio.run(_here(settings, outside, lambda app: app.household.sessions()))
+    return reply
+
+
+def prune(settings: Settings, named: Mapping[str, list[str]], outside: Outside) -> dict[str, Any]:
+    """Delete those of the named sessions that the policy lets go; return what became of each."""
+    reply = _ask_house(settings, "prune", {"named": named})
+    if reply is None:
+        return asyncio.run(_here(settings, outside, lambda app: app.household.prune(named)))
+    return reply
+
+
+def look_at_session(
+    settings: Settings, session: str, account: str | None, *, force: bool, outside: Outside
+) -> dict[str, Any]:
+    """Return what the deletion of a session would mean, and what was seen of it."""
+    reply = _ask_house(settings, "look_at_session", {"session": session, "account": account, "force": force})
+    if reply is None:
+        return asyncio.run(_here(settings, outside, lambda app: app.household.look_at(session, account, force=force)))
+    return reply
+
+
+def delete_session(settings: Settings, found: Mapping[str, Any], *, force: bool, outside: Outside) -> str:
+    """Delete the session that was looked at, if it has not moved since; return what the operator is told."""
+    account, seen = found["account"], found["seen"]
+    reply = _ask_house(settings, "delete_session", {"account": account, "seen": seen, "force": force})
+    if reply is None:
+        reply = asyncio.run(_here(settings, outside, lambda app: app.household.delete(account, seen, force=force)))
+    return str(reply["message"])
+
+
+def _ask_house(settings: Settings, command: str, more: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Have a daemon carry out a command about all slots, if it has read the same jobs and policy as we."""
+    return _ask_daemon(settings, command, settings.jobs, {"policy": repr(settings.housekeeping), **more}, None)
+
+
 def _ask_daemon(
     settings: Settings, command: str, names: Iterable[str], more: Mapping[str, Any], listener: Listener | None
 ) -> dict[str, Any] | None:

@@ -66,9 +66,9 @@ class Household:
         """The vendor has refused the new session; return that end with who holds the slots."""
         return await self.of[ticket.desk.name].tenancy.turned_away(end)
 
-    def ended(self, brief: Brief) -> None:
+    def ended(self, brief: Brief, end: End) -> None:
         """A run has ended: a slot that was reserved for it may be free again."""
-        self.of[brief.account].tenancy.ended(brief.session)
+        self.of[brief.account].tenancy.ended(brief.session, end)
 
     async def note_jobs(self) -> None:
         """Note since when each session's job is gone, or disabled: the files are read once, when a process begins."""
@@ -151,7 +151,7 @@ class Household:
             planned=plan(listed.values(), tenants, self.of[name].jobs, rules, clocks),
             rules=rules,
             clocks=clocks,
-            waiting=await self._ledger.waiting_jobs(name),
+            waiting=[place.job for place in await self._ledger.waiting(name)],
             births=await self._ledger.births(name, clocks.ours),
             unknown=unknown,
         )

@@ -16,8 +16,6 @@ def unbuilt_in_config(table: Mapping[str, Any]) -> Iterator[Fault]:
     """Find what config.toml asks for and this version cannot do."""
     if member(table, "log", "format") == "journal":
         yield Fault(("log", "format"), f'"journal" {NOT_YET}: use "auto" or "json"')
-    if member(table, "housekeeping", "delete") in ("orphans", "stale"):
-        yield Fault(("housekeeping", "delete"), f'any deletion {NOT_YET}: use "never"')
     url = member(table, "store", "url")
     if isinstance(url, str) and url.startswith("postgresql"):
         yield Fault(("store", "url"), f'PostgreSQL {NOT_YET}: use "sqlite:///leadsync.db"')

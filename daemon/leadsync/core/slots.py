@@ -26,6 +26,9 @@ from leadsync.core.model import SessionListing
 SKEW_MAX: Final = timedelta(minutes=5)
 """How far the clocks may be apart; also how much later than our own note the vendor may date a session of ours."""
 
+DATE_STEP: Final = timedelta(seconds=1)
+"""`Date` has whole seconds: what was just now may lie after it."""
+
 NAMED_MAX: Final = 5
 """How many jobs are named where it is said who holds the slots."""
 
@@ -166,11 +169,12 @@ class Fate:
 
 @dataclass(frozen=True, slots=True)
 class Occupancy:
-    """Who holds the slots: `ours` counts our sessions by the job that uses them."""
+    """Who holds the slots: `ours` counts our sessions by their jobs, `listed` all that the vendor's list has."""
 
     room: Room
     ours: Mapping[str, int]
     foreign: int
+    listed: int = 0
 
     @property
     def used(self) -> int:
@@ -237,14 +241,15 @@ def admit(planned: SlotPlan, wanted: Sequence[str]) -> SlotPlan:
 
 def occupancy(listed: Iterable[str], tenants: Iterable[Tenant], room: Room) -> Occupancy:
     """Count who holds slots: the vendor's list, and what of ours it may not show yet."""
-    foreign = set(listed)
+    names = set(listed)
+    foreign = set(names)
     ours: Counter[str] = Counter()
     for tenant in tenants:
-        is_listed = tenant.session in foreign
+        is_listed = tenant.session in names
         if tenant.life.reserved_at is not None or (is_listed and tenant.owner is not Owner.FOREIGN):
             foreign.discard(tenant.session)
             ours[tenant.job] += 1
-    return Occupancy(room, ours, len(foreign))
+    return Occupancy(room, ours, len(foreign), len(names))
 
 
 def last_seen(row: SessionListing) -> datetime | None:
@@ -255,7 +260,7 @@ def last_seen(row: SessionListing) -> datetime | None:
 def idle(row: SessionListing, clocks: Clocks) -> timedelta | None:
     """How long the session has rested by the vendor's own clock; None where that cannot be told."""
     seen = last_seen(row)
-    return clocks.vendors - seen if clocks.vendors is not None and seen is not None else None
+    return clocks.vendors + DATE_STEP - seen if clocks.vendors is not None and seen is not None else None
 
 
 def _fate(row: SessionListing, tenant: Tenant | None, jobs: Jobs, rules: Rules, clocks: Clocks) -> Fate:

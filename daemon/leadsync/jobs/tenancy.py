@@ -46,26 +46,31 @@ class Tenancy:
     async def turned_away(self, end: End) -> End:
         """The vendor has refused the new session; return that end with who holds the slots."""
         holders = await self._ledger.held(self._desk.name, self._desk.terms.room)
-        # The slot that was reserved for it is none.
-        self._desk.vacancy.refused(holders.used - 1, asyncio.get_running_loop().time())
+        self._desk.vacancy.refused(holders.listed, asyncio.get_running_loop().time())
         return End(Outcome.WAITING, f"{end.message}; {holders}; {RUNS_BY_ITSELF}")
 
-    def ended(self, session: str) -> None:
+    def ended(self, session: str, end: End) -> None:
         """A run of the session has ended: the slot that it had reserved may be free again."""
-        if session in self._new:
-            self._new.discard(session)
+        if session not in self._new:
+            return
+        self._new.discard(session)
+        if end.outcome.ended_well:
+            self._desk.vacancy.made()
+        else:
             self._desk.vacancy.tell()
 
     async def _has_room(self) -> bool:
         desk = self._desk
         holders = await self._ledger.held(desk.name, desk.terms.room)
-        return holders.free > 0 and not desk.vacancy.rest_s(holders.used, asyncio.get_running_loop().time())
+        return holders.free > 0 and not desk.vacancy.rest_s(holders.listed, asyncio.get_running_loop().time())
 
     async def _reserve(self, ticket: Ticket) -> End | None:
         desk = self._desk
+        now_s = asyncio.get_running_loop().time()
         holders = await self._ledger.held(desk.name, desk.terms.room)
-        if desk.vacancy.rest_s(holders.used, asyncio.get_running_loop().time()):
+        if desk.vacancy.rest_s(holders.listed, now_s):
             return _waiting("the vendor has refused a new session a moment ago", holders)
+        desk.vacancy.tries(now_s)
         full = await self._ledger.reserve_slot(ticket.session.session_id, desk.terms.room, self._around.now())
         return None if full is None else _waiting("no session slot is free", full)
 

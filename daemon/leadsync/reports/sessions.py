@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 from leadsync.core.pace import Births
 from leadsync.core.slots import Action, Clocks, Fate, Policy, Rules, SlotPlan, idle
 from leadsync.reports import SCHEMA_VERSION
-from leadsync.reports.slots import forecast_line, slots_line, slots_report
+from leadsync.reports.slots import slots_line, slots_report
 from leadsync.reports.text import columns
 
 Row: TypeAlias = Mapping[str, Any]
@@ -85,7 +85,7 @@ def _words_of(one: Row) -> Iterator[str]:
     slots = one["slots"]
     yield (
         f"{one['name']}: {slots_line(slots)} ({slots['reserve']} kept free): {slots['ours']} ours, {slots['foreign']}"
-        f" foreign; full on {forecast_line(slots)}"
+        f" foreign, {slots['waiting']} waiting; all used on {slots['cap_reached_on'] or 'a day that is unknown'}"
     )
     if one["unknown"]:
         yield f"{one['unknown']}; this is the last list"

@@ -36,7 +36,6 @@ def slots_line(slots: Mapping[str, Any]) -> str:
     return f"{slots['used']} of {slots['cap']}, {slots['free']} free"
 
 
-def forecast_line(slots: Mapping[str, Any]) -> str:
-    """Say when they run out, and who waits."""
-    waits = f"; {slots['waiting']} waiting" if slots["waiting"] else ""
-    return f"{slots['cap_reached_on'] or 'unknown'}{waits}"
+def slots_cells(slots: Mapping[str, Any]) -> tuple[object, ...]:
+    """Say it in the cells of a table: slots, ours, foreign, waiting, and the day on which all are used."""
+    return (slots_line(slots), slots["ours"], slots["foreign"], slots["waiting"], slots["cap_reached_on"] or "unknown")

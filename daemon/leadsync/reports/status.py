@@ -1,24 +1,27 @@
 """`leadsync status`: books, slots, budgets and last runs, as the store has them.
 
-Slots are the vendor's last list plus what leadsync created since; nothing is asked of the vendor.
+Slots are the vendor's last list plus what leadsync created, and minus what it deleted, since; nothing is asked of the
+vendor.
 """
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, TypeAlias
 
-from sqlalchemy import Connection, RowMapping, func, select
+from sqlalchemy import Connection, RowMapping, select
 from sqlmodel import col
 
 from leadsync.config import Account, Job, Settings
 from leadsync.config.limits import limits_of
 from leadsync.core.budget import Limits, Spent
 from leadsync.core.model import Reason
+from leadsync.core.slots import Room
 from leadsync.core.witness import DOUBTS
 from leadsync.reports import SCHEMA_VERSION
 from leadsync.reports.one_shots import progress_of, seat_of, untried
+from leadsync.reports.slots import slots_cells, slots_report, slots_unknown
 from leadsync.reports.text import columns, money, told
-from leadsync.store import tables
+from leadsync.store import slots, tables
 from leadsync.store.engine import sqlite_file
 from leadsync.store.lock import holder
 from leadsync.store.pages import used
@@ -27,7 +30,7 @@ from leadsync.store.tables import MICROS, Installation, Run, SearchSession, Slot
 
 Row: TypeAlias = Mapping[str, Any] | RowMapping
 
-_NEW_ACCOUNT: Row = {"paused_reason": None, "paused_message": None, "slots_used": None, "slots_ours": None}
+_NEW_ACCOUNT: Row = {"paused_reason": None, "paused_message": None}
 _NEW_SESSION: Row = {"delivered": 0, "base_line": 0, "vendor_total": None, "park_reason": None, "park_message": None}
 
 
@@ -44,7 +47,7 @@ def status(settings: Settings, now: datetime) -> dict[str, Any]:
                 "schema_version": SCHEMA_VERSION,
                 "process": None,
                 "serving": False,
-                "accounts": [_account(name, one, _NEW_ACCOUNT, Spent()) for name, one in settings.accounts.items()],
+                "accounts": [_new_account(name, one) for name, one in settings.accounts.items()],
                 "jobs": [_job(job, _NEW_SESSION, None, untried(job)) for job in settings.jobs.values()],
             }
         alive = holder(file)
@@ -60,11 +63,8 @@ def status(settings: Settings, now: datetime) -> dict[str, Any]:
 def in_words(report: Row) -> str:
     """Show a status to a person: a line an account, a line a job, and what to do about those that wait."""
     accounts = columns(
-        ("ACCOUNT", "STATE", "SLOTS", "OURS", "BUDGET USED"),
-        [
-            (one["name"], one["state"], _slots(one), one["slots"]["ours"], _budget_line(one))
-            for one in report["accounts"]
-        ],
+        ("ACCOUNT", "STATE", "SLOTS", "OURS", "FOREIGN", "WAITING", "FULL ON", "BUDGET USED"),
+        [(one["name"], one["state"], *slots_cells(one["slots"]), _budget_line(one)) for one in report["accounts"]],
     )
     jobs = columns(
         ("JOB", "STATE", "SESSION", "DELIVERED", "VENDOR", "LAST RUN", "ENDED", "NEW", "COST", "NEXT RUN"),
@@ -90,37 +90,37 @@ def in_words(report: Row) -> str:
     return "\n\n".join(part for part in (_who_runs(report), accounts, jobs, "\n".join(waiting)) if part)
 
 
+def _new_account(name: str, account: Account) -> dict[str, Any]:
+    room = Room(account.session_cap, account.session_reserve)
+    return _account(name, _NEW_ACCOUNT, Spent(), limits_of(account), slots_unknown(room))
+
+
 def _stored_account(connection: Connection, name: str, account: Account, now: datetime) -> dict[str, Any]:
     where = col(tables.Account.name) == name
     row = connection.execute(select(tables.Account).where(where)).mappings().one_or_none()
-    since = _created_since(connection, name, row["listed_at"]) if row else 0
     spent = used(connection, name, limits_of(account), now)
-    return _account(name, account, row or _NEW_ACCOUNT, spent, created_since=since)
+    return _account(name, row or _NEW_ACCOUNT, spent, limits_of(account), _slots_of(connection, name, account, now))
 
 
-def _created_since(connection: Connection, account: str, listed_at: datetime | None) -> int:
-    """How many sessions of ours have come since the vendor's last list."""
-    if listed_at is None:
-        return 0
-    ours = (col(SearchSession.account) == account, col(SearchSession.created_at) > listed_at)
-    return connection.execute(select(func.count()).select_from(SearchSession).where(*ours)).scalar_one()
+def _slots_of(connection: Connection, name: str, account: Account, now: datetime) -> dict[str, Any]:
+    """The last list, with what of ours has come and gone since."""
+    room, waiting = (
+        Room(account.session_cap, account.session_reserve),
+        [place.job for place in slots.waiting(connection, name)],
+    )
+    if slots.listed_at(connection, name) is None:
+        return slots_unknown(room, waiting)
+    return slots_report(slots.held(connection, name, room), waiting, slots.births(connection, name, now), now)
 
 
-def _account(name: str, account: Account, row: Row, used: Spent, *, created_since: int = 0) -> dict[str, Any]:
-    listed = row["slots_used"] is not None
-    ours = row["slots_ours"] + created_since if listed else None
+def _account(name: str, row: Row, used: Spent, limits: Limits, slots: Row) -> dict[str, Any]:
     return {
         "name": name,
         "state": "paused" if row["paused_reason"] else "ok",
         "reason": row["paused_reason"],
         "message": _told(row["paused_reason"], row["paused_message"], name),
-        "slots": {
-            "used": row["slots_used"] + created_since if listed else None,
-            "cap": account.session_cap,
-            "ours": ours,
-            "foreign": row["slots_used"] - row["slots_ours"] if listed else None,
-        },
-        "budget": _budget(limits_of(account), used),
+        "slots": slots,
+        "budget": _budget(limits, used),
     }
 
 
@@ -217,11 +217,6 @@ def run_row(row: Row) -> dict[str, Any]:
 
 def _plain(limit: object) -> object:
     return limit if limit is None or isinstance(limit, int) else float(str(limit))
-
-
-def _slots(account: Row) -> str:
-    slots = account["slots"]
-    return f"{'?' if slots['used'] is None else slots['used']} of {slots['cap']}"
 
 
 def _budget_line(account: Row) -> str:

@@ -20,7 +20,7 @@ from leadsync.store.opening import Opened
 from leadsync.store.pages import Arrival, Asked, Order, Receipt
 from leadsync.store.runs import Figures, Interrupted, NewRun
 from leadsync.store.sessions import SessionState
-from leadsync.store.slots import SlotAsked, State, Wish
+from leadsync.store.slots import Place, SlotAsked, State, Wish
 from leadsync.store.timetable import Missed, Planned, Timing
 from leadsync.store.writer import Writer
 
@@ -159,9 +159,9 @@ class Ledger:
         """Return how fast the account's slots have filled lately."""
         return await self._writer.write(slots.births, account, now)
 
-    async def waiting_jobs(self, account: str) -> list[str]:
+    async def waiting(self, account: str) -> list[Place]:
         """Return the jobs whose last run waits for a slot, the longest waiting first."""
-        return await self._writer.write(slots.waiting_jobs, account)
+        return await self._writer.write(slots.waiting, account)
 
     async def note_jobs(self, account: str, named: Mapping[str, bool], now: datetime) -> None:
         """Note which sessions a job file names, and whether that job is enabled: all others are orphans from now."""
@@ -231,6 +231,7 @@ __all__ = [
     "Missed",
     "NewRun",
     "Order",
+    "Place",
     "Planned",
     "Receipt",
     "SessionState",

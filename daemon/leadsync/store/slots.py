@@ -82,6 +82,14 @@ class SlotAsked:
     wish: Wish
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A job's place in the line of those who wait for a slot: the run that ended so."""
+
+    job: str
+    run_id: int
+
+
 def all_tenants(connection: Connection, account: str) -> list[Tenant]:
     """Return the account's sessions as the planner wants them, by name."""
     names = select(col(SearchSession.name)).where(col(SearchSession.account) == account, _RUNNING)
@@ -261,12 +269,13 @@ def leave_actions(connection: Connection, now: datetime) -> None:
     connection.execute(asked.values(state=State.KEPT, message="the store was copied or restored", ended_at=now))
 
 
-def waiting_jobs(connection: Connection, account: str) -> list[str]:
+def waiting(connection: Connection, account: str) -> list[Place]:
     """Return the jobs whose last run waits for a slot, the one that has waited longest first."""
     last = select(func.max(col(Run.id)).label("run")).where(col(Run.account) == account).group_by(col(Run.job))
     by_session = col(Run.route).in_((Route.SESSION, Route.THROWAWAY))
     where = (col(Run.id).in_(last), col(Run.outcome) == Outcome.WAITING, by_session)
-    return list(connection.execute(select(col(Run.job)).where(*where).order_by(col(Run.id))).scalars())
+    found = connection.execute(select(col(Run.job), col(Run.id)).where(*where).order_by(col(Run.id)))
+    return [Place(job, run_id or 0) for job, run_id in found]
 
 
 def births(connection: Connection, account: str, now: datetime) -> Births:
@@ -281,6 +290,11 @@ def births(connection: Connection, account: str, now: datetime) -> Births:
         col(SlotAction.created_at) <= since,
     )
     return Births(tuple(at for at in created if at), connection.execute(gone).scalar_one())
+
+
+def listed_at(connection: Connection, account: str) -> datetime | None:
+    """When the vendor's list was had last."""
+    return connection.execute(select(col(Account.listed_at)).where(col(Account.name) == account)).scalar()
 
 
 def housekept_at(connection: Connection, account: str) -> datetime | None:
