@@ -172,8 +172,9 @@ class Stage:
     def job(self, name: str = "phoenix", *, search: str = 'query = ""\norQuickLists = []', **keys: Any) -> None:
         """Write a job file; `search` and `schedule` are the text of their tables, for the rest JSON is TOML."""
         schedule = [f"schedule = {{ {keys.pop('schedule')} }}"] if "schedule" in keys else []
+        kind = f'kind = "{keys.pop("kind", "incremental")}"'
         lines = [f"{key} = {json.dumps(value)}" for key, value in {"page_size": 100, **keys}.items()]
-        text = "\n".join(['kind = "incremental"', *schedule, *lines, "[search]", search, ""])
+        text = "\n".join([kind, *schedule, *lines, "[search]", search, ""])
         (self.folder / "jobs.d" / f"{name}.toml").write_text(text)
 
     def remove(self, name: str) -> None:
@@ -201,12 +202,12 @@ class Stage:
         self._look_at_log()
         return result
 
-    def once(self, *names: str) -> dict[str, End]:
+    def once(self, *names: str, again: bool = False) -> dict[str, End]:
         """Do what `leadsync once` does, and return how each job ended."""
 
         async def act() -> dict[str, End]:
             async with self.app(*names) as app:
-                return await app.once(names)
+                return await app.once(names, again=again)
 
         return self.play(act())
 

@@ -5,11 +5,13 @@ what is on its way stays counted in one place.
 """
 
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from typing import TypeAlias
 
-from leadsync.config import Account, Settings
+from leadsync.config import Account, Housekeeping, Settings
 from leadsync.config.limits import limits_of
-from leadsync.jobs.desk import Desk, Terms
+from leadsync.core.slots import Policy
+from leadsync.jobs.desk import Desk, Terms, Upkeep, jobs_of
 from leadsync.vendors.batchdata import Access, BatchData
 
 Connect: TypeAlias = Callable[[Access], BatchData]
@@ -46,19 +48,20 @@ class Accounts:
 
     def enter(self, settings: Settings, tokens: Mapping[str, str], clients: Mapping[str, BatchData]) -> dict[str, Desk]:
         """Make the desks as the settings have them; `clients` take the place of those that were. Waits for nothing."""
-        return {
-            name: self._enter(name, account, tokens[name], clients.get(name))
-            for name, account in settings.accounts.items()
-        }
+        for name, desk in self._desks.items():
+            desk.in_use = name in settings.accounts
+            desk.renew(desk.terms)
+        return {name: self._enter(name, settings, tokens[name], clients.get(name)) for name in settings.accounts}
 
-    def _enter(self, name: str, account: Account, token: str, client: BatchData | None) -> Desk:
-        before, access = self._access.get(name), _access(account, token)
+    def _enter(self, name: str, settings: Settings, token: str, client: BatchData | None) -> Desk:
+        before, access, terms = self._access.get(name), _access(settings.accounts[name], token), _terms(settings, name)
         self._access[name] = access
         if before is None:
-            self._desks[name] = Desk(name, self._connect(access), _terms(account))
+            self._desks[name] = Desk(name, self._connect(access), terms)
             return self._desks[name]
         desk = self._desks[name]
-        desk.client, desk.terms = client or desk.client, _terms(account)
+        desk.client = client or desk.client
+        desk.renew(terms)
         if client is None and before.requests_per_minute != access.requests_per_minute:
             desk.client.change_pace(access.requests_per_minute)
         return desk
@@ -77,5 +80,22 @@ def _way(access: Access) -> tuple[str, str]:
     return access.base_url, access.token
 
 
-def _terms(account: Account) -> Terms:
-    return Terms(limits_of(account), account.session_cap, account.session_reserve, account.audit_every)
+def _terms(settings: Settings, name: str) -> Terms:
+    account = settings.accounts[name]
+    return Terms(
+        limits=limits_of(account),
+        slots=account.session_cap,
+        slots_reserved=account.session_reserve,
+        audit_every=account.audit_every,
+        upkeep=_upkeep(settings.housekeeping),
+        jobs=jobs_of(settings, name),
+    )
+
+
+def _upkeep(housekeeping: Housekeeping) -> Upkeep:
+    return Upkeep(
+        every=housekeeping.every,
+        policy=Policy(housekeeping.delete),
+        orphan_after=timedelta(days=housekeeping.orphan_after_days),
+        stale_after=timedelta(days=housekeeping.stale_after_days),
+    )

@@ -12,17 +12,22 @@ import structlog
 
 from leadsync import events
 from leadsync.accounts import Accounts
-from leadsync.config import Settings, read_secret
+from leadsync.config import Job, Settings, read_secret
 from leadsync.core.audit import Verdict
-from leadsync.core.model import End
+from leadsync.core.model import End, Reason
+from leadsync.core.plain import PlainPlan
 from leadsync.core.protocol import Ended, Plan
 from leadsync.core.resume import Choice
+from leadsync.core.routes import Circumstances
 from leadsync.core.witness import DOUBTS, TOLD, StoreAnswer
-from leadsync.errors import UsageMistake
+from leadsync.errors import BadWeather, UsageMistake
+from leadsync.household import Household
 from leadsync.jobs.audit import Auditor
 from leadsync.jobs.desk import Brief, Desk, Office, Surroundings, Ticket
 from leadsync.jobs.dispatch import Dispatch
 from leadsync.jobs.listing import listing
+from leadsync.jobs.one_shot import OneShot
+from leadsync.jobs.plain import Plain
 from leadsync.jobs.pull import Pull
 from leadsync.jobs.resume import Resume
 from leadsync.jobs.runner import Runner
@@ -55,10 +60,19 @@ class App:
         self.accounts = accounts
         self.ledger = ledger
         self.around = around
-        self._auditors: dict[str, Auditor] = {}
-        self._appoint_auditors()
-        self._runner = Runner(ledger, around, audit=self._audit, drive=self._drive)
         self.dispatch = Dispatch(office, ledger, around.stopping, run=self._run)
+        self.household = Household(office, ledger, around, self.dispatch.if_idle)
+        self._auditors: dict[str, Auditor] = {}
+        self._appoint()
+        self._runner = Runner(
+            ledger,
+            around,
+            audit=self._audit,
+            weigh=self._weigh,
+            slots=self.household,
+            drive=self._drive,
+            ended=self._ended,
+        )
 
     @property
     def settings(self) -> Settings:
@@ -69,36 +83,47 @@ class App:
         """Go by another configuration from now on, all of it in one breath; see `reload`, which alone may call this."""
         self.office.desks = self.accounts.enter(settings, tokens, clients)
         self.office.settings = settings
-        self._appoint_auditors()
+        self._appoint()
         self.dispatch.follow()
 
-    def _appoint_auditors(self) -> None:
+    def _appoint(self) -> None:
+        """See to it that each account has those who work for it."""
+        self.household.follow()
         for name, desk in self.office.desks.items():
             if name not in self._auditors:
-                self._auditors[name] = Auditor(desk, self.ledger, self.around)
+                self._auditors[name] = Auditor(desk, self.ledger, self.household.of[name].lister)
 
-    async def once(self, names: Iterable[str]) -> dict[str, End]:
-        """Settle what earlier runs left open, then run these jobs side by side; return how each ended."""
+    async def once(self, names: Iterable[str], *, again: bool = False) -> dict[str, End]:
+        """Settle what earlier runs left open, then run these jobs side by side; return how each ended.
+
+        `again` begins one-shots anew.
+        """
         names = list(dict.fromkeys(names))
         jobs = [self.settings.jobs[name] for name in names]
-        theirs = {(job.account, job.session) for job in jobs}
+        theirs = {(job.account, await self.session_of(job)) for job in jobs}
         await self.dispatch.tell_orphans()
         async with asyncio.TaskGroup() as group:
             for account in self.settings.accounts:
                 group.create_task(self.dispatch.settle(account, theirs))
-        return await self.dispatch.run_all(names, "once")
+        return await self.dispatch.run_all(names, "once", again=again)
+
+    async def session_of(self, job: Job) -> str:
+        """Return the session under which a job is counted: a one-shot's has the name of its newest life."""
+        seat = await self.ledger.seat(job.account, job.name) if job.kind == "one_shot" else None
+        return seat or job.session
 
     async def resume(self, name: str, choice: Choice | None) -> str:
         """Answer a parked job, while no run of it is under way; return what the operator is told."""
         job = self.settings.jobs[name]
         price = self.settings.accounts[job.account].price_per_record
         async with self.dispatch.alone(job.name, job.account, job.session):
-            return await Resume(self.ledger, self.around, self._auditors[job.account]).answer(job, choice, price)
+            answers = Resume(self.ledger, self.around, self._auditors[job.account])
+            return await answers.answer(job, await self.session_of(job), choice, price)
 
     @property
     def hands(self) -> Hands:
         """What a daemon carries commands out with."""
-        return Hands(self.resume, self.answer_store, self.plan)
+        return Hands(self.resume, self.answer_store, self.plan, self.household)
 
     async def answer_store(self, answer: StoreAnswer) -> str:
         """Take what a person says of a store that was moved, copied or restored; return what the operator is told."""
@@ -120,15 +145,49 @@ class App:
 
     async def _run(self, brief: Brief, desk: Desk, trigger: str) -> End:
         end = await self._runner.run(brief, desk, trigger)
-        if not end.outcome.ended_well:
-            self._auditors[brief.account].forget(brief.session)
+        if brief.aim is not None:
+            await self._dismiss(brief)
         return end
+
+    def _ended(self, ticket: Ticket, end: End) -> None:
+        """A run has ended, and others may have waited for that."""
+        self.household.ended(ticket.brief, end)
+        if not end.outcome.ended_well:
+            self._auditors[ticket.brief.account].forget(ticket.session.name)
+
+    async def _dismiss(self, brief: Brief) -> None:
+        """Have the sessions deleted that the one-shot is done with; where that fails, housekeeping does it later."""
+        try:
+            for session in await self.ledger.leftovers(brief.account, brief.job):
+                await self.household.of[brief.account].housekeeper.dismiss(session)
+        except BadWeather as error:
+            _log.warning(events.SESSION_SPARED, account=brief.account, job=brief.job, session=None, why=str(error))
+
+    async def _weigh(self, ticket: Ticket) -> Circumstances | End:
+        """Find out what chooses a one-shot's route: the list shows whether there are sessions, and a slot for one."""
+        desk, webhooks, slots = ticket.desk, ticket.aim.webhooks, self.household.of[ticket.desk.name].tenancy
+        trouble = await self._auditors[desk.name].look(ticket.session.name)
+        if trouble is None:
+            return Circumstances(webhooks, session_ability=True, slot_free=await slots.is_free())
+        if trouble.reason is not Reason.ABILITY_MISSING:
+            return trouble
+        desk.denied = None  # what the vendor denies are sessions, and a plain search has none
+        return Circumstances(webhooks, session_ability=False, slot_free=None)
 
     async def _audit(self, ticket: Ticket, *, anew: bool) -> Verdict | End:
         return await self._auditors[ticket.desk.name].verdict(ticket, anew=anew)
 
     async def _drive(self, ticket: Ticket, plan: Plan) -> Ended:
+        if ticket.life is None:
+            return await self._pull(ticket, plan)
+        driver = OneShot(ticket, self.ledger, self.around, by_session=self._pull, plainly=self._plainly)
+        return await driver.run(plan)
+
+    async def _pull(self, ticket: Ticket, plan: Plan) -> Ended:
         return await Pull(ticket, self.ledger, self.around).run(plan)
+
+    async def _plainly(self, ticket: Ticket, plan: PlainPlan, cursor: str | None) -> Ended:
+        return await Plain(ticket, self.ledger, self.around, cursor=cursor).run(plan)
 
 
 def start_log(settings: Settings, outside: Outside, listener: Listener | None = None) -> dict[str, str]:
@@ -185,8 +244,10 @@ async def open_app(
         stack.push_async_callback(accounts.close)
         office = Office(settings, accounts.enter(settings, tokens, {}))
         around = Surroundings(outside.now, outside.draw, partial(outside.free_bytes, file.parent))
+        app = App(office, accounts, ledger, around, outside.installation_name)
+        await app.household.note_jobs(settings)
         _settle_heap()
-        yield App(office, accounts, ledger, around, outside.installation_name)
+        yield app
         await close_store(writer, outside.now())
 
 

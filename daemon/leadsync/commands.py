@@ -22,12 +22,19 @@ from leadsync.store.engine import sqlite_file
 T = TypeVar("T")
 
 
-def once(settings: Settings, names: list[str], outside: Outside, listener: Listener | None = None) -> dict[str, End]:
-    """Run these jobs now: by the daemon, where one has the store, else in a process of our own."""
+def once(
+    settings: Settings, names: list[str], outside: Outside, listener: Listener | None = None, *, again: bool = False
+) -> dict[str, End]:
+    """Run these jobs now: by the daemon, where one has the store, else in a process of our own.
+
+    `again` begins one-shots anew. Raises UsageMistake for a job that cannot be run so.
+    """
     refuse_unknown_jobs(settings, names)
-    reply = _ask_daemon(settings, "once", names, {}, listener)
+    if again:
+        refuse_endless_jobs(settings, names)
+    reply = _ask_daemon(settings, "once", names, {"again": again}, listener)
     if reply is None:
-        return asyncio.run(run_once(settings, names, outside, listener))
+        return asyncio.run(run_once(settings, names, outside, listener, again=again))
     return {name: _end(**end) for name, end in reply["ends"].items()}
 
 
@@ -57,6 +64,46 @@ def plan(settings: Settings, outside: Outside) -> dict[str, Any]:
     return asyncio.run(_here(settings, outside, App.plan)) if reply is None else reply
 
 
+def sessions(settings: Settings, outside: Outside) -> dict[str, Any]:
+    """Return every session of the teams and what is done about it, as the daemon sees it where one has the store."""
+    reply = _ask_house(settings, "sessions", {})
+    if reply is None:
+        return asyncio.run(_here(settings, outside, lambda app: app.household.sessions()))
+    return reply
+
+
+def prune(settings: Settings, named: Mapping[str, list[str]], outside: Outside) -> dict[str, Any]:
+    """Delete those of the named sessions that the policy lets go; return what became of each."""
+    reply = _ask_house(settings, "prune", {"named": named})
+    if reply is None:
+        return asyncio.run(_here(settings, outside, lambda app: app.household.prune(named)))
+    return reply
+
+
+def look_at_session(
+    settings: Settings, session: str, account: str | None, *, force: bool, outside: Outside
+) -> dict[str, Any]:
+    """Return what the deletion of a session would mean, and what was seen of it."""
+    reply = _ask_house(settings, "look_at_session", {"session": session, "account": account, "force": force})
+    if reply is None:
+        return asyncio.run(_here(settings, outside, lambda app: app.household.look_at(session, account, force=force)))
+    return reply
+
+
+def delete_session(settings: Settings, found: Mapping[str, Any], *, force: bool, outside: Outside) -> str:
+    """Delete the session that was looked at, if it has not moved since; return what the operator is told."""
+    account, seen = found["account"], found["seen"]
+    reply = _ask_house(settings, "delete_session", {"account": account, "seen": seen, "force": force})
+    if reply is None:
+        reply = asyncio.run(_here(settings, outside, lambda app: app.household.delete(account, seen, force=force)))
+    return str(reply["message"])
+
+
+def _ask_house(settings: Settings, command: str, more: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Have a daemon carry out a command about all slots, if it has read the same jobs and policy as we."""
+    return _ask_daemon(settings, command, settings.jobs, {"policy": repr(settings.housekeeping), **more}, None)
+
+
 def _ask_daemon(
     settings: Settings, command: str, names: Iterable[str], more: Mapping[str, Any], listener: Listener | None
 ) -> dict[str, Any] | None:
@@ -77,10 +124,10 @@ def _end(outcome: str, message: str, reason: str | None) -> End:
 
 
 async def run_once(
-    settings: Settings, names: list[str], outside: Outside, listener: Listener | None = None
+    settings: Settings, names: list[str], outside: Outside, listener: Listener | None = None, *, again: bool = False
 ) -> dict[str, End]:
     """Run these jobs now, in this process. Raises Busy beside another leadsync."""
-    return await _here(settings, outside, lambda app: app.once(names), listener)
+    return await _here(settings, outside, lambda app: app.once(names, again=again), listener)
 
 
 async def _here(
@@ -97,6 +144,13 @@ def refuse_unknown_jobs(settings: Settings, names: Iterable[str]) -> None:
     for name in names:
         if not _job(settings, name).enabled:
             raise UsageMistake(f"job {name} is disabled; set enabled = true in its file to run it")
+
+
+def refuse_endless_jobs(settings: Settings, names: Iterable[str]) -> None:
+    """Raise UsageMistake for a job that has no end from which it could begin anew."""
+    for name in names:
+        if _job(settings, name).kind != "one_shot":
+            raise UsageMistake(f"job {name} is no one-shot, so --again means nothing: it goes on with what is new")
 
 
 def _job(settings: Settings, name: str) -> Job:

@@ -8,6 +8,7 @@ LeadsyncError
 │   ├── CannotWrite      the file that an export should become           exit 1
 │   ├── Busy             another leadsync holds the store                exit 75
 │   ├── AnswerRefused    an answer to a parked job that would lose a page        exit 1
+│   ├── DeletionRefused  a session that is needed, or that has moved     exit 1
 │   ├── CannotListen     a port or a socket that cannot be had           exit 78
 │   ├── DaemonDiffers    the daemon is another version, or has read other files    exit 78
 │   └── DaemonRefused    what the daemon said to a command; its own exit code
@@ -38,6 +39,7 @@ __all__ = [
     "DaemonDiffers",
     "DaemonGone",
     "DaemonRefused",
+    "DeletionRefused",
     "DiskLow",
     "EnvironmentUnusable",
     "Fenced",
@@ -118,6 +120,10 @@ class Busy(OperatorMistake):
 
 class AnswerRefused(OperatorMistake):
     """What a person answered would lose a page that is paid; nothing was changed."""
+
+
+class DeletionRefused(OperatorMistake):
+    """A session is needed, is somebody else's, or has moved since it was looked at; nothing was deleted."""
 
 
 class CannotListen(OperatorMistake):

@@ -135,6 +135,45 @@ AUDIT_DELAYED = _event(
     "account why wait_s",
     "Nothing; after ten minutes the run fails and the next one tries again.",
 )
+SLOTS_REVIEWED = _event(
+    "slots.reviewed",
+    "The account's session slots were looked after: who holds them, how many are free for new sessions, how many were"
+    " deleted just now, how many nobody needs and the policy keeps.",
+    "account used cap ours foreign free deleted unused",
+    "Nothing. Where free is 0 and unused is not: `leadsync sessions list`, then delete some, or let `delete` do it.",
+)
+SESSION_UNUSED = _event(
+    "session.unused",
+    "A session of ours that no job needs any more holds a slot, and the policy, or doubt, keeps it; said once a start.",
+    "account session job why",
+    "`leadsync sessions delete ID`, or set [housekeeping] delete; or leave it: it costs a slot and no money.",
+)
+SESSION_DELETED = _event(
+    "session.deleted",
+    "A session was deleted at the vendor, or was gone already; its slot is free. What it delivered stays in the"
+    " ledger, and can be delivered and billed again if its id is ever used again.",
+    "account session job asked_by why total ledger_total",
+)
+SESSION_SPARED = _event(
+    "session.spared",
+    "A session that was to be deleted stays: it had moved when it was looked at again, somebody needs it, or the vendor"
+    " would not.",
+    "account session job why",
+    "Nothing. Where `why` is the vendor's refusal it is left alone from now on; `sessions delete` tries once more.",
+)
+DELETION_DELAYED = _event(
+    "deletion.delayed",
+    "Whether a session was deleted is not known; it is looked at and, if it is still there, deleted again.",
+    "account session why wait_s",
+    "Nothing. If it goes on: look at the vendor's status and the network.",
+)
+HOUSEKEEPING_DELAYED = _event(
+    "housekeeping.delayed",
+    "The slots could not be looked after; it is tried again after `wait_s`.",
+    "account message wait_s",
+    "Read the message: the vendor's list could not be had, or the store could not be written.",
+)
+JOB_CALLED = _event("job.called", "A slot is free, and a job that waited for one runs now.", "account job free")
 BREAKER_OPENED = _event(
     "breaker.opened",
     "The vendor answers nobody of the account: `in_vain` requests in a row, the first at `since`. One at a time goes on"
@@ -182,6 +221,34 @@ KEY_LEFT_OPEN = _event(
     "An open key belongs to an account that the configuration does not have, so it cannot be settled.",
     "job account session",
     "Put the account back until the key is settled: its page may be billed.",
+)
+REPLY_UNKNOWN = _event(
+    "reply.unknown",
+    "The answer to a request without a key was lost: up to `records` are billed, are not here, and count as spent.",
+    "run job session key records why",
+    "Nothing is asked again by itself. retry_unknown = true in the job's file asks again, and may be billed twice.",
+)
+REQUEST_DELAYED = _event(
+    "request.delayed",
+    "A request without a key brought no page; after `wait_s` a new one asks for it.",
+    "run job session attempt why wait_s",
+)
+PAGE_HELD = _event(
+    "page.held",
+    "A page without a key has come, and the store could not take it; it is held in memory and tried again.",
+    "run job session message wait_s",
+    "Look at the disk, and do not stop leadsync: the page is paid, and no request can bring it again.",
+)
+ROUTE_CHOSEN = _event(
+    "route.chosen",
+    "A one-shot goes this way: by a throw-away session, where a lost answer costs nothing, or plainly, without one.",
+    "run job route life",
+)
+ONE_SHOT_ENDED = _event(
+    "one_shot.ended",
+    "A one-shot is done: it is whole, or its list has nothing more. Nothing is asked for it any more.",
+    "run job life route outcome wanted delivered",
+    "Nothing. `leadsync once JOB --again` buys the list anew.",
 )
 JOB_PARKED = _event(
     "job.parked",

@@ -99,6 +99,7 @@ class Reload:
                 clients[name] = self._app.accounts.connect(name, settings, tokens)
                 unused.push_async_callback(clients[name].close)
                 await quiet.enter_async_context(self._same_team(name, clients[name], settings))
+            await self._app.household.note_jobs(settings)
             await self._service.plan_anew(settings)
             # From here on nothing waits, and nothing fails.
             unused.pop_all()

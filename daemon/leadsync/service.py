@@ -9,6 +9,7 @@ import os
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Final, TypeAlias
 
 import structlog
@@ -21,6 +22,7 @@ from leadsync.core.model import End
 from leadsync.core.resume import Choice
 from leadsync.core.witness import StoreAnswer
 from leadsync.errors import BadWeather, Bug, Busy, DaemonDiffers, LeadsyncError, OperatorMistake
+from leadsync.household import Household
 from leadsync.jobs.desk import Office, Surroundings
 from leadsync.jobs.dispatch import Dispatch
 from leadsync.jobs.timetable import Timetable
@@ -42,6 +44,7 @@ class Hands:
     resume: Callable[[str, Choice | None], Awaitable[str]]
     answer_store: Callable[[StoreAnswer], Awaitable[str]]
     plan: Callable[[], Awaitable[Result]]
+    household: Household
 
 
 Beside: TypeAlias = Callable[[], Coroutine[Any, Any, None]]
@@ -64,6 +67,8 @@ class Service:
         self._attended: set[str] = set()
         self._settled: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
         self._kept: set[str] = set()
+        self._housed: set[str] = set()
+        self._called: set[str] = set()
 
     async def run(self, alarms: Alarms, beside: Collection[Beside] = ()) -> None:
         """Run the jobs at their times until the wish to stop, and then until their runs have ended."""
@@ -91,10 +96,21 @@ class Service:
         group, timetable = self._at_work()
         jobs = self._office.settings.jobs
         self._attend_to_all(group)
+        self._keep_all_houses(group)
         for timing in _timings(self._office.settings):
             if timing.job not in self._kept:
                 self._kept.add(timing.job)
                 group.create_task(self._keep(timing.job, jobs[timing.job].account, timetable, group))
+
+    def _keep_all_houses(self, group: asyncio.TaskGroup) -> None:
+        for account in self._office.desks.keys() - self._housed:
+            self._housed.add(account)
+            group.create_task(self._keep_house(account))
+
+    async def _keep_house(self, account: str) -> None:
+        """Look after an account's slots as long as the configuration has it."""
+        await self._hands.household.keep(account, self._call)
+        self._housed.discard(account)
 
     def _attend_to_all(self, group: asyncio.TaskGroup) -> None:
         for account in self._office.settings.accounts.keys() - self._attended:
@@ -114,11 +130,15 @@ class Service:
             "resume": self._resume,
             "answer_store": self._answer_store,
             "plan": self._plan,
+            "sessions": self._sessions,
+            "prune": self._prune,
+            "look_at_session": self._look_at_session,
+            "delete_session": self._delete_session,
         }
 
     def _once(self, arguments: Mapping[str, Any]) -> Errand:
         """Run jobs now."""
-        return self._begin(arguments, self._run_all)
+        return self._begin(arguments, partial(self._run_all, again=arguments["again"]))
 
     def _resume(self, arguments: Mapping[str, Any]) -> Errand:
         """Answer a parked job."""
@@ -133,6 +153,47 @@ class Service:
     def _plan(self, arguments: Mapping[str, Any]) -> Errand:
         """Say what the next runs would do; what the jobs' runs log meanwhile does not belong to it."""
         return replace(self._begin(arguments, lambda _: self._hands.plan()), jobs=(), accounts=())
+
+    def _sessions(self, arguments: Mapping[str, Any]) -> Errand:
+        """Show who holds the slots."""
+        return self._begin_in_house(arguments, self._hands.household.sessions)
+
+    def _prune(self, arguments: Mapping[str, Any]) -> Errand:
+        """Delete those of the named sessions that the policy lets go."""
+        return self._begin_in_house(arguments, partial(self._hands.household.prune, arguments["named"]))
+
+    def _look_at_session(self, arguments: Mapping[str, Any]) -> Errand:
+        """Say what the deletion of a session means."""
+        session, account, force = arguments["session"], arguments["account"], arguments["force"]
+        return self._begin_in_house(arguments, partial(self._hands.household.look_at, session, account, force=force))
+
+    def _delete_session(self, arguments: Mapping[str, Any]) -> Errand:
+        """Delete a session that a person has looked at."""
+        account, seen, force = arguments["account"], arguments["seen"], arguments["force"]
+        return self._begin_in_house(arguments, partial(self._hands.household.delete, account, seen, force=force))
+
+    def _begin_in_house(self, arguments: Mapping[str, Any], work: Callable[[], Awaitable[Result]]) -> Errand:
+        """Begin a work about all slots: which jobs there are, and the policy, decide what may go.
+
+        Raises Busy and DaemonDiffers as `_begin`.
+        """
+        settings = self._office.settings
+        if arguments["policy"] != repr(settings.housekeeping) or set(arguments["jobs"]) != set(settings.jobs):
+            raise DaemonDiffers(
+                "the daemon has read its files before a job came or went, or [housekeeping] was last changed, so it"
+                " would judge the sessions otherwise; nothing was done. Reload it (systemctl reload leadsync), then try"
+                " again"
+            )
+        return replace(self._begin(arguments, lambda _: work()), jobs=())
+
+    async def _call(self, job: str) -> None:
+        """Have a job run that waited for a slot: at its times' next look, or at once where it has no times."""
+        group, timetable = self._at_work()
+        if await timetable.call(job) or job in self._called:
+            return
+        self._called.add(job)
+        run = group.create_task(self._dispatch.run(job, "slot"))
+        run.add_done_callback(lambda _: self._called.discard(job))
 
     def _begin(self, arguments: Mapping[str, Any], work: Callable[[list[str]], Awaitable[Result]]) -> Errand:
         """Begin a work about jobs; `jobs` maps their names to the fingerprints of what the operator's files say.
@@ -152,8 +213,9 @@ class Service:
         accounts = tuple({settings.jobs[name].account for name in asked})
         return Errand(self._work.create_task(_told(work(list(asked)))), tuple(asked), accounts)
 
-    async def _run_all(self, names: list[str]) -> Result:
-        return {"ends": {name: _plain(end) for name, end in (await self._dispatch.run_all(names, "once")).items()}}
+    async def _run_all(self, names: list[str], *, again: bool) -> Result:
+        ends = await self._dispatch.run_all(names, "once", again=again)
+        return {"ends": {name: _plain(end) for name, end in ends.items()}}
 
     async def _attend(self, account: str) -> None:
         """Settle the open keys of an account, then let its jobs' times begin; what stays open is tried again."""

@@ -18,6 +18,7 @@ ADOPTED_ASKED = Books(next_page=2, base_line=100)
 ADOPTED_USED = Books(next_page=4, delivered=30, base_line=100)
 
 GO_ON = GoOn()
+MAKE_IT = GoOn(needs_slot=True)
 VANISHED = Reason.SESSION_VANISHED
 DRIFTED = Reason.SESSION_DRIFTED
 FOREIGN = Reason.SESSION_FOREIGN
@@ -51,9 +52,9 @@ def _audit(books: Books, open_take: int | None, vendor_total: int | None, leave:
         (USED, 10, 29, DRIFTED),
         (ADOPTED_USED, 10, 140, GO_ON),
         # not used, absent: a new session
-        (NEW, None, None, GO_ON),
-        (NEW, 10, None, GO_ON),
-        (ASKED, None, None, GO_ON),
+        (NEW, None, None, MAKE_IT),
+        (NEW, 10, None, MAKE_IT),
+        (ASKED, None, None, MAKE_IT),
         # not used, present: not ours, unless we had asked and nothing came
         (NEW, None, 0, FOREIGN),
         (NEW, None, 50, FOREIGN),

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from leadsync.app import App
 from leadsync.core.model import End, Outcome
 from leadsync.errors import UsageMistake
-from leadsync.jobs.pull import DISK_RESERVE_BYTES
+from leadsync.jobs.gate import DISK_RESERVE_BYTES
 from leadsync.simulator import Fault
 from tests.jobs.books import assert_books_agree, assert_keys_in_turn
 from tests.stage import Stage

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from leadsync.config import SecretSource
-from leadsync.core.model import Reason
+from leadsync.core.model import Reason, SessionListing
 from leadsync.core.replies import Denied, Lost, Refused, SlotsFull, Throttled
 from leadsync.errors import Problem, StoreRefused
 from leadsync.reports.doctor.account import (
@@ -63,7 +63,7 @@ def assert_helpful(checks: Iterable[Check]) -> None:
         (Lost("cannot connect"), WRONG, "from https://vendor.example (cannot connect)"),
     ],
 )
-def test_the_vendor(listed: dict[str, int] | Trouble, state: State, words: str) -> None:
+def test_the_vendor(listed: dict[str, SessionListing] | Trouble, state: State, words: str) -> None:
     """The two 403s and the 401 are told apart, the missing ability by its name."""
     check = judge_vendor("vendor", "https://vendor.example", listed)
     assert (check.state, words in check.message) == (state, True)
@@ -73,7 +73,7 @@ def test_the_vendor(listed: dict[str, int] | Trouble, state: State, words: str) 
 FACTS = AccountFacts(
     name="main",
     base_url="https://vendor.example",
-    heard=Heard({"phoenix": 10}, Wallet(Decimal(50)), timedelta(0)),
+    heard=Heard({"phoenix": SessionListing("phoenix", 10)}, Wallet(Decimal(50)), timedelta(0)),
     slots=100,
     slots_reserved=5,
     sessions=("phoenix", "tampa"),
@@ -95,7 +95,8 @@ FACTS = AccountFacts(
 )
 def test_the_slots(used: int | None, state: State, words: str) -> None:
     """Full is wrong where a job needs a new session, and only then; the reserve is not for jobs."""
-    listed = Lost("timed out") if used is None else {"phoenix": 1} | {f"other-{n}": 1 for n in range(used - 1)}
+    names = ["phoenix", *(f"other-{number}" for number in range((used or 1) - 1))]
+    listed = Lost("timed out") if used is None else {name: SessionListing(name, 1) for name in names}
     check = judge_sessions("sessions", FACTS, listed)
     assert (check.state, words in check.message) == (state, True)
     nothing_new = judge_sessions("sessions", replace(FACTS, sessions=("phoenix",)), listed)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from leadsync.config import Job, load
-from leadsync.core.model import Outcome, Reason
+from leadsync.core.model import Outcome, Reason, SessionListing
 from leadsync.core.replies import Denied, Lost, Refused, SlotsFull, Throttled
 from leadsync.jobs.desk import Brief
 from leadsync.reports.plan import as_totals, in_words
@@ -280,7 +280,7 @@ def test_why_there_is_no_list(listed: Trouble, words: str) -> None:
     sentence = as_totals(listed)
     assert isinstance(sentence, str)
     assert words in sentence
-    assert as_totals({"phoenix": 3}) == {"phoenix": 3}
+    assert as_totals({"phoenix": SessionListing("phoenix", 3)}) == {"phoenix": 3}
 
 
 ANSWERS: tuple[dict[str, Any], ...] = (

@@ -307,3 +307,12 @@ def test_records_have_a_price_and_the_wallet_an_end() -> None:
         assert (response.status_code, "Insufficient balance" in message(response)) == (403, True)
     assert search(simulator, "a", take=40).status_code == 200
     assert simulator.bill.records == 40
+
+
+@pytest.mark.parametrize(("slips", "again"), [(0, 0), (15, 15), (1_000, 40)])
+def test_a_cursor_may_slip(slips: int, again: int) -> None:
+    """cursor_slips: how much of a page the next one brings once more; all of it, where the cursor is ignored."""
+    simulator = simulate(cursor_slips=slips)
+    first = page(simulator, session="", take=40, useCursorPagination=True)
+    second = page(simulator, session="", take=40, useCursorPagination=True, pageCursor=first["nextPageCursor"])
+    assert len(set(ids(first)) & set(ids(second))) == again

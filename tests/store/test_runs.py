@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from leadsync.core.model import Books, End, Outcome, Reason
+from leadsync.core.model import Books, End, Outcome, Reason, SessionListing
+from leadsync.core.slots import Room
 from leadsync.errors import Bug, StoreFailed
 from leadsync.store.ledger import Figures
 from tests.store.hand import NOW, Hand, leads
@@ -120,19 +121,27 @@ def test_a_park_stays_until_it_is_lifted(hand: Hand) -> None:
     assert hand.session().parked is None
 
 
+ROOM = Room(100, 5)
+
+
+def listing(**totals: int) -> dict[str, SessionListing]:
+    """The vendor's list, by totals."""
+    return {name: SessionListing(name, total) for name, total in totals.items()}
+
+
 def test_the_vendors_list_is_remembered(hand: Hand) -> None:
     """Slots in use, how many are ours, and each session's total: None for one that the list does not have."""
     run_id = hand.run("ours")
     hand.store(hand.key(hand.order(hand.session("ours"), run_id)), run_id, leads(5), 5, new=True)
     hand.session("never-asked")
-    hand.do(hand.ledger.note_listing("main", {"ours": 5, "never-asked": 9, "theirs": 2}, NOW))
+    hand.do(hand.ledger.note_listing("main", listing(ours=5, **{"never-asked": 9}, theirs=2), ROOM, NOW))
     assert hand.rows("SELECT slots_used, slots_ours FROM account") == [(3, 1)]
     assert hand.rows("SELECT name, vendor_total FROM search_session ORDER BY id") == [("ours", 5), ("never-asked", 9)]
-    hand.do(hand.ledger.note_listing("main", {}, NOW))
+    hand.do(hand.ledger.note_listing("main", {}, ROOM, NOW))
     assert hand.rows("SELECT vendor_total FROM search_session") == [(None,), (None,)]
 
 
 def test_a_session_that_is_not_there_is_a_bug(hand: Hand) -> None:
     """A row id that the ledger does not have is our mistake, not a silent nothing."""
     with pytest.raises(Bug, match="session row 7"):
-        hand.do(hand.ledger.move_base_line(7, 3))
+        hand.do(hand.ledger.move_base_line(7, 3, NOW))

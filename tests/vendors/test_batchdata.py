@@ -185,7 +185,10 @@ def _list(simulator: Simulator, transport: httpx.AsyncBaseTransport | None = Non
 def test_a_list_of_any_length(count: int) -> None:
     """All sessions with their totals, over as many pages as it takes."""
     simulator = _with_sessions(count)
-    assert _list(simulator) == {name: session.total for name, session in simulator.sessions.items()}
+    listed = _list(simulator)
+    totals = {name: session.total for name, session in simulator.sessions.items()}
+    assert {name: row.total for name, row in listed.items()} == totals
+    assert {row.created_at for row in listed.values()} <= {NOW}
     assert len(simulator.sessions) == count
 
 

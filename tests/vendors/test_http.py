@@ -92,7 +92,7 @@ def test_a_whole_reply() -> None:
 )
 def test_whatever_goes_wrong_is_a_value(error: Exception, why: str) -> None:
     """A few words, never an exception, and never httpx's own message: it may hold the URL."""
-    assert _send(_raising(error)) == NoReply(why)
+    assert _send(_raising(error)) == NoReply(why, sent=why != "cannot connect")
 
 
 def test_a_body_that_drips_has_an_end() -> None:
@@ -135,7 +135,7 @@ def test_a_leaky_pool_is_replaced() -> None:
         return [await http.send("GET", "/"), await http.send("GET", "/")]
 
     first, second = run_virtually(twice())
-    assert first == NoReply("no free connection")
+    assert first == NoReply("no free connection", sent=False)
     assert isinstance(second, Reply)
 
 
@@ -225,7 +225,7 @@ def test_nobody_listens() -> None:
         await http.close()
         return reply
 
-    assert asyncio.run(refused()) == NoReply("cannot connect")
+    assert asyncio.run(refused()) == NoReply("cannot connect", sent=False)
 
 
 @pytest.mark.parametrize("status", ["301 Moved", "302 Found", "307 Temporary Redirect", "308 Permanent Redirect"])

@@ -5,7 +5,7 @@ Every command imports what it needs when it is called, so that `--help` and a ty
 
 import typer
 
-from leadsync.cli import doctor, look, play, setup, work
+from leadsync.cli import doctor, look, play, sessions, setup, work
 
 app = typer.Typer(
     name="leadsync",
@@ -21,6 +21,7 @@ app.command("run")(work.run)
 app.command("once")(work.once)
 app.command("resume")(work.resume)
 app.command("plan")(work.plan)
+app.add_typer(sessions.app, name="sessions")
 app.command("check")(setup.check)
 app.command("schema")(setup.schema)
 app.command("events")(setup.events)

@@ -22,7 +22,7 @@ def doctor(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -
     import asyncio
 
     with answering():
-        from leadsync.jobs.pull import DISK_RESERVE_BYTES
+        from leadsync.jobs.gate import DISK_RESERVE_BYTES
         from leadsync.outside import Outside
         from leadsync.reports.doctor import Hands, in_words
         from leadsync.reports.doctor import doctor as report_of

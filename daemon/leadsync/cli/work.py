@@ -35,13 +35,15 @@ def run(config: ConfigOption = DEFAULT_CONFIG) -> None:
 
 def once(
     jobs: Annotated[list[str], typer.Argument(help="The jobs to run, by the names of their files.", metavar="JOB...")],
+    again: Annotated[bool, typer.Option("--again", help="Begin one-shots anew, also those that are done.")] = False,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
     """Run jobs now, and exit.
 
-    They run side by side, each after what an earlier run left open. Where the daemon has the store, it runs them, and
-    this shows what it does. Exit 0 if every one is complete or limited, else 1; 75 where another `once` holds the
-    store. Ctrl-C ends at the next page boundary; beside a daemon it only ends the watching.
+    They run side by side, each after what an earlier run left open. A one-shot that is done asks nothing, unless
+    --again begins it anew: then its list is bought once more. Where the daemon has the store, it runs them, and this
+    shows what it does. Exit 0 if every one is complete or limited, else 1; 75 where another `once` holds the store.
+    Ctrl-C ends at the next page boundary; beside a daemon it only ends the watching.
     """
     with answering():
         settings = load_settings(config)
@@ -50,7 +52,7 @@ def once(
         from leadsync.outside import Outside
 
         with progress_of_runs() as listener:
-            ends = run_jobs(settings, jobs, Outside(), listener)
+            ends = run_jobs(settings, jobs, Outside(), listener, again=again)
         for job, end in ends.items():
             typer.echo(f"{job}: {end.outcome}: {end.message}")
         if not all(end.outcome.ended_well for end in ends.values()):

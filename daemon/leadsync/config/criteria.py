@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from leadsync.config.fault import Fault, Loc, member
-from leadsync.config.job import Job
+from leadsync.config.job import INCREMENTAL_KEYS, ONE_SHOT_KEYS, Job
 from leadsync.config.vocabulary import DATASETS, QUICK_LISTS
 from leadsync.config.wording import quoted
 from leadsync.errors import did_you_mean
@@ -50,6 +50,21 @@ def misplaced(job: Mapping[str, Any]) -> Iterator[Fault]:
             yield Fault(("options", name), f"is set by leadsync: {OWNED_OPTIONS[name]}")
         elif name in Job.file_keys():
             yield Fault(("options", name), "is leadsync's own key: it must stand above the first [table]")
+
+
+def of_another_kind(job: Mapping[str, Any]) -> Iterator[Fault]:
+    """Find keys that do nothing in a job of this kind, and the one that a one-shot cannot do without."""
+    match job.get("kind"):
+        case "incremental":
+            for key in ONE_SHOT_KEYS:
+                if key in job:
+                    yield Fault((key,), "is for one_shot jobs only")
+        case "one_shot":
+            for key in INCREMENTAL_KEYS:
+                if key in job:
+                    yield Fault((key,), "is for incremental jobs only: a one-shot has a session of its own, or none")
+            if "records" not in job:
+                yield Fault(("records",), "is missing: say how many records are wanted")
 
 
 def unsendable(job: Mapping[str, Any]) -> Iterator[Fault]:

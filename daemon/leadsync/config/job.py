@@ -11,7 +11,10 @@ from leadsync.config.units import PositiveDuration, duration
 
 DATASETS_MAX = 5
 PAGE_SIZE_MAX = 500
+ASYNC_ABOVE = 500
 ONE_SHOT_KEYS = ("records", "async_above", "windows_in_flight", "deadline", "on_expiry", "retry_unknown")
+INCREMENTAL_KEYS = ("session", "adopt")
+"""What a one-shot has no use for: its session is of its own making, and thrown away."""
 
 
 class JobSkipTrace(Section):
@@ -34,7 +37,8 @@ class Job(Section):
     """The account that pays; may be left out where there is one."""
 
     session: Annotated[str, Field(pattern=r"^[a-zA-Z0-9_-]{1,128}$")] = ""
-    """The BatchData search session; default: the job's name. Another name buys the whole list again."""
+    """The BatchData search session; default: the job's name. Another name buys the whole list again.
+    incremental only."""
 
     schedule: Schedule | None = None
     """When the job runs; without one it runs by `leadsync once` alone."""
@@ -55,7 +59,7 @@ class Job(Section):
     """The vendor's data sets, at most five; default: all that the token may see."""
 
     adopt: bool = False
-    """Take over a session that exists at the vendor and that leadsync did not create."""
+    """Take over a session that exists at the vendor and that leadsync did not create. incremental only."""
 
     buy_again: bool = False
     """Pull criteria that another session has delivered already: the same list is billed once more."""
@@ -70,9 +74,9 @@ class Job(Section):
     """A disabled job keeps its session and its books, and does not run."""
 
     records: Annotated[int, Field(ge=1)] | None = None
-    """one_shot only: how many records are wanted."""
+    """one_shot only, and needed there: how many records are wanted."""
 
-    async_above: Annotated[int, Field(ge=0)] = 500
+    async_above: Annotated[int, Field(ge=0)] = ASYNC_ABOVE
     """one_shot only: more records than this go to the async endpoint."""
 
     windows_in_flight: Annotated[int, Field(ge=1, le=100)] = 1
@@ -85,7 +89,7 @@ class Job(Section):
     """one_shot only: what is done after the deadline; asking again may be billed twice."""
 
     retry_unknown: bool = False
-    """one_shot only: whether a request without a key is repeated when its reply was lost: it may be billed twice."""
+    """one_shot only: whether a request without a key is repeated where its reply was lost: it may be billed twice."""
 
     search: Annotated[dict[str, Any], Field(min_length=1)]
     """The vendor's searchCriteria, sent as they are."""

@@ -10,7 +10,7 @@ from itertools import chain
 from pathlib import Path
 from types import MappingProxyType
 
-from leadsync.config.criteria import contradictions, doubtful, misplaced, unsendable
+from leadsync.config.criteria import contradictions, doubtful, misplaced, of_another_kind, unsendable
 from leadsync.config.documents import Document, job_paths, read_document, read_job
 from leadsync.config.fault import Fault, Loc, dotted, member
 from leadsync.config.findings import Findings
@@ -65,7 +65,8 @@ def load(path: Path, environ: Mapping[str, str]) -> Settings:
     documents = _job_documents(path.parent / "jobs.d", findings)
     accounts = _account_names(config)
     tables = _tables(config, findings) if config else None
-    jobs = [_job(document, accounts, findings) for document in documents]
+    webhooks = config is not None and "webhooks" in config.table
+    jobs = [_job(document, accounts, findings, webhooks=webhooks) for document in documents]
     findings.add(shared_sessions(documents, accounts))
     problems = findings.in_reading_order()
     if problems or config is None or tables is None:
@@ -111,14 +112,15 @@ def _tables(config: Document, findings: Findings) -> ConfigFile | None:
     return findings.validate(config, ConfigFile, config.table, chain(names, unbuilt_in_config(config.table)))
 
 
-def _job(document: Document, accounts: Sequence[str], findings: Findings) -> Job | None:
+def _job(document: Document, accounts: Sequence[str], findings: Findings, *, webhooks: bool) -> Job | None:
     table = with_defaults(document, accounts)
     faults = chain(
         account_faults(table, accounts),
         misplaced(document.table),
         unsendable(document.table),
         contradictions(document.table),
-        unbuilt_in_job(document.table),
+        of_another_kind(document.table),
+        unbuilt_in_job(document.table, webhooks=webhooks),
     )
     return findings.validate(document, Job, table, faults)
 

@@ -32,7 +32,7 @@ def account_faults(table: Mapping[str, Any], accounts: Sequence[str]) -> Iterato
 
 def shared_sessions(jobs: Sequence[Document], accounts: Sequence[str]) -> Iterator[Problem]:
     """Find enabled jobs on one session of one account, and name each the others: one page would be two jobs'."""
-    enabled = [job for job in jobs if job.table.get("enabled", True) is True]
+    enabled = [job for job in jobs if job.table.get("enabled", True) is True and job.table.get("kind") != "one_shot"]
     for group in _groups(enabled, {job.name: _session(job, accounts) for job in enabled}):
         for job in group:
             others = listed(other.name for other in group if other is not job)

@@ -7,27 +7,27 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from leadsync.config.fault import Fault, member
-from leadsync.config.job import ONE_SHOT_KEYS
+from leadsync.config.job import ASYNC_ABOVE
 
 NOT_YET = "is not in this version"
 
 
 def unbuilt_in_config(table: Mapping[str, Any]) -> Iterator[Fault]:
     """Find what config.toml asks for and this version cannot do."""
-    if member(table, "housekeeping", "delete") in ("orphans", "stale"):
-        yield Fault(("housekeeping", "delete"), f'any deletion {NOT_YET}: use "never"')
     url = member(table, "store", "url")
     if isinstance(url, str) and url.startswith("postgresql"):
         yield Fault(("store", "url"), f'PostgreSQL {NOT_YET}: use "sqlite:///leadsync.db"')
 
 
-def unbuilt_in_job(table: Mapping[str, Any]) -> Iterator[Fault]:
-    """Find what a job file asks for and this version cannot do, and one_shot's keys on another kind of job."""
-    if table.get("kind") == "one_shot":
-        yield Fault(("kind",), f'"one_shot" {NOT_YET}: use "incremental"')
-    if table.get("kind") == "incremental":
-        for key in ONE_SHOT_KEYS:
-            if key in table:
-                yield Fault((key,), "is for one_shot jobs only")
+def unbuilt_in_job(table: Mapping[str, Any], *, webhooks: bool) -> Iterator[Fault]:
+    """Find what a job file asks for and this version cannot do. `webhooks`: there is an inbox for async results."""
+    records, above = table.get("records"), table.get("async_above", ASYNC_ABOVE)
+    counts = isinstance(records, int) and isinstance(above, int)
+    if table.get("kind") == "one_shot" and webhooks and counts and records > above:
+        yield Fault(
+            ("records",),
+            f"more than async_above ({above}) go to the async endpoint where there is [webhooks], which {NOT_YET}:"
+            " raise async_above to have them pulled page by page",
+        )
     if member(table, "skip_trace", "enabled") is True:
         yield Fault(("skip_trace", "enabled"), f"skip tracing {NOT_YET}: set it to false")

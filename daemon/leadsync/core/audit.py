@@ -27,7 +27,7 @@ is the total that the vendor had at the first audit after the restore:
 
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from leadsync.core.model import Books, Reason
 
@@ -87,10 +87,12 @@ class GoOn:
     """The books agree, or were made to: `base_line` is the new one where it moves.
 
     `recover_until` is the total up to which the old keys are asked again: their pages are billed already.
+    `needs_slot`: the vendor does not have the session, so the next page makes it.
     """
 
     base_line: int | None = None
     recover_until: int | None = None
+    needs_slot: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,8 @@ class ParkJob:
     reason: Reason
     message: str
 
+
+NO_SLOT: Final = "no session slot is free, and this job needs a new session"
 
 Verdict: TypeAlias = GoOn | NoSlot | ParkJob
 
@@ -124,7 +128,7 @@ def audit(ledger: Standing, vendor_total: int | None, *, slot_free: bool, leave:
 def _absent(ledger: Standing, *, slot_free: bool, price: Decimal) -> Verdict:
     known = ledger.books.total
     if not known:
-        return GoOn() if slot_free else NoSlot()
+        return GoOn(needs_slot=True) if slot_free else NoSlot()
     cost = f"about ${known * price:,.2f} at ${price} a record"
     who = "was deleted by leadsync" if ledger.deleted else "is gone at the vendor"
     return ParkJob(

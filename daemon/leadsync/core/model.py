@@ -6,9 +6,11 @@ The *ledger* is our record of all that; the *books* are its sums. A key is *open
 its answer is stored or it was refused.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 
 class Outcome(StrEnum):
@@ -116,21 +118,34 @@ class Lead(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PageReply:
-    """A whole page. `total` is None where the reply carried no totals; `has_cursor`: the vendor says there is more."""
+    """A whole page. `total` is None where the reply carried no totals; `has_cursor`: the vendor says there is more.
+
+    `cursor` is where a search without a session goes on; None where there is none that could be sent back.
+    """
 
     leads: tuple[Lead, ...]
     total: int | None
     is_new: bool
     has_cursor: bool
     request_id: str | None = None
+    cursor: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class SessionListing:
-    """One row of the vendor's session list (v2)."""
+    """One row of the vendor's session list (v2). `last_request_at` is absent until a page was delivered.
+
+    Times are the vendor's; None where it has none, or one that cannot be read.
+    """
 
     session: str
     total: int
+    last_request_at: datetime | None = None
+    created_at: datetime | None = None
+
+
+Listing: TypeAlias = Mapping[str, SessionListing]
+"""The vendor's whole list, by the sessions' ids, oldest first."""
 
 
 @dataclass(frozen=True, slots=True)

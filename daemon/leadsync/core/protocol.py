@@ -4,6 +4,7 @@ What follows on what is the table of `paging`.
 """
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import TypeAlias
 
 from leadsync.core.model import End, PageReply, Reason, Tally
@@ -220,6 +221,14 @@ class Store:
     replays: int
 
 
+class Fate(StrEnum):
+    """How a page's row ends without a page: refused and void were not billed, unknown may be."""
+
+    REFUSED = "refused"
+    VOID = "void"
+    UNKNOWN = "unknown"
+
+
 @dataclass(frozen=True, slots=True)
 class Close:
     """Close the open key without a page; `reason` parks the job in the same transaction."""
@@ -227,6 +236,7 @@ class Close:
     status: int
     message: str
     reason: Reason | None
+    fate: Fate = Fate.REFUSED
 
 
 @dataclass(frozen=True, slots=True)

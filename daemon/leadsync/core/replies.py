@@ -8,10 +8,14 @@ from leadsync.core.model import PageReply, Reason
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """The outcome is unknown: the page may be billed. `waited_s` is how long the attempt itself had waited."""
+    """The outcome is unknown: the page may be billed. `waited_s` is how long the attempt itself had waited.
+
+    `sent` is False where not a byte can have reached the vendor.
+    """
 
     why: str
     waited_s: float = 0.0
+    sent: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,10 +46,12 @@ def make_up_wait_s(end: End, draw: float, *, only_time: bool) -> float | None:
     """Seconds until a run is made up for, times 0.5 to 1.5 so that jobs part ways; None where it is not.
 
     What bad weather ended is tried again soon. What has a reason, or ran out of time or money, waits for the job's next
-    time: nothing is asked again hot. A job that has no other time looks again after an hour, unless it is parked.
+    time: nothing is asked again hot. A job that has no other time looks again after an hour, unless it waits for a
+    person: parked, or a one-shot that has brought less than was wanted.
     """
     if end.outcome is Outcome.FAILED and end.reason is None:
         return MAKE_UP_S * (0.5 + draw)
-    if only_time and not end.outcome.ended_well and end.outcome is not Outcome.PARKED:
+    waits_for_person = end.outcome in {Outcome.PARKED, Outcome.PARTIAL}
+    if only_time and not (end.outcome.ended_well or waits_for_person):
         return ONLY_TIME_S * (0.5 + draw)
     return None

@@ -11,53 +11,53 @@ import structlog
 
 from leadsync import events
 from leadsync.core.audit import GoOn, Standing, Verdict, audit
-from leadsync.core.model import End, Outcome
-from leadsync.core.replies import Denied, Lost, Refused, SlotsFull, Throttled
-from leadsync.core.retry import GIVE_UP_S, replay_wait_s, throttle_wait_s
-from leadsync.jobs.desk import Desk, Surroundings, Ticket
+from leadsync.core.model import End, Listing
+from leadsync.jobs.desk import Desk, Ticket
+from leadsync.jobs.lister import Lister
 from leadsync.store.ledger import Ledger, SessionState
-from leadsync.vendors.breaker import THE_LIST
-from leadsync.vendors.pace import sleep_unless
-from leadsync.vendors.wire import Trouble
 
 Facts: TypeAlias = dict[str, tuple[Standing, int | None]]
 """By session: what the ledger and the vendor said at the moment of the audit."""
 
 NOTHING: Final = "nothing was sent or billed"
-STOPPED: Final = End(Outcome.INTERRUPTED, f"leadsync was asked to stop; {NOTHING}")
+
+ABSENT_FOR_S: Final = 60.0
+"""How long it is believed that a session is not there: who makes one wants to know who holds the slots."""
 
 
 class Auditor:
     """One per account."""
 
-    def __init__(self, desk: Desk, ledger: Ledger, around: Surroundings) -> None:
+    def __init__(self, desk: Desk, ledger: Ledger, lister: Lister) -> None:
         self._desk = desk
         self._ledger = ledger
-        self._around = around
+        self._lister = lister
         self._one_at_a_time = asyncio.Lock()
         self._facts: Facts = {}
         self._verdicts: dict[str, Verdict] = {}
         self._taken_s: float | None = None
-        self._slots_left = 0
         self._failed: tuple[float, End] | None = None
 
     async def verdict(self, ticket: Ticket, *, anew: bool = False) -> Verdict | End:
         """Say whether the run may go on, by what is known or by asking `anew`; an End where that was in vain."""
         if anew:
             self.forget(ticket.session.name)
+        return await self.look(ticket.session.name) or self._kept(ticket)
+
+    async def look(self, name: str) -> End | None:
+        """See to it that the vendor's list is fresh enough for a session; an End where it cannot be had."""
         loop = asyncio.get_running_loop()
-        asked_s, name = loop.time(), ticket.session.name
+        asked_s = loop.time()
         if self._is_kept(name):
-            return self._kept(ticket)  # at once, while another job may wait for the list
+            return None  # at once, while another job may wait for the list
         async with self._one_at_a_time:
-            if not self._is_kept(name):
-                if self._failed is None or self._failed[0] < asked_s:
-                    trouble = await self._take()
-                    self._failed = None if trouble is None else (loop.time(), trouble)
-                if self._failed is not None:
-                    # Who waited while somebody else asked in vain has its answer: the vendor is asked once for all.
-                    return self._failed[1]
-            return self._kept(ticket)
+            if self._is_kept(name):
+                return None
+            if self._failed is None or self._failed[0] < asked_s:
+                trouble = await self._lister.take(self._enter)
+                self._failed = None if trouble is None else (loop.time(), trouble)
+            # Who waited while somebody else asked in vain has its answer: the vendor is asked once for all.
+            return self._failed[1] if self._failed is not None else None
 
     def _kept(self, ticket: Ticket) -> Verdict:
         """Return the verdict; a base line is moved once: by the next run its pages have been counted."""
@@ -72,7 +72,7 @@ class Auditor:
     async def total(self, session: str) -> int | End | None:
         """Return the vendor's total of a session now, None where it is absent; an End where it cannot be had."""
         async with self._one_at_a_time:
-            trouble = await self._take()
+            trouble = await self._lister.take(self._enter)
             return trouble if trouble is not None else self._facts[session][1]
 
     def forget(self, session: str) -> None:
@@ -85,82 +85,28 @@ class Auditor:
             return False
         if self._desk.breaker.is_open:
             return False  # a run that would ask for a new page has nothing to probe with but the list
+        kept_s = self._desk.terms.audit_every.total_seconds()
+        if self._facts[session][1] is None:
+            kept_s = min(kept_s, ABSENT_FOR_S)
         # The loop's time: a wall clock that was put back would keep the verdicts for as long.
-        return asyncio.get_running_loop().time() - self._taken_s < self._desk.terms.audit_every.total_seconds()
+        return asyncio.get_running_loop().time() - self._taken_s < kept_s
 
     def _judge(self, ticket: Ticket) -> Verdict:
+        """Judge by the facts; whether a slot is free for a new session is found out when it is to be made."""
         standing, vendor_total = self._facts[ticket.session.name]
-        verdict = audit(standing, vendor_total, slot_free=self._slots_left > 0, leave=ticket.brief.leave)
-        if vendor_total is None and isinstance(verdict, GoOn):
-            self._slots_left -= 1
-        return verdict
+        return audit(standing, vendor_total, slot_free=True, leave=ticket.brief.leave)
 
-    async def _take(self) -> End | None:
-        """Compare everything at once, while nothing of the account is on its way."""
-        began_s, attempt = asyncio.get_running_loop().time(), 0
-        while True:
-            end = await self._turn(began_s + GIVE_UP_S)
-            if end is not None:
-                return end
-            async with self._desk.traffic.quiet():
-                totals = await self._desk.client.list_sessions(self._around.stopping)
-                self._desk.hear(THE_LIST, totals, self._around)
-                if isinstance(totals, dict):
-                    await self._enter(totals)
-                    return None
-            attempt += 1
-            end = await self._after(totals, attempt, began_s)
-            if end is not None:
-                return end
-
-    async def _turn(self, until_s: float) -> End | None:
-        """Wait until the list may be asked for, or say how the run ends."""
-        desk, stopping = self._desk, self._around.stopping
-        if await desk.breaker.passed(THE_LIST, stopping, until_s) and await desk.client.turn(stopping):
-            return None
-        return STOPPED if stopping.is_set() else _not_had(desk.silence(self._around))
-
-    async def _enter(self, totals: dict[str, int]) -> None:
-        now, terms = self._around.now(), self._desk.terms
+    async def _enter(self, listed: Listing) -> None:
         states = await self._ledger.sessions(self._desk.name)
-        self._facts = {state.name: (standing_of(state), totals.get(state.name)) for state in states}
+        rows = [(state, listed.get(state.name)) for state in states]
+        self._facts = {state.name: (standing_of(state), row.total if row else None) for state, row in rows}
         self._verdicts = {}
         self._taken_s = asyncio.get_running_loop().time()
-        self._slots_left = terms.slots - terms.slots_reserved - len(totals)
-        await self._ledger.note_listing(self._desk.name, totals, now)
-        _log.info(events.ACCOUNT_AUDITED, account=self._desk.name, slots_used=len(totals), slots_cap=terms.slots)
-
-    async def _after(self, trouble: Trouble, attempt: int, began_s: float) -> End | None:
-        """Wait and return None to ask again, or say how the run ends."""
-        plain = trouble.otherwise if isinstance(trouble, SlotsFull) else trouble
-        match plain:
-            case Denied(reason, status, message):
-                self._desk.denied = plain
-                return End(
-                    Outcome.FAILED, f"the session list was denied with HTTP {status}: {message}; {NOTHING}", reason
-                )
-            case Refused(status, message):
-                return End(Outcome.FAILED, f"the session list was refused with HTTP {status}: {message}; {NOTHING}")
-            case Throttled(retry_after_s):
-                wait_s = throttle_wait_s(attempt, retry_after_s, self._around.draw())
-                self._desk.client.hold(wait_s)
-                return await self._delay(wait_s, "the vendor's rate limit", began_s)
-            case Lost(why):
-                return await self._delay(replay_wait_s(attempt, 0.0, self._around.draw()), why, began_s)
-
-    async def _delay(self, wait_s: float, why: str, began_s: float) -> End | None:
-        if asyncio.get_running_loop().time() + wait_s - began_s > GIVE_UP_S:
-            return _not_had(why)
-        _log.warning(events.AUDIT_DELAYED, account=self._desk.name, why=why, wait_s=round(wait_s, 1))
-        await sleep_unless(self._around.stopping, wait_s)
-        return STOPPED if self._around.stopping.is_set() else None
+        cap = self._desk.terms.slots
+        _log.info(events.ACCOUNT_AUDITED, account=self._desk.name, slots_used=len(listed), slots_cap=cap)
 
 
 _log = structlog.get_logger()
-
-
-def _not_had(why: str) -> End:
-    return End(Outcome.FAILED, f"the session list could not be had ({why}); {NOTHING}")
 
 
 def standing_of(state: SessionState) -> Standing:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
@@ -14,9 +14,14 @@ from leadsync.config import Job, Settings
 from leadsync.core.audit import Leave
 from leadsync.core.budget import Limits
 from leadsync.core.criteria import criteria_hash
-from leadsync.core.model import End, Outcome
+from leadsync.core.model import End, Outcome, Route
+from leadsync.core.one_shot import Life
 from leadsync.core.replies import Denied, Lost
+from leadsync.core.routes import Wish
+from leadsync.core.slots import Clocks, Jobs, Policy, Room, Rules
+from leadsync.errors import Bug
 from leadsync.jobs.till import Till
+from leadsync.jobs.vacancy import Vacancy
 from leadsync.store.ledger import SessionState
 from leadsync.vendors.batchdata import BatchData
 from leadsync.vendors.breaker import Breaker
@@ -42,18 +47,43 @@ class Surroundings:
 
 
 @dataclass(frozen=True, slots=True)
+class Upkeep:
+    """How often the slots are looked after, and which sessions may go without a person's word."""
+
+    every: timedelta = timedelta(hours=6)
+    policy: Policy = Policy.NEVER
+    orphan_after: timedelta = timedelta(days=30)
+    stale_after: timedelta = timedelta(days=90)
+
+
+@dataclass(frozen=True, slots=True)
 class Terms:
-    """What the configuration grants an account."""
+    """What the configuration grants an account; `jobs` are its own, as the planner of the slots wants them."""
 
     limits: Limits
     slots: int
     slots_reserved: int
     audit_every: timedelta
+    upkeep: Upkeep = field(default_factory=Upkeep)
+    jobs: Jobs = field(default_factory=lambda: Jobs({}, frozenset()))
+
+    @property
+    def room(self) -> Room:
+        """How many slots there are, and how many of them are left to people."""
+        return Room(self.slots, self.slots_reserved)
+
+    @property
+    def rules(self) -> Rules:
+        """What the planner goes by."""
+        return Rules(self.room, self.upkeep.policy, self.upkeep.orphan_after, self.upkeep.stale_after)
 
 
 @dataclass(slots=True)
 class Desk:
-    """One account at work. `denied` is set while the vendor turns the account down, so that its other runs end too."""
+    """One account at work. `denied` is set while the vendor turns the account down, so that its other runs end too.
+
+    `in_use`: the configuration has the account; `renewed` is set where its terms have changed.
+    """
 
     name: str
     client: BatchData
@@ -61,7 +91,16 @@ class Desk:
     traffic: Traffic = field(default_factory=Traffic)
     till: Till = field(default_factory=Till)
     breaker: Breaker = field(default_factory=Breaker)
+    vacancy: Vacancy = field(default_factory=Vacancy)
     denied: Denied | None = None
+    in_use: bool = True
+    renewed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def renew(self, terms: Terms) -> None:
+        """Go by other terms, and wake who rests by the old ones."""
+        self.terms = terms
+        self.renewed.set()
+        self.vacancy.tell()
 
     def hear(self, asker: str, reply: object, around: Surroundings) -> None:
         """Tell the breaker what came of an asker's request, and the log what came of the breaker."""
@@ -74,12 +113,24 @@ class Desk:
             since = self._silent_since(around).isoformat(timespec="seconds")
             _log.warning(events.BREAKER_OPENED, account=self.name, in_vain=self.breaker.in_vain, since=since)
 
+    def clocks(self, around: Surroundings) -> Clocks:
+        """Say what time it is here, and at the vendor by its last `Date`."""
+        now, ahead = around.now(), self.client.clock_ahead
+        return Clocks(now, None if ahead is None else now - ahead)
+
     def silence(self, around: Surroundings) -> str:
         """Say since when the vendor has answered nobody."""
         return f"the vendor has answered nobody since {self._silent_since(around):%Y-%m-%d %H:%M} UTC"
 
     def _silent_since(self, around: Surroundings) -> datetime:
         return around.now() - timedelta(seconds=self.breaker.silence_s(asyncio.get_running_loop().time()))
+
+
+def jobs_of(settings: Settings, account: str) -> Jobs:
+    """Return an account's jobs as the planner of the slots wants them."""
+    theirs = [job for job in settings.jobs.values() if job.account == account]
+    sessions = {job.session: job.enabled for job in sorted(theirs, key=lambda job: job.enabled)}
+    return Jobs(sessions, frozenset(job.name for job in theirs if job.enabled))
 
 
 @dataclass(slots=True)
@@ -91,11 +142,22 @@ class Office:
 
 
 @dataclass(frozen=True, slots=True)
+class Aim:
+    """What a one-shot is to bring. `again` begins its next life; `webhooks`: there is an inbox for async results."""
+
+    wish: Wish
+    webhooks: bool = False
+    retry_unknown: bool = False
+    again: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Brief:
     """What a run is to do. `settle_only` is its end as soon as no key is open; None goes on asking.
 
-    `criteria` is the hash of what would be asked now; `records_max` is the run's own limit. `withdrawn` is set where
-    the job's file has changed: the page under way is finished, and nothing more is asked under this brief.
+    `criteria` is the hash of what would be asked now; `records_max` is the run's own limit; `aim` is a one-shot's,
+    whose session is known when its life is. `withdrawn` is set where the job's file has changed: the page under way is
+    finished, and nothing more is asked under this brief.
     """
 
     job: str
@@ -109,6 +171,7 @@ class Brief:
     search: Mapping[str, Any] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
     settle_only: End | None = None
+    aim: Aim | None = None
     withdrawn: asyncio.Event = field(default_factory=asyncio.Event, compare=False)
 
     @classmethod
@@ -126,6 +189,17 @@ class Brief:
             search=job.search,
             options={**job.options, "datasets": list(job.datasets)} if job.datasets else job.options,
         )
+
+    def for_life(self, life: Life) -> "Brief":
+        """Pull for this life of a one-shot; who began a further one has said that the list is bought again."""
+        again = self.leave.buy_again or life.number > 1
+        return replace(self, session=life.seat, leave=replace(self.leave, buy_again=again))
+
+    @classmethod
+    def to_aim(cls, job: Job, price: Decimal, *, webhooks: bool, again: bool) -> "Brief":
+        """Bring what a one-shot's file asks for."""
+        wish = Wish(one_shot=True, records=job.records or 0, async_above=job.async_above)
+        return replace(cls.to_pull(job, price), aim=Aim(wish, webhooks, job.retry_unknown, again))
 
     @classmethod
     def to_settle(cls, session: SessionState, job: Job | None, price: Decimal) -> "Brief":
@@ -156,7 +230,7 @@ class Ticket:
     """One run under way: its row, its brief, and its session as the ledger had it when the run began.
 
     `recover_until`: the vendor's total up to which a restored store asks for pages that are billed already;
-    `keys_known`: the vendor has shown that it knows their keys.
+    `keys_known`: the vendor has shown that it knows their keys; `life` is a one-shot's, whose seat the session is.
     """
 
     run_id: int
@@ -165,6 +239,19 @@ class Ticket:
     desk: Desk
     recover_until: int | None = None
     keys_known: bool = False
+    life: Life | None = None
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it goes without a session."""
+        return self.life is not None and self.life.route is Route.PLAIN
+
+    @property
+    def aim(self) -> Aim:
+        """What the one-shot is to bring."""
+        if self.brief.aim is None:
+            raise Bug(f"job {self.brief.job} is no one-shot")
+        return self.brief.aim
 
 
 _log = structlog.get_logger()

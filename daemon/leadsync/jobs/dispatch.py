@@ -1,7 +1,7 @@
 """Who runs what: one run of a session after another, and what was left open before anything new (P2, P5)."""
 
 import asyncio
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable
 from contextlib import asynccontextmanager
 from decimal import Decimal
@@ -36,31 +36,36 @@ class Dispatch:
         self._under_way: dict[str, Brief] = {}
         self._jobs: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._sessions: defaultdict[tuple[str, str], asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._claims: Counter[tuple[str, str]] = Counter()
 
-    async def run(self, name: str, trigger: str) -> End:
-        """Run a job, after whatever its session is at just now; anew, where its file is changed meanwhile."""
+    async def run(self, name: str, trigger: str, *, again: bool = False) -> End:
+        """Run a job, after whatever its session is at just now; anew, where its file is changed meanwhile.
+
+        `again` begins a one-shot's next life.
+        """
         end = GONE
-        while (brief := self._brief(name)) is not None:
+        while (brief := self._brief(name, again=again)) is not None:
             async with self.alone(brief.job, brief.account, brief.session):
                 if self._stopping.is_set():
                     return STOPPED
-                if self._brief(name) != brief:
+                if self._brief(name, again=again) != brief:
                     continue  # changed while it waited
                 end = await self._run_pull(brief, trigger)
             if end.outcome is not Outcome.INTERRUPTED or not brief.withdrawn.is_set():
                 break
+            again = False  # the life that it began goes on
         return end
 
     def follow(self) -> None:
         """Let the runs whose job is another by now end at their next page."""
         for name, brief in self._under_way.items():
-            if self._brief(name) != brief:
+            if self._brief(name, again=brief.aim is not None and brief.aim.again) != brief:
                 brief.withdrawn.set()
 
-    async def run_all(self, names: Iterable[str], trigger: str) -> dict[str, End]:
+    async def run_all(self, names: Iterable[str], trigger: str, *, again: bool = False) -> dict[str, End]:
         """Run jobs side by side; return how each ended."""
         async with asyncio.TaskGroup() as group:
-            runs = {name: group.create_task(self.run(name, trigger)) for name in names}
+            runs = {name: group.create_task(self.run(name, trigger, again=again)) for name in names}
         return {name: run.result() for name, run in runs.items()}
 
     async def settle(self, account: str, but: Sessions = frozenset()) -> int:
@@ -91,9 +96,29 @@ class Dispatch:
     @asynccontextmanager
     async def alone(self, job: str, account: str, session: str) -> AsyncIterator[None]:
         """Hold while nothing else may happen to a job and its session."""
-        # Always in this order. A job may have had several sessions, and a session several jobs.
-        async with self._jobs[job], self._sessions[account, session]:
-            yield
+        self._claims[account, session] += 1
+        try:
+            # Always in this order. A job may have had several sessions, and a session several jobs.
+            async with self._jobs[job], self._sessions[account, session]:
+                yield
+        finally:
+            self._claims[account, session] -= 1
+
+    @asynccontextmanager
+    async def if_idle(self, account: str, session: str) -> AsyncIterator[bool]:
+        """Hold a session alone, True; or False at once where somebody has it or waits for it.
+
+        Who deletes never waits for a run: the run may wait for a slot that the deletion would free.
+        """
+        if self._claims[account, session]:
+            yield False
+            return
+        self._claims[account, session] += 1
+        try:
+            async with self._sessions[account, session]:
+                yield True
+        finally:
+            self._claims[account, session] -= 1
 
     async def _open_sessions(self, account: str, but: Sessions) -> list[SessionState]:
         return [
@@ -123,10 +148,16 @@ class Dispatch:
         finally:
             del self._under_way[brief.job]
 
-    def _brief(self, name: str) -> Brief | None:
+    def _brief(self, name: str, *, again: bool) -> Brief | None:
         """What a job asks for by now; None where it is gone or disabled."""
-        job = self._office.settings.jobs.get(name)
-        return Brief.to_pull(job, self._price(job.account)) if job is not None and job.enabled else None
+        settings = self._office.settings
+        job = settings.jobs.get(name)
+        if job is None or not job.enabled:
+            return None
+        price = self._price(job.account)
+        if job.kind == "one_shot":
+            return Brief.to_aim(job, price, webhooks=settings.webhooks is not None, again=again)
+        return Brief.to_pull(job, price)
 
     def _job_of(self, session: SessionState) -> Job | None:
         for job in self._office.settings.jobs.values():

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final, TypeAlias
 
+from leadsync.core.model import SessionListing
 from leadsync.core.replies import Lost, Throttled
 from leadsync.core.retry import throttle_wait_s
 from leadsync.jobs.desk import Desk, Surroundings
@@ -22,8 +23,8 @@ LIST_WAIT_S: Final = 15.0
 STOPPED: Final = Lost("leadsync was asked to stop")
 TOO_LATE: Final = Lost(f"not within {LIST_WAIT_S:.0f} s")
 
-Listed: TypeAlias = dict[str, int] | Trouble
-"""Every session's total by its id, or why that is not known."""
+Listed: TypeAlias = dict[str, SessionListing] | Trouble
+"""Every session by its id, or why that is not known."""
 
 
 @asynccontextmanager

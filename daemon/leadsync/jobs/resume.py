@@ -23,17 +23,17 @@ class Resume:
         self._around = around
         self._auditor = auditor
 
-    async def answer(self, job: Job, choice: Choice | None, price: Decimal) -> str:
-        """Carry out the answer and return what a person is told.
+    async def answer(self, job: Job, session: str, choice: Choice | None, price: Decimal) -> str:
+        """Carry out the answer for the job's session and return what a person is told.
 
         Raises UsageMistake where it answers nothing, AnswerRefused where it would lose a page, VendorSilent where the
         vendor could not be asked. Whoever calls sees to it that no run of the session is under way.
         """
-        state = await self._ledger.session(job.account, job.session, job.name)
+        state = await self._ledger.session(job.account, session, job.name)
         question = await self._ledger.question(state, job.name, price)
         done = await self._void(state, question) if choice is Choice.VOID_KEY else _remedy(question, choice)
         await self._ledger.answer(state, done, self._around.now())
-        self._auditor.forget(job.session)
+        self._auditor.forget(session)
         return done.message
 
     async def _void(self, state: SessionState, question: Question) -> Remedy:

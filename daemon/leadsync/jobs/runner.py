@@ -4,41 +4,86 @@ The runner finds out whether the run may begin; how a page is pulled it leaves t
 """
 
 import logging
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import Any, Final, assert_never
+from typing import Any, Final, Protocol, TypeAlias, assert_never
 
 import structlog
 
 from leadsync import events
-from leadsync.core.audit import GoOn, NoSlot, ParkJob, Verdict, judge_criteria
+from leadsync.core.audit import NO_SLOT, GoOn, NoSlot, ParkJob, Verdict, judge_criteria
 from leadsync.core.model import End, Outcome, Route, Tally
+from leadsync.core.one_shot import Life, Wanted, told_again
 from leadsync.core.protocol import Ended, Plan
 from leadsync.core.resume import way_out
+from leadsync.core.routes import Circumstances, choose_route
 from leadsync.core.witness import DOUBTS
 from leadsync.errors import BadWeather
-from leadsync.jobs.desk import Brief, Desk, Surroundings, Ticket
+from leadsync.jobs.desk import Aim, Brief, Desk, Surroundings, Ticket
 from leadsync.jobs.recovery import Audit, Drive, Recovery
 from leadsync.store.ledger import Figures, Ledger, NewRun
 from leadsync.vendors.pace import result_unless
+
+Weigh: TypeAlias = Callable[[Ticket], Awaitable[Circumstances | End]]
+"""Finds out what chooses the route of a one-shot; an End where the vendor could not be asked."""
+
+Tell: TypeAlias = Callable[[Ticket, End], None]
+
+
+class Slots(Protocol):
+    """Who lets a new session have one of the account's slots."""
+
+    async def reserve(self, ticket: Ticket) -> End | None:
+        """Reserve one for the ticket's session; how the run ends where none is to be had."""
+
+    async def turned_away(self, ticket: Ticket, end: End) -> End:
+        """The vendor has refused the new session; return that end with who holds the slots."""
+
 
 ACCEPTED_FOR: Final = frozenset({Outcome.COMPLETE, Outcome.LIMITED, Outcome.OVER_BUDGET})
 """Ends of a run that has gone past every question: what a person accepted was for this one."""
 
 HURRIED: Final = End(Outcome.INTERRUPTED, "leadsync had to stop before the vendor answered; what is open is sent again")
 
+HURRIED_ONE_SHOT: Final = replace(
+    HURRIED, message=f"{HURRIED.message}, and what has no key counts as spent and is told by the next run"
+)
+
+KEY_FIRST: Final = End(
+    Outcome.FAILED,
+    "--again has begun nothing: a key of the last session is open, and its page may be billed; run it without --again",
+)
+
+NO_ROUTE: Final = End(
+    Outcome.WAITING, "whether a session slot is free is not known just now; nothing was sent or billed"
+)
+
 
 class Runner:
     """Runs jobs; keeps nothing in memory that the next run would need, only which of its runs are alive."""
 
-    def __init__(self, ledger: Ledger, around: Surroundings, *, audit: Audit, drive: Drive) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        around: Surroundings,
+        *,
+        audit: Audit,
+        weigh: Weigh,
+        slots: Slots,
+        drive: Drive,
+        ended: Tell,
+    ) -> None:
         self._ledger = ledger
         self._around = around
         self._audit = audit
+        self._weigh = weigh
+        self._slots = slots
         self._drive = drive
+        self._ended = ended
         self._alive: set[int] = set()
 
     async def run(self, brief: Brief, desk: Desk, trigger: str) -> End:
-        """Run a brief once and return how it ended."""
+        """Run a brief once and return how it ended; a one-shot that is done has no run."""
         log = structlog.get_logger().bind(run=None, job=brief.job, account=brief.account, session=brief.session)
         try:
             ticket = await self._claim(brief, desk, trigger)
@@ -46,12 +91,16 @@ class Runner:
             end = End(Outcome.FAILED, str(error))
             _tell(log, end, Figures.of(Tally()), 0.0)
             return end
-        log = log.bind(run=ticket.run_id)
+        if isinstance(ticket, End):
+            return ticket
+        log = log.bind(run=ticket.run_id, session=ticket.session.name)
         log.info(events.RUN_STARTED, trigger=trigger)
         try:
-            return await self._record(ticket, await self._outcome(ticket), log)
+            end = await self._record(ticket, await self._outcome(ticket), log)
         finally:
             self._alive.discard(ticket.run_id)
+        self._ended(ticket, end)
+        return end
 
     async def _outcome(self, ticket: Ticket) -> Ended:
         """Conduct the run; weather is an outcome, and so is a stop that cannot wait for the vendor any longer."""
@@ -59,16 +108,35 @@ class Runner:
             ended = await result_unless(self._around.hurry, self._conduct(ticket))
         except BadWeather as error:
             return _nothing(End(Outcome.FAILED, str(error)))
-        return ended or _nothing(HURRIED)
+        return ended or _nothing(HURRIED if ticket.life is None else HURRIED_ONE_SHOT)
 
-    async def _claim(self, brief: Brief, desk: Desk, trigger: str) -> Ticket:
-        """Make the run known, so that no other takes the job or its session (P5)."""
+    async def _claim(self, brief: Brief, desk: Desk, trigger: str) -> Ticket | End:
+        """Make the run known, so that no other takes the job or its session (P5); an End where there is none to run."""
+        life = await self._life(brief, brief.aim) if brief.aim is not None else None
+        if isinstance(life, End):
+            return life
+        if life is not None:
+            brief = brief.for_life(life)
         session = await self._ledger.session(brief.account, brief.session, brief.job)
-        new = NewRun(brief.job, brief.account, brief.session, Route.SESSION, trigger)
+        route = Route.THROWAWAY if session.life.throwaway else Route.SESSION
+        held: str | None = brief.session
+        if life is not None:
+            route = life.route or Route.THROWAWAY
+            held = brief.session if life.route is Route.THROWAWAY else None
+        new = NewRun(brief.job, brief.account, held, route, trigger)
         run_id = await self._ledger.begin_run(new, frozenset(self._alive), self._around.now())
         self._alive.add(run_id)
         desk.denied = None  # a due run tries once, whatever the account was told before
-        return Ticket(run_id, replace(brief, leave=brief.leave.accepting(session.accepted)), session, desk)
+        brief = replace(brief, leave=brief.leave.accepting(session.accepted))
+        return Ticket(run_id, brief, session, desk, life=life)
+
+    async def _life(self, brief: Brief, aim: Aim) -> Life | End:
+        """Enter the one-shot's life that the run is for; how it ended, where it is done."""
+        wanted = Wanted(brief.account, brief.job, aim.wish.records, again=aim.again)
+        life = await self._ledger.life(wanted, self._around.now())
+        if life is None:
+            return KEY_FIRST
+        return life if life.ended is None else told_again(brief.job, life)
 
     async def _conduct(self, ticket: Ticket) -> Ended:
         """Ask everybody who may forbid the run; then let the route be driven."""
@@ -77,7 +145,13 @@ class Runner:
         parked = ticket.session.parked
         if parked is not None and not ticket.brief.leave.answers(parked.reason):
             return _nothing(End(Outcome.PARKED, parked.message, parked.reason))
-        verdict = await self._audit(ticket, anew=False)
+        if ticket.life is not None:
+            route = await self._choose(ticket, ticket.life)
+            if isinstance(route, End):
+                return _nothing(route)
+            ticket = replace(ticket, life=replace(ticket.life, route=route))
+        # Without a session the vendor has no total to compare with.
+        verdict = GoOn() if ticket.is_plain else await self._audit(ticket, anew=False)
         if isinstance(verdict, GoOn) and parked is not None:
             await self._ledger.unpark(ticket.session.session_id)
         until = verdict.recover_until if isinstance(verdict, GoOn) else None
@@ -86,44 +160,66 @@ class Runner:
             if isinstance(back, Ended):
                 return back
             ticket, verdict = back
-        return await self._go_by(verdict, ticket)
+        return await self._judge(ticket, verdict)
 
-    async def _go_by(self, verdict: Verdict | End, ticket: Ticket) -> Ended:
+    async def _judge(self, ticket: Ticket, verdict: Verdict | End) -> Ended:
         """Do what the audit says: the run ends here, or goes on with the books that it has found or made to agree."""
         match verdict:
             case End():
                 return _nothing(verdict)
             case NoSlot():
-                return _nothing(End(Outcome.WAITING, "no session slot is free, and this job needs a new session"))
+                return _nothing(End(Outcome.WAITING, NO_SLOT))
             case ParkJob():
                 return _nothing(await self._park(ticket, verdict))
             case GoOn(base_line, recover_until):
-                if ticket.session.recovering and recover_until is None:
+                if ticket.session.recovering and recover_until is None and not ticket.is_plain:
                     await self._ledger.recovered(ticket.session.session_id)
                 if recover_until is not None:
                     await self._ledger.recover(ticket.session.session_id, recover_until)
                 if base_line is not None:
-                    await self._ledger.move_base_line(ticket.session.session_id, base_line)
+                    await self._ledger.move_base_line(ticket.session.session_id, base_line, self._around.now())
             case _:
                 assert_never(verdict)
         ticket = replace(ticket, recover_until=verdict.recover_until)
-        return await self._pull(ticket, adopted=verdict.base_line is not None)
+        return await self._pull(ticket, verdict)
 
-    async def _pull(self, ticket: Ticket, *, adopted: bool) -> Ended:
+    async def _choose(self, ticket: Ticket, life: Life) -> Route | End:
+        """Choose the way of a one-shot once, before its first request; what cannot be known is waited for."""
+        if life.asked and life.route is Route.THROWAWAY:
+            return life.route
+        now = await self._weigh(ticket)
+        if isinstance(now, End):
+            return now
+        if life.asked and life.route is not None:
+            return life.route  # and the vendor is there: no request without a key is sent into an outage
+        route = choose_route(ticket.aim.wish, now)
+        if route is None:
+            return NO_ROUTE
+        await self._ledger.take_route(life, ticket.run_id, route)
+        _log.info(events.ROUTE_CHOSEN, run=ticket.run_id, job=ticket.brief.job, route=route, life=life.number)
+        return route
+
+    async def _pull(self, ticket: Ticket, verdict: GoOn) -> Ended:
         """Settle the open key whatever the criteria are by now; ask for more only where they may be asked."""
         brief, session = ticket.brief, ticket.session
         doubt = await self._doubt_criteria(ticket)
         if doubt is not None and session.open_page is None:
             return _nothing(await self._park(ticket, doubt))
+        full = await self._slots.reserve(ticket) if verdict.needs_slot else None
+        if full is not None:
+            return _nothing(full)
+        adopted = verdict.base_line is not None
         plan = Plan(
             page_size=brief.page_size,
             records_max=brief.records_max,
-            new_session=not (adopted or session.books.total or session.open_page),
+            new_session=verdict.needs_slot or not (adopted or session.books.total or session.open_page),
             settle_only=End(Outcome.PARKED, doubt.message, doubt.reason) if doubt else brief.settle_only,
         )
         ended = await self._drive(ticket, plan)
         if doubt is not None and ended.end is plan.settle_only:
             await self._park(ticket, doubt)
+        if plan.new_session and ended.end.outcome is Outcome.WAITING:
+            return replace(ended, end=await self._slots.turned_away(ticket, ended.end))
         return ended
 
     async def _doubt_criteria(self, ticket: Ticket) -> ParkJob | None:
@@ -186,3 +282,6 @@ def _tell(log: Any, end: End, figures: Figures, waited_s: float) -> None:
         waited_s=round(waited_s, 1),
         cost=figures.cost,
     )
+
+
+_log = structlog.get_logger()

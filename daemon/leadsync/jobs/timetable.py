@@ -65,9 +65,11 @@ class Timetable:
         """Run a job at its times, until leadsync is asked to stop, the job has gone or nothing will be due again."""
         bell = self._bells[job] = asyncio.Event()
         while not self._around.stopping.is_set():
+            bell.clear()  # before the look: who rings meanwhile has changed what there is to see
             try:
                 planned = await self._look(job)
                 if planned is None:
+                    del self._bells[job]
                     return
                 timing, slot, due = planned
                 if due:
@@ -77,6 +79,15 @@ class Timetable:
             except BadWeather as error:
                 self._tell_delay(job, error)
                 await sleep_unless(self._around.stopping, STORE_RETRY_S)
+
+    async def call(self, job: str) -> bool:
+        """Have a job run now that has waited for something else than a time; False where nobody keeps its times."""
+        bell = self._bells.get(job)
+        if bell is None:
+            return False
+        await self._ledger.call_slot(job, self._around.now())
+        bell.set()
+        return True
 
     async def watch_clock(self) -> None:
         """Let every job look again where the wall clock was set, or stood still while the machine slept.
@@ -121,7 +132,6 @@ class Timetable:
 
     async def _wait(self, job: str, until: datetime, bell: asyncio.Event) -> None:
         """Wait for the alarm, for a clock that was set, or for the wish to stop."""
-        bell.clear()
         self._set_alarm(job, until, bell.set)
         await result_unless(self._around.stopping, bell.wait())
 

@@ -1,23 +1,27 @@
 """`leadsync status`: books, slots, budgets and last runs, as the store has them.
 
-Slots are the vendor's last list plus what leadsync created since; nothing is asked of the vendor.
+Slots are the vendor's last list plus what leadsync created, and minus what it deleted, since; nothing is asked of the
+vendor.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, TypeAlias
 
-from sqlalchemy import Connection, RowMapping, func, select
+from sqlalchemy import Connection, RowMapping, select
 from sqlmodel import col
 
 from leadsync.config import Account, Job, Settings
 from leadsync.config.limits import limits_of
 from leadsync.core.budget import Limits, Spent
 from leadsync.core.model import Reason
+from leadsync.core.slots import Room
 from leadsync.core.witness import DOUBTS
 from leadsync.reports import SCHEMA_VERSION
+from leadsync.reports.one_shots import progress_of, seat_of, untried
+from leadsync.reports.slots import slots_cells, slots_report, slots_unknown
 from leadsync.reports.text import columns, money, told
-from leadsync.store import tables
+from leadsync.store import slots, tables
 from leadsync.store.engine import sqlite_file
 from leadsync.store.lock import holder
 from leadsync.store.pages import used
@@ -26,7 +30,7 @@ from leadsync.store.tables import MICROS, Installation, Run, SearchSession, Slot
 
 Row: TypeAlias = Mapping[str, Any] | RowMapping
 
-_NEW_ACCOUNT: Row = {"paused_reason": None, "paused_message": None, "slots_used": None, "slots_ours": None}
+_NEW_ACCOUNT: Row = {"paused_reason": None, "paused_message": None}
 _NEW_SESSION: Row = {"delivered": 0, "base_line": 0, "vendor_total": None, "park_reason": None, "park_message": None}
 
 
@@ -43,8 +47,8 @@ def status(settings: Settings, now: datetime) -> dict[str, Any]:
                 "schema_version": SCHEMA_VERSION,
                 "process": None,
                 "serving": False,
-                "accounts": [_account(name, one, _NEW_ACCOUNT, Spent()) for name, one in settings.accounts.items()],
-                "jobs": [_job(job, _NEW_SESSION, None) for job in settings.jobs.values()],
+                "accounts": [_new_account(name, one) for name, one in settings.accounts.items()],
+                "jobs": [_job(job, _NEW_SESSION, None, untried(job)) for job in settings.jobs.values()],
             }
         alive = holder(file)
         return {
@@ -59,11 +63,8 @@ def status(settings: Settings, now: datetime) -> dict[str, Any]:
 def in_words(report: Row) -> str:
     """Show a status to a person: a line an account, a line a job, and what to do about those that wait."""
     accounts = columns(
-        ("ACCOUNT", "STATE", "SLOTS", "OURS", "BUDGET USED"),
-        [
-            (one["name"], one["state"], _slots(one), one["slots"]["ours"], _budget_line(one))
-            for one in report["accounts"]
-        ],
+        ("ACCOUNT", "STATE", "SLOTS", "OURS", "FOREIGN", "WAITING", "FULL ON", "BUDGET USED"),
+        [(one["name"], one["state"], *slots_cells(one["slots"]), _budget_line(one)) for one in report["accounts"]],
     )
     jobs = columns(
         ("JOB", "STATE", "SESSION", "DELIVERED", "VENDOR", "LAST RUN", "ENDED", "NEW", "COST", "NEXT RUN"),
@@ -72,7 +73,7 @@ def in_words(report: Row) -> str:
                 job["name"],
                 _job_state(job),
                 job["session"],
-                job["delivered"],
+                _delivered(job),
                 job["vendor_total"],
                 *_last(job),
                 _next(job),
@@ -85,40 +86,41 @@ def in_words(report: Row) -> str:
         for one in [*report["accounts"], *report["jobs"]]
         if one["reason"]
     ]
+    waiting += [line for job in report["jobs"] for line in _unknown(job)]
     return "\n\n".join(part for part in (_who_runs(report), accounts, jobs, "\n".join(waiting)) if part)
+
+
+def _new_account(name: str, account: Account) -> dict[str, Any]:
+    room = Room(account.session_cap, account.session_reserve)
+    return _account(name, _NEW_ACCOUNT, Spent(), limits_of(account), slots_unknown(room))
 
 
 def _stored_account(connection: Connection, name: str, account: Account, now: datetime) -> dict[str, Any]:
     where = col(tables.Account.name) == name
     row = connection.execute(select(tables.Account).where(where)).mappings().one_or_none()
-    since = _created_since(connection, name, row["listed_at"]) if row else 0
     spent = used(connection, name, limits_of(account), now)
-    return _account(name, account, row or _NEW_ACCOUNT, spent, created_since=since)
+    return _account(name, row or _NEW_ACCOUNT, spent, limits_of(account), _slots_of(connection, name, account, now))
 
 
-def _created_since(connection: Connection, account: str, listed_at: datetime | None) -> int:
-    """How many sessions of ours have come since the vendor's last list."""
-    if listed_at is None:
-        return 0
-    ours = (col(SearchSession.account) == account, col(SearchSession.created_at) > listed_at)
-    return connection.execute(select(func.count()).select_from(SearchSession).where(*ours)).scalar_one()
+def _slots_of(connection: Connection, name: str, account: Account, now: datetime) -> dict[str, Any]:
+    """The last list, with what of ours has come and gone since."""
+    room, waiting = (
+        Room(account.session_cap, account.session_reserve),
+        [place.job for place in slots.waiting(connection, name)],
+    )
+    if slots.listed_at(connection, name) is None:
+        return slots_unknown(room, waiting)
+    return slots_report(slots.held(connection, name, room), waiting, slots.births(connection, name, now), now)
 
 
-def _account(name: str, account: Account, row: Row, used: Spent, *, created_since: int = 0) -> dict[str, Any]:
-    listed = row["slots_used"] is not None
-    ours = row["slots_ours"] + created_since if listed else None
+def _account(name: str, row: Row, used: Spent, limits: Limits, slots: Row) -> dict[str, Any]:
     return {
         "name": name,
         "state": "paused" if row["paused_reason"] else "ok",
         "reason": row["paused_reason"],
         "message": _told(row["paused_reason"], row["paused_message"], name),
-        "slots": {
-            "used": row["slots_used"] + created_since if listed else None,
-            "cap": account.session_cap,
-            "ours": ours,
-            "foreign": row["slots_used"] - row["slots_ours"] if listed else None,
-        },
-        "budget": _budget(limits_of(account), used),
+        "slots": slots,
+        "budget": _budget(limits, used),
     }
 
 
@@ -136,14 +138,15 @@ def _budget(limits: Limits, used: Spent) -> dict[str, Any]:
 
 
 def _stored_job(connection: Connection, job: Job, now: datetime, *, alive: bool) -> dict[str, Any]:
-    where = (col(SearchSession.account) == job.account, col(SearchSession.name) == job.session)
+    where = (col(SearchSession.account) == job.account, col(SearchSession.name) == seat_of(connection, job))
     row = connection.execute(select(SearchSession).where(*where)).mappings().one_or_none()
     session = {**(row or _NEW_SESSION), **_doubt(connection)}
+    progress = progress_of(connection, job)
     runs = select(Run).where(col(Run.job) == job.name).order_by(col(Run.id).desc())
     running = connection.execute(runs.where(col(Run.outcome).is_(None)).limit(1)).first() is not None
     last = connection.execute(runs.where(col(Run.outcome).is_not(None)).limit(1)).mappings().one_or_none()
-    shown = _job(job, session, last, running=running and alive)
-    due_at = _next_run_at(connection, job)
+    shown = _job(job, session, last, progress, running=running and alive)
+    due_at = _next_run_at(connection, job) if shown["state"] != "done" else None
     if due_at is not None:
         shown["next_run_at"] = due_at.isoformat()
         shown["overdue"] = due_at < now and shown["state"] != "running"
@@ -165,19 +168,22 @@ def _next_run_at(connection: Connection, job: Job) -> datetime | None:
     return connection.execute(first).scalar_one_or_none()
 
 
-def _job(job: Job, session: Row, last: Row | None, *, running: bool = False) -> dict[str, Any]:
+def _job(job: Job, session: Row, last: Row | None, progress: Row | None, *, running: bool = False) -> dict[str, Any]:
+    state = "running" if running else "parked" if session["park_reason"] else "idle"
+    is_done = progress is not None and progress["outcome"] is not None
     return {
         "name": job.name,
         "kind": job.kind,
         "enabled": job.enabled,
         "account": job.account,
-        "session": job.session,
-        "state": "running" if running else "parked" if session["park_reason"] else "idle",
+        "session": job.session if progress is None else progress["session"],
+        "state": "done" if is_done and state == "idle" else state,
         "reason": session["park_reason"],
         "message": _told(session["park_reason"], session["park_message"], job.name),
         "delivered": session["delivered"],
         "base_line": session["base_line"],
         "vendor_total": session["vendor_total"],
+        "one_shot": progress,
         "last_run": run_row(last) if last else None,
         "next_run_at": None,
         "overdue": False,
@@ -194,6 +200,7 @@ def run_row(row: Row) -> dict[str, Any]:
         "run": row["id"],
         "job": row["job"],
         "trigger": row["trigger"],
+        "route": row["route"],
         "outcome": row["outcome"],
         "reason": row["reason"],
         "message": row["message"],
@@ -212,11 +219,6 @@ def _plain(limit: object) -> object:
     return limit if limit is None or isinstance(limit, int) else float(str(limit))
 
 
-def _slots(account: Row) -> str:
-    slots = account["slots"]
-    return f"{'?' if slots['used'] is None else slots['used']} of {slots['cap']}"
-
-
 def _budget_line(account: Row) -> str:
     parts = []
     for name, window in account["budget"].items():
@@ -229,6 +231,20 @@ def _budget_line(account: Row) -> str:
 
 def _job_state(job: Row) -> str:
     return str(job["state"]) if job["enabled"] else "disabled"
+
+
+def _delivered(job: Row) -> object:
+    progress = job["one_shot"]
+    return job["delivered"] if progress is None else f"{job['delivered']} of {progress['wanted']}"
+
+
+def _unknown(job: Row) -> Iterator[str]:
+    progress = job["one_shot"]
+    if progress is not None and progress["unknown"]:
+        yield (
+            f"{job['name']}: {progress['unknown']:,} records may be billed, count as spent, and are not here: the"
+            " answer to a request without a key was lost"
+        )
 
 
 def _last(job: Row) -> tuple[object, ...]:

@@ -137,10 +137,11 @@ class BatchData:
         return self._page(asked, answer, cursor_at(answer.total, ask.identity) if answer.more else None)
 
     def _plain(self, asked: Asked) -> Response:
-        answer = self._team.book.search(asked.ask, asked.position, self._team.switches)
+        position = max(asked.position - self._team.switches.cursor_slips, 0)
+        answer = self._team.book.search(asked.ask, position, self._team.switches)
         if isinstance(answer, Refusal):
             return replies.refused(answer.status, answer.message)
-        end = asked.position + len(answer.indexes)
+        end = position + len(answer.indexes)
         return self._page(asked, answer, cursor_at(end, asked.ask.identity) if answer.more else None)
 
     def _counted(self, asked: Asked) -> Response:

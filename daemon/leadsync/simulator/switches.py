@@ -56,6 +56,9 @@ class Switches:
     end: Literal["no_cursor", "cursor_stays"] = "no_cursor"
     """The page after the last property is empty. no_cursor: without nextPageCursor. cursor_stays: with one."""
 
+    cursor_slips: int = 0
+    """How many properties of the last page a cursor brings again: the index moves beneath it. Many: it is ignored."""
+
     short_page_rate: float = 0.0
     """The share of pages (0 to 1, drawn from the world's seed) that are short though more properties follow."""
 

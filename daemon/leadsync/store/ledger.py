@@ -1,22 +1,26 @@
 """The ledger: what was asked, what came, what it cost. Every method is one transaction (P4) on the writer's thread.
 
-What a method does stands in `sessions`, `resuming`, `pages`, `runs` and `timetable`; here is the list of promises that
-the jobs may rely on.
+What a method does stands in `sessions`, `slots`, `one_shots`, `resuming`, `pages`, `runs` and `timetable`; here is the
+list of promises that the jobs may rely on.
 """
 
 from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from decimal import Decimal
 
-from leadsync.core.model import End, OpenPage, Reason
+from leadsync.core.model import End, Listing, OpenPage, Outcome, Reason, Route, SessionListing
+from leadsync.core.one_shot import Life, Wanted
+from leadsync.core.pace import Births
 from leadsync.core.protocol import BudgetReserved, BudgetSpent, Close
 from leadsync.core.resume import Question, Remedy
-from leadsync.store import pages, pulse, resuming, runs, sessions, standing, timetable
+from leadsync.core.slots import Occupancy, Room, Tenant
+from leadsync.store import one_shots, pages, pulse, resuming, runs, sessions, slots, standing, timetable
 from leadsync.store.opening import Opened
 from leadsync.store.pages import Again, Arrival, Asked, Order, Receipt
 from leadsync.store.pulse import Pulse
 from leadsync.store.runs import Figures, Interrupted, NewRun
 from leadsync.store.sessions import SessionState
+from leadsync.store.slots import Place, SlotAsked, State, Wish
 from leadsync.store.standing import Said
 from leadsync.store.timetable import Missed, Planned, Timing
 from leadsync.store.writer import Writer
@@ -31,9 +35,13 @@ class Ledger:
         self.doubt = opened.doubt
         """Why nothing may be spent until a person has said what became of the store."""
 
-    async def session(self, account: str, name: str, job: str) -> SessionState:
+    async def session(self, account: str, name: str, job: str, *, throwaway: bool = False) -> SessionState:
         """Return a session, entering it where it is new; `job` is the one that uses it now."""
-        return await self._writer.write(sessions.enter, account, name, job)
+        return await self._writer.write(sessions.enter, account, name, job, throwaway=throwaway)
+
+    async def drained(self, session_id: int, now: datetime) -> None:
+        """A throw-away session has nothing more to give: it may be deleted."""
+        await self._writer.write(sessions.change, session_id, {"drained_at": now})
 
     async def sessions(self, account: str) -> list[SessionState]:
         """Return all sessions of an account that the ledger knows."""
@@ -47,17 +55,17 @@ class Ledger:
         """Return a session of the account, other than row `but`, that has delivered these criteria."""
         return await self._writer.write(sessions.known_criteria, account, criteria, but)
 
-    async def note_listing(self, account: str, totals: Mapping[str, int], now: datetime) -> None:
-        """Remember what the vendor's session list said."""
-        await self._writer.write(sessions.note_listing, account, totals, now)
+    async def note_listing(self, account: str, listing: Listing, room: Room, now: datetime) -> Occupancy:
+        """Remember what the vendor's session list said; return who holds the slots by it."""
+        return await self._writer.write(slots.note_listing, account, listing, room, now)
 
-    async def move_base_line(self, session_id: int, base_line: int) -> None:
+    async def move_base_line(self, session_id: int, base_line: int, now: datetime) -> None:
         """Count from the vendor's total: an adopted session, or a drift that the job allows."""
-        await self._writer.write(sessions.change, session_id, {"base_line": base_line})
+        await self._writer.write(sessions.move_base_line, session_id, base_line, now)
 
     async def begin_criteria(self, session_id: int, criteria: str) -> None:
         """Take the job's new criteria for those of the epoch, where the job allows the change."""
-        await self._writer.write(sessions.change, session_id, {"criteria": criteria})
+        await self._writer.write(one_shots.begin_criteria, session_id, criteria)
 
     async def park(self, session_id: int, reason: Reason, message: str, now: datetime) -> None:
         """Park the session's job until a person answers."""
@@ -97,6 +105,30 @@ class Ledger:
         """Pause an account; return whether that is news."""
         return await self._writer.write(sessions.pause, account, reason, message, now)
 
+    async def life(self, wanted: Wanted, now: datetime) -> Life | None:
+        """Return the life of a one-shot that a run is for, entering it where it is new.
+
+        None where the next must wait: a key of the open one may be billed.
+        """
+        return await self._writer.write(one_shots.enter, wanted, now)
+
+    async def seat(self, account: str, job: str) -> str | None:
+        """Return the name under which the newest life of a one-shot is counted, None where it never ran."""
+        row = await self._writer.write(one_shots.newest, account, job)
+        return row["seat"] if row is not None else None
+
+    async def take_route(self, life: Life, run_id: int, route: Route) -> None:
+        """Let the life of a one-shot go this way."""
+        await self._writer.write(one_shots.take_route, life, run_id, route)
+
+    async def end_life(self, life: Life, outcome: Outcome, now: datetime) -> None:
+        """End the life of a one-shot: nothing more is asked for it."""
+        await self._writer.write(one_shots.end, life.life_id, outcome, now)
+
+    async def leftovers(self, account: str, job: str) -> list[str]:
+        """Return the throw-away sessions of a job that are done with and may still hold a slot at the vendor."""
+        return await self._writer.write(one_shots.leftovers, account, job)
+
     async def journal(
         self, order: Order, now: datetime, reserved: Callable[[OpenPage], None]
     ) -> Asked | BudgetSpent | BudgetReserved:
@@ -119,8 +151,56 @@ class Ledger:
         return await self._writer.write(pages.store, arrival, now)
 
     async def close(self, page_id: int, run_id: int, effect: Close, now: datetime) -> None:
-        """Close a refused key; its number is used up."""
+        """Close a row that brought no page; its number is used up."""
         await self._writer.write(pages.close, page_id, run_id, effect, now)
+
+    async def last_listing(self, account: str) -> dict[str, SessionListing]:
+        """Return the vendor's last list."""
+        return await self._writer.write(slots.last_listing, account)
+
+    async def tenants(self, account: str) -> list[Tenant]:
+        """Return the account's sessions as those who hold slots."""
+        return await self._writer.write(slots.all_tenants, account)
+
+    async def held(self, account: str, room: Room) -> Occupancy:
+        """Say who holds the account's slots."""
+        return await self._writer.write(slots.held, account, room)
+
+    async def reserve_slot(self, session_id: int, room: Room, now: datetime) -> Occupancy | None:
+        """Let a new session have a slot, None; or say who holds them all. The end of its run gives it back unused."""
+        return await self._writer.write(slots.reserve, session_id, room, now)
+
+    async def births(self, account: str, now: datetime) -> Births:
+        """Return how fast the account's slots have filled lately."""
+        return await self._writer.write(slots.births, account, now)
+
+    async def waiting(self, account: str) -> list[Place]:
+        """Return the jobs whose last run waits for a slot, the longest waiting first."""
+        return await self._writer.write(slots.waiting, account)
+
+    async def note_jobs(self, account: str, named: Mapping[str, bool], now: datetime) -> None:
+        """Note which sessions a job file names, and whether that job is enabled: all others are orphans from now."""
+        await self._writer.write(slots.note_jobs, account, named, now)
+
+    async def begin_deletion(self, wish: Wish, now: datetime) -> SlotAsked | str:
+        """Write down that a session is about to be deleted (P7); a sentence where it must not be."""
+        return await self._writer.write(slots.begin_deletion, wish, self._writer.fence, now)
+
+    async def end_deletion(self, asked: SlotAsked, state: State, message: str | None, now: datetime) -> None:
+        """Write down how a deletion ended (P7)."""
+        await self._writer.write(slots.end_deletion, asked, state, message, now)
+
+    async def unanswered_deletions(self, account: str) -> list[SlotAsked]:
+        """Return the deletions whose answer is not known."""
+        return await self._writer.write(slots.unanswered, account)
+
+    async def housekept_at(self, account: str) -> datetime | None:
+        """Return when the account's slots were looked after last."""
+        return await self._writer.write(slots.housekept_at, account)
+
+    async def note_housekeeping(self, account: str, now: datetime) -> None:
+        """Note that the account's slots were looked after."""
+        await self._writer.write(slots.note_housekeeping, account, now)
 
     async def begin_run(self, run: NewRun, alive: Collection[int], now: datetime) -> int:
         """Enter a running run and return its row id (P5: one of a job, one of a session); `alive` are this process's.
@@ -155,6 +235,10 @@ class Ledger:
         """Let a slot's run begin; nobody gets the slot again."""
         await self._writer.write(timetable.take, timing, slot, now, draw)
 
+    async def call_slot(self, job: str, now: datetime) -> None:
+        """Plan a run of a job now, beside its times."""
+        await self._writer.write(timetable.call, job, now)
+
     async def finish_slot(self, timing: Timing, slot: Planned, retry_at: datetime | None) -> None:
         """Note that a slot's run has ended by itself, and when it is tried again, if it is."""
         await self._writer.write(timetable.finish, timing, slot, retry_at)
@@ -177,10 +261,14 @@ __all__ = [
     "Missed",
     "NewRun",
     "Order",
+    "Place",
     "Planned",
     "Pulse",
     "Receipt",
     "Said",
     "SessionState",
+    "SlotAsked",
+    "State",
     "Timing",
+    "Wish",
 ]

@@ -16,11 +16,11 @@ from sqlmodel import col
 from leadsync.core.books import Judgement, PageCount, judge, starts_new_epoch
 from leadsync.core.budget import Exhausted, Granted, Limits, Reserved, Spent, grant, window_starts
 from leadsync.core.keys import page_key
-from leadsync.core.model import Books, OpenPage, PageReply
-from leadsync.core.protocol import BudgetReserved, BudgetSpent, Close, Stored
+from leadsync.core.model import Books, OpenPage, PageReply, Reason
+from leadsync.core.protocol import BudgetReserved, BudgetSpent, Close, Fate, Stored
 from leadsync.core.recovery import takes_to_try
 from leadsync.errors import Bug
-from leadsync.store import sessions
+from leadsync.store import one_shots, sessions
 from leadsync.store.leads import Shelf, Shelved, shelve
 from leadsync.store.tables import MICROS, Account, Installation, Page, SearchSession, UtcDateTime
 
@@ -65,7 +65,8 @@ class Again:
 class Order:
     """What a run wants to ask next. `request` makes the exact bytes from the key and the take, in records.
 
-    `again` is set where the store was restored and the key has been asked before it.
+    `again` is set where the store was restored and the key has been asked before it. `keyless`: the key is for the
+    ledger alone and is not in the bytes.
     """
 
     session_id: int
@@ -75,6 +76,7 @@ class Order:
     criteria: str
     request: Callable[[str, int], bytes]
     again: Again | None = None
+    keyless: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +202,7 @@ def _enter(connection: Connection, session: RowMapping, order: Order, fence: int
         "epoch": session["epoch"],
         "number": number,
         "key": key,
+        "keyless": order.keyless,
         "take": order.take,
         "price_micros": int(order.limits.price * MICROS),
         "request": request,
@@ -223,7 +226,11 @@ def store(connection: Connection, arrival: Arrival, now: datetime) -> Receipt:
     shelf = Shelf(page["account"], session["id"], epoch, arrival.page_id)
     shelved = shelve(connection, shelf, arrival.reply.leads)
     account = connection.execute(_ACCOUNT, {"account": page["account"]}).mappings().one()
-    judgement = _judge(books, arrival, shelved, account["counts_own"])
+    if page["keyless"]:
+        one_shots.move_cursor(connection, session["id"], arrival.reply.cursor)
+        judgement = Judgement(replace(books, delivered=books.delivered + shelved.new), account["counts_own"])
+    else:
+        judgement = _judge(books, arrival, shelved, account["counts_own"])
     number = page["number"] if epoch == page["epoch"] else 1
     values = _settled("stored", arrival.run_id, now) | {
         "epoch": epoch,
@@ -251,15 +258,20 @@ def store(connection: Connection, arrival: Arrival, now: datetime) -> Receipt:
         number=number,
         total=judgement.books.total,
         redelivered=shelved.known,
-        resumed=_resumed(connection, account, arrival),
+        resumed=_resumed(connection, account, arrival, keyless=page["keyless"]),
         learned=learned,
     )
 
 
 def close(connection: Connection, page_id: int, run_id: int, effect: Close, now: datetime) -> None:
-    """Close a key that the vendor refused; its number stays used up, and the job parks in the same breath."""
-    _, session = _open_page(connection, page_id)
-    values = _settled("refused", run_id, now) | {"status": effect.status, "message": effect.message}
+    """Close a row that brought no page; its number stays used up, and the job parks in the same breath.
+
+    What may be billed is counted as spent.
+    """
+    page, session = _open_page(connection, page_id)
+    billed = page["take"] if effect.fate is Fate.UNKNOWN else 0
+    values = _settled(effect.fate.value, run_id, now) | {"billed": billed}
+    values |= {"status": effect.status or None, "message": effect.message}
     _leave_asked(connection, page_id, values)
     if effect.reason is not None:
         sessions.park(connection, session["id"], effect.reason, effect.message, now)
@@ -295,8 +307,9 @@ def _judge(books: Books, arrival: Arrival, shelved: Shelved, counts_own: bool | 
     return judge(books, count, counts_own=counts_own, drift_allowed=arrival.drift_allowed)
 
 
-def _resumed(connection: Connection, account: RowMapping, arrival: Arrival) -> bool:
-    paused = account["paused_reason"] is not None
+def _resumed(connection: Connection, account: RowMapping, arrival: Arrival, *, keyless: bool) -> bool:
+    """Whether the page ends a pause; one without a session says nothing of the ability that sessions need."""
+    paused = account["paused_reason"] not in (None, *([Reason.ABILITY_MISSING] if keyless else []))
     return paused and arrival.ends_pause and sessions.resume(connection, account["name"])
 
 
@@ -312,8 +325,13 @@ def _enter_books(
         "vendor_total": arrival.reply.total,
         "deleted_at": None,
     }
-    if arrival.reply.is_new:
-        values["created_at"] = now
+    # A page that began a life says so. A first page whose answer was lost may not say it when it comes again; then the
+    # session is ours too, if the audit saw that it was not there, and the vendor's total is what we had from it.
+    unseen_birth = session["created_at"] is None and session["reserved_at"] is not None and judgement.reason is None
+    if arrival.reply.is_new or unseen_birth:
+        # It holds a slot from now on, whether one was reserved or not; the next list shows it.
+        born = {"created_at": now, "created_by": session["job"], "adopted_at": None}
+        values |= born | {"reserved_at": session["reserved_at"] or now}
     sessions.change(connection, session["id"], values)
     if judgement.reason is not None:
         sessions.park(connection, session["id"], judgement.reason, judgement.message, now)

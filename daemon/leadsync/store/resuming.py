@@ -42,6 +42,7 @@ def answer(connection: Connection, state: SessionState, remedy: Remedy, now: dat
     if remedy.new_epoch:
         values |= {"epoch": state.books.epoch + 1, "next_page": 1, "delivered": 0, "base_line": 0}
         values |= {"criteria": None, "vendor_total": None, "created_at": None, "deleted_at": None}
+        values |= {"created_by": None, "adopted_at": None, "reserved_at": None}
         values |= {"recover_until": None}  # the pages of that epoch may have been billed before a restore, too
     elif not state.books.delivered:
         values |= {"criteria": None}  # what was refused, or never asked, binds nobody

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, case, func, insert, or_, select, update
 from sqlmodel import col
 
 from leadsync.core.model import End, Outcome, Route, Tally
 from leadsync.errors import Bug
+from leadsync.store import one_shots, slots
 from leadsync.store.tables import MICROS, Page, Run
 
 
@@ -57,7 +58,9 @@ def begin(connection: Connection, run: NewRun, alive: Collection[int], now: date
 
     Where the store failed just as a run ended, its row still says that it runs: it is ended here, unless it is `alive`.
     """
-    mine = or_(col(Run.job) == run.job, and_(col(Run.account) == run.account, col(Run.session) == run.session))
+    mine = col(Run.job) == run.job
+    if run.session is not None:
+        mine = or_(mine, and_(col(Run.account) == run.account, col(Run.session) == run.session))
     for left, _ in _running(connection, mine, col(Run.id).not_in(alive)):
         end(connection, left, End(Outcome.INTERRUPTED, "its end could not be written into the store"), 0.0, now)
     values = {
@@ -73,7 +76,11 @@ def begin(connection: Connection, run: NewRun, alive: Collection[int], now: date
 
 
 def end(connection: Connection, run_id: int, ended: End, waited_s: float, now: datetime) -> Figures:
-    """End a run once; its figures come from its pages."""
+    """End a run once; its figures come from its pages, and a slot that it did not use is free again.
+
+    What it leaves open without a key is lost with it.
+    """
+    one_shots.give_up(connection, col(Page.run_id) == run_id, now)
     figures, cost_micros = _figures(connection, run_id)
     values: dict[str, Any] = {
         "ended_at": now,
@@ -90,6 +97,7 @@ def end(connection: Connection, run_id: int, ended: End, waited_s: float, now: d
     where = (col(Run.id) == run_id, col(Run.outcome).is_(None))
     if connection.execute(update(Run).where(*where).values(**values)).rowcount != 1:
         raise Bug(f"run {run_id} has ended already")
+    slots.give_back(connection, run_id)
     return figures
 
 
@@ -105,17 +113,19 @@ def _running(connection: Connection, *where: ColumnElement[bool]) -> list[tuple[
 
 
 def _figures(connection: Connection, run_id: int) -> tuple[Figures, int]:
+    """A page whose answer was lost is none, and costs what it may have cost."""
+    stored = col(Page.state) == "stored"
     sums = select(
-        func.count(),
         *(
             func.coalesce(func.sum(amount), 0)
             for amount in (
-                col(Page.billed),
+                case((stored, 1), else_=0),
+                case((stored, col(Page.billed)), else_=0),
                 col(Page.new),
                 col(Page.replays),
                 col(Page.billed) * col(Page.price_micros),
             )
         ),
-    ).where(col(Page.run_id) == run_id, col(Page.state) == "stored")
+    ).where(col(Page.run_id) == run_id, or_(stored, col(Page.state) == "unknown"))
     pages, records, new, replays, micros = connection.execute(sums).one()
     return Figures(pages, records, new, replays, micros / MICROS), micros

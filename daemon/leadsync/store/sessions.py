@@ -1,7 +1,7 @@
 """Sessions and accounts in the store: functions of one connection, to be called inside a transaction of the ledger."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any, Final
 
@@ -10,10 +10,14 @@ from sqlmodel import col
 
 from leadsync.core.model import Books, OpenPage, Reason
 from leadsync.core.recovery import PAGES_A_GENERATION
+from leadsync.core.slots import Life
 from leadsync.errors import Bug
 from leadsync.store.tables import Account, Installation, Page, SearchSession
 
+_LIFE: Final = tuple(member.name for member in fields(Life))
+_NOT_ADOPTED: Final = col(SearchSession.adopted_at).is_(None)
 _CHANGE: Final = update(SearchSession).where(col(SearchSession.id) == bindparam("session"))
+_OPEN_KEY: Final = (col(Page.state) == "asked", ~col(Page.keyless))
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +35,7 @@ class SessionState:
 
     `accepted` is what a person has accepted for the next run; `recovering`: billed pages are missing since a restore,
     and are asked for again up to the vendor's total `recover_until`, None before the first audit.
+    `life` is what is known of how it came and who needs it.
     """
 
     session_id: int
@@ -45,16 +50,27 @@ class SessionState:
     accepted: Reason | None
     recovering: bool
     recover_until: int | None
+    life: Life = field(default_factory=Life)
 
 
-def enter(connection: Connection, account: str, name: str, job: str) -> SessionState:
-    """Return a session, entering it and its account where they are new; `job` is the one that uses it now."""
+def enter(connection: Connection, account: str, name: str, job: str, *, throwaway: bool = False) -> SessionState:
+    """Return a session, entering it and its account where they are new; `job` is the one that uses it now.
+
+    `throwaway`: it is made for one one-shot, and no job file names it.
+    """
     where = (col(SearchSession.account) == account, col(SearchSession.name) == name)
     if connection.execute(update(SearchSession).where(*where).values(job=job)).rowcount == 0:
-        connection.execute(insert(SearchSession).values(account=account, name=name, job=job, **_FIRST_EPOCH))
+        connection.execute(
+            insert(SearchSession).values(account=account, name=name, job=job, throwaway=throwaway, **_FIRST_EPOCH)
+        )
+    enter_account(connection, account)
+    return state_of(connection, connection.execute(select(SearchSession).where(*where)).mappings().one())
+
+
+def enter_account(connection: Connection, account: str) -> None:
+    """Enter an account where it is new."""
     if connection.execute(select(col(Account.name)).where(col(Account.name) == account)).first() is None:
         connection.execute(insert(Account).values(name=account))
-    return _state(connection, connection.execute(select(SearchSession).where(*where)).mappings().one())
 
 
 _FIRST_EPOCH = {"epoch": 1, "next_page": 1, "delivered": 0, "base_line": 0}
@@ -65,17 +81,17 @@ def all_of(connection: Connection, account: str) -> list[SessionState]:
     rows = connection.execute(
         select(SearchSession).where(col(SearchSession.account) == account).order_by(col(SearchSession.name))
     )
-    return [_state(connection, row) for row in rows.mappings().all()]
+    return [state_of(connection, row) for row in rows.mappings().all()]
 
 
 def with_open_keys(connection: Connection) -> list[SessionState]:
     """Return the sessions whose last key has no answer yet, whatever has become of their jobs."""
     rows = connection.execute(
         select(SearchSession)
-        .where(col(SearchSession.id).in_(select(col(Page.session_id)).where(col(Page.state) == "asked")))
+        .where(col(SearchSession.id).in_(select(col(Page.session_id)).where(*_OPEN_KEY)))
         .order_by(col(SearchSession.account), col(SearchSession.name))
     )
-    return [_state(connection, row) for row in rows.mappings().all()]
+    return [state_of(connection, row) for row in rows.mappings().all()]
 
 
 def known_criteria(connection: Connection, account: str, criteria: str, but: int) -> str | None:
@@ -103,6 +119,13 @@ def park(connection: Connection, session_id: int, reason: Reason, message: str, 
     change(connection, session_id, {"park_reason": reason.value, "park_message": message, "parked_at": now})
 
 
+def move_base_line(connection: Connection, session_id: int, base_line: int, now: datetime) -> None:
+    """Count from the vendor's total; a session that no page of ours has begun is adopted with that."""
+    change(connection, session_id, {"base_line": base_line})
+    unmade = (col(SearchSession.id) == session_id, col(SearchSession.created_at).is_(None))
+    connection.execute(update(SearchSession).where(*unmade, _NOT_ADOPTED).values(adopted_at=now))
+
+
 def unpark(connection: Connection, session_id: int) -> None:
     """Let the job go on: the job file, or a person, has answered."""
     change(connection, session_id, {"park_reason": None, "park_message": None, "parked_at": None})
@@ -121,16 +144,6 @@ def recovered(connection: Connection, session_id: int) -> None:
 def books_of(row: RowMapping) -> Books:
     """Read the books of the present epoch out of a session's row."""
     return Books(row["epoch"], row["next_page"], row["delivered"], row["base_line"])
-
-
-def note_listing(connection: Connection, account: str, totals: Mapping[str, int], now: datetime) -> None:
-    """Remember what the vendor's session list said: the slots in use, how many are ours, each session's total."""
-    known = all_of(connection, account)
-    ours = [state for state in known if state.name in totals and state.books.asked_before]
-    seen = {"listed_at": now, "slots_used": len(totals), "slots_ours": len(ours)}
-    connection.execute(update(Account).where(col(Account.name) == account).values(**seen))
-    for state in known:
-        change(connection, state.session_id, {"vendor_total": totals.get(state.name)})
 
 
 def learn_reading(connection: Connection, account: str, *, counts_own: bool) -> None:
@@ -153,9 +166,11 @@ def resume(connection: Connection, account: str) -> bool:
     return connection.execute(update(Account).where(*where).values(**values)).rowcount > 0
 
 
-def _state(connection: Connection, row: RowMapping) -> SessionState:
-    asked = (col(Page.session_id) == row["id"], col(Page.state) == "asked")
-    page = connection.execute(select(Page).where(*asked)).mappings().one_or_none()
+def state_of(connection: Connection, row: RowMapping) -> SessionState:
+    """Read a session's row; its open key is looked up."""
+    page = (
+        connection.execute(select(Page).where(col(Page.session_id) == row["id"], *_OPEN_KEY)).mappings().one_or_none()
+    )
     parked = None
     if row["park_reason"] is not None:
         parked = Parked(Reason(row["park_reason"]), row["park_message"], row["parked_at"])
@@ -172,4 +187,5 @@ def _state(connection: Connection, row: RowMapping) -> SessionState:
         accepted=Reason(row["accepted"]) if row["accepted"] else None,
         recovering=row["recovering"],
         recover_until=row["recover_until"],
+        life=Life(**{name: row[name] for name in _LIFE}),
     )

@@ -15,7 +15,7 @@ from sqlmodel import col
 
 from leadsync.core.model import Reason
 from leadsync.core.witness import StoreAnswer, Witness, doubt
-from leadsync.store import sessions
+from leadsync.store import one_shots, sessions, slots
 from leadsync.store.tables import Installation, Page, SearchSession
 from leadsync.store.witness import WitnessFile
 
@@ -63,12 +63,15 @@ def answer(connection: Connection, said: Said, file: Path, now: datetime) -> Wit
         case StoreAnswer.COPIED:
             values["name"] = said.name
             _leave_sessions(connection, now)
+            one_shots.leave_to_the_original(connection, now)
+            slots.leave_actions(connection, now)
         case StoreAnswer.RESTORED:
             generation = connection.execute(select(col(Installation.generation))).scalar_one() + 1
             values["generation"] = generation
             for account, session, job in said.sessions:
                 sessions.enter(connection, account, session, job)
             connection.execute(update(SearchSession).values(recovering=True, recover_until=None))
+            slots.leave_actions(connection, now)
             _number_changes_from(connection, generation * CHANGES_A_GENERATION)
         case StoreAnswer.MOVED:
             pass
@@ -92,7 +95,9 @@ def _leave_sessions(connection: Connection, now: datetime) -> None:
     fresh = {"next_page": 1, "delivered": 0, "base_line": 0, "criteria": None, "vendor_total": None, "created_at": None}
     open_again = {"deleted_at": None, "park_reason": None, "park_message": None, "parked_at": None, "accepted": None}
     fresh |= {"recovering": False, "recover_until": None}
-    connection.execute(update(SearchSession).values(epoch=col(SearchSession.epoch) + 1, **fresh, **open_again))
+    unknown = dict.fromkeys(("created_by", "adopted_at", "reserved_at", "drained_at"))
+    anew = {**fresh, **open_again, **unknown, "throwaway": False}
+    connection.execute(update(SearchSession).values(epoch=col(SearchSession.epoch) + 1, **anew))
 
 
 def _number_changes_from(connection: Connection, first: int) -> None:

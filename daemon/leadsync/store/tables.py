@@ -74,6 +74,7 @@ class Account(SQLModel, table=True):
     listed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     slots_used: int | None = None
     slots_ours: int | None = None
+    housekept_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
 class SearchSession(SQLModel, table=True):
@@ -83,6 +84,7 @@ class SearchSession(SQLModel, table=True):
     job waits for a person, `accepted` is the reason that a person has accepted for the next run,
     `recovering` whether pages are missing that were billed after the backup that this store was restored from, and
     `recover_until` the vendor's total up to which they are asked for again, null until the first audit.
+    What `created_by` and the times say of its life is defined in `core.slots.Life`.
     """
 
     __tablename__: ClassVar[Any] = "search_session"
@@ -106,6 +108,81 @@ class SearchSession(SQLModel, table=True):
     accepted: str | None = None
     recovering: bool = Field(default=False, sa_column_kwargs=_NO)
     recover_until: int | None = None
+    created_by: str | None = None
+    adopted_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    orphaned_since: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    dormant_since: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    reserved_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    throwaway: bool = Field(default=False, sa_column_kwargs=_NO)
+    drained_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class ListedSession(SQLModel, table=True):
+    """The vendor's last list: what others hold slots with is known from here alone. Times are the vendor's."""
+
+    __tablename__: ClassVar[Any] = "listed_session"
+
+    account: str = Field(primary_key=True)
+    name: str = Field(primary_key=True)
+    total: int
+    created_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    last_request_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class SlotAction(SQLModel, table=True):
+    """A deletion: written before it is asked for, and again when it has ended (P7).
+
+    `state` goes from asked to deleted, gone (it was not there any more), kept (it had moved) or refused. What is asked
+    without an answer is looked at and asked again. `asked_by` is who wanted it; the figures are those right before.
+    """
+
+    __tablename__: ClassVar[Any] = "slot_action"
+    __table_args__ = (
+        Index("slot_action_one_open", "account", "session", unique=True, sqlite_where=_OPEN, postgresql_where=_OPEN),
+        Index("slot_action_by_session", "account", "session", "id"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    account: str
+    session: str
+    job: str | None = None
+    asked_by: str
+    why: str
+    fence: int
+    vendor_total: int
+    ledger_total: int | None = None
+    created_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    last_request_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    state: str = "asked"
+    asked_at: datetime = Field(sa_type=UtcDateTime)
+    ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    message: str | None = None
+
+
+class OneShot(SQLModel, table=True):
+    """One life of a one-shot job; `outcome` is null until it has ended, and then nothing more is asked.
+
+    `session_id` is its seat: where its pages are counted, whichever way it goes. `wanted` is in records; `cursor` is
+    where a search without a session goes on.
+    """
+
+    __tablename__: ClassVar[Any] = "one_shot"
+    __table_args__ = (
+        UniqueConstraint("account", "job", "life"),
+        Index("one_shot_one_alive", "account", "job", unique=True, sqlite_where=_RUNNING, postgresql_where=_RUNNING),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    account: str
+    job: str
+    life: int
+    session_id: int = Field(foreign_key="search_session.id", unique=True)
+    wanted: int
+    route: str | None = None
+    cursor: str | None = None
+    begun_at: datetime = Field(sa_type=UtcDateTime)
+    ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    outcome: str | None = None
 
 
 class Run(SQLModel, table=True):
@@ -162,10 +239,11 @@ class Slot(SQLModel, table=True):
 
 
 class Page(SQLModel, table=True):
-    """The journal: one row a key. `state` is asked (open), stored, refused or void.
+    """The journal: one row a request that may be billed. `state` is asked (open), stored, refused, void or unknown.
 
-    `take` is the reservation in records while the key is open, `billed` what the vendor billed. `epoch` and `number`
-    say where the page stands; the key keeps the place where it was asked.
+    `take` is the reservation in records while the row is open, `billed` what the vendor billed. `epoch` and `number`
+    say where the page stands; the key keeps the place where it was asked. A keyless request is known by the key here
+    alone; where its answer was lost it is unknown, and `billed` is all that it may have cost.
     """
 
     __tablename__: ClassVar[Any] = "page"
@@ -183,6 +261,7 @@ class Page(SQLModel, table=True):
     epoch: int
     number: int
     key: str = Field(unique=True)
+    keyless: bool = Field(default=False, sa_column_kwargs=_NO)
     take: int
     price_micros: int
     request: bytes = Field(sa_type=LargeBinary)

@@ -176,6 +176,11 @@ def finish(connection: Connection, timing: Timing, slot: Planned, retry_at: date
         _retry(connection, timing.job, retry_at)
 
 
+def call(connection: Connection, job: str, now: datetime) -> None:
+    """Plan a run of a job now, beside its times: what it waited for has come."""
+    _retry(connection, job, now)
+
+
 def _read(connection: Connection, slots: Select[int | None, datetime, datetime, str], job: str) -> list[Planned]:
     rows = connection.execute(slots, {"of_job": job})
     return [Planned(slot_id or 0, due_at, fire_at, Cause(cause)) for slot_id, due_at, fire_at, cause in rows]

@@ -1,4 +1,4 @@
-"""BatchData's API for one account: pages of a session, the list of sessions, the wallet.
+"""BatchData's API for one account: pages of a session, the list of sessions and their deletion, the wallet.
 
 It sends and deciphers; it never retries and never decides. The token is known here and nowhere else.
 """
@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Any, TypeVar
 
+from leadsync.core.model import SessionListing
 from leadsync.core.redact import MASK
 from leadsync.core.replies import Lost, VendorReply
 from leadsync.vendors.http import Http, NoReply, Reply, Transport
@@ -19,13 +20,16 @@ from leadsync.vendors.wire import (
     SEARCH_PATH,
     SESSIONS_PATH,
     WALLET_PATH,
+    Deletion,
     SessionsPage,
     Trouble,
     Wallet,
     decipher,
+    decipher_deletion,
     decipher_sessions,
     decipher_wallet,
     http_date,
+    session_path,
 )
 
 T = TypeVar("T")
@@ -54,44 +58,51 @@ class BatchData:
         self._now = now
         self._off_loop = off_loop
         self.clock_ahead: timedelta | None = None
-        """How far our clock was ahead of the vendor's `Date`, by the last list or balance; None where it had none."""
+        """How far our clock was ahead of the vendor's `Date`, by the last reply but a page; None where it had none."""
 
     async def search(self, request: bytes) -> VendorReply:
         """Send one page's stored bytes, and say what came of it."""
         began_s = asyncio.get_running_loop().time()
         reply = self._masked(await self._http.send("POST", SEARCH_PATH, body=request))
         if isinstance(reply, NoReply):
-            return Lost(reply.why, asyncio.get_running_loop().time() - began_s)
+            return Lost(reply.why, asyncio.get_running_loop().time() - began_s, reply.sent)
         event: VendorReply = await self._off_loop(decipher, reply.status, reply.headers, reply.body, self._now())
         return event
 
-    async def list_sessions(self, stopping: asyncio.Event) -> dict[str, int] | Trouble:
-        """Return every session's total by its id; the caller has taken the turn for the first page of the list.
+    async def list_sessions(self, stopping: asyncio.Event) -> dict[str, SessionListing] | Trouble:
+        """Return every session by its id, oldest first; the caller has taken the turn for the list's first page.
 
         Sessions may come and go between two pages of the list. So each page begins with the last row of the one
         before, and a list that does not fit together, or does not add up to the total that it names, is Lost.
         """
-        totals: dict[str, int] = {}
+        found: dict[str, SessionListing] = {}
         last = ""
         while True:
-            if totals and not await self.turn(stopping):
+            if found and not await self.turn(stopping):
                 return Lost("leadsync was asked to stop")
-            page = await self._list_page(skip=max(len(totals) - 1, 0))
+            page = await self._list_page(skip=max(len(found) - 1, 0))
             if not isinstance(page, SessionsPage):
                 return page
-            listed = {row.session: row.total for row in page.rows}
+            listed = {row.session: row for row in page.rows}
             if last and next(iter(listed), "") != last:
                 return Lost("the session list changed while it was read")
-            if listed.keys() <= totals.keys() and len(totals) < page.total:
+            if listed.keys() <= found.keys() and len(found) < page.total:
                 return Lost("the session list ends before its total")
-            totals |= listed
-            if len(totals) >= page.total:
-                return totals if len(totals) == page.total else Lost("the session list is longer than its total")
+            found |= listed
+            if len(found) >= page.total:
+                return found if len(found) == page.total else Lost("the session list is longer than its total")
             last = page.rows[-1].session
+
+    async def delete_session(self, session: str) -> Deletion | Trouble:
+        """Delete a session, for good; the caller has taken a turn. Free, and frees its slot at once."""
+        reply = await self._ask("DELETE", session_path(session))
+        if isinstance(reply, NoReply):
+            return Lost(reply.why)
+        return decipher_deletion(reply.status, reply.headers, reply.body, self._now())
 
     async def wallet(self) -> Wallet | Trouble:
         """Return what the team has left; the caller has taken a turn. Free, and wants the ability `wallet-balance`."""
-        reply = await self._get(WALLET_PATH)
+        reply = await self._ask("GET", WALLET_PATH)
         if isinstance(reply, NoReply):
             return Lost(reply.why)
         return decipher_wallet(reply.status, reply.headers, reply.body, self._now())
@@ -113,13 +124,13 @@ class BatchData:
         await self._http.close()
 
     async def _list_page(self, *, skip: int) -> SessionsPage | Trouble:
-        reply = await self._get(f"{SESSIONS_PATH}?skip={skip}&take={LIST_TAKE}")
+        reply = await self._ask("GET", f"{SESSIONS_PATH}?skip={skip}&take={LIST_TAKE}")
         if isinstance(reply, NoReply):
             return Lost(reply.why)
         return decipher_sessions(reply.status, reply.headers, reply.body, self._now())
 
-    async def _get(self, path: str) -> Reply | NoReply:
-        reply = self._masked(await self._http.send("GET", path))
+    async def _ask(self, method: str, path: str) -> Reply | NoReply:
+        reply = self._masked(await self._http.send(method, path))
         if isinstance(reply, Reply):
             vendor_at = http_date(reply.headers.get("date"))
             self.clock_ahead = self._now() - vendor_at if vendor_at else None

@@ -37,9 +37,13 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class NoReply:
-    """There is no whole reply. `why` is one or two words for the log, without the URL."""
+    """There is no whole reply. `why` is one or two words for the log, without the URL.
+
+    `sent` is False where there was no connection on which a byte could have left.
+    """
 
     why: str
+    sent: bool = True
 
 
 class Http:
@@ -61,7 +65,9 @@ class Http:
             if client is self._client:
                 self._client = self._connect()
                 await client.aclose()
-            return NoReply("no free connection")
+            return NoReply("no free connection", sent=False)
+        except (httpx.ConnectError, httpx.ConnectTimeout):
+            return NoReply("cannot connect", sent=False)
         except (httpx.HTTPError, TimeoutError) as error:
             return NoReply(_why(error))
 
@@ -103,8 +109,6 @@ async def _exchange(client: httpx.AsyncClient, method: str, path: str, body: byt
 def _why(error: Exception) -> str:
     """Say in a few words what went wrong; httpx's own messages may hold the URL."""
     match error:
-        case httpx.ConnectError() | httpx.ConnectTimeout():
-            return "cannot connect"
         case httpx.TimeoutException() | TimeoutError():
             return "timed out"
         case httpx.DecodingError():

@@ -97,6 +97,7 @@ def read_page(body: bytes) -> PageReply:
         is_new=bool(meta.isNewSession),
         has_cursor=bool(results.nextPageCursor),
         request_id=results.meta.requestId if results.meta else None,
+        cursor=results.nextPageCursor if isinstance(results.nextPageCursor, str) else None,
     )
 
 
@@ -108,11 +109,13 @@ def _read_patiently(body: bytes) -> PageReply:
     except (NotJson, KeyError) as error:
         raise NotAPage("HTTP 200 without a whole page of properties") from error
     total = meta.get("totalDelivered", b"")[:_TOTAL_MAX_DIGITS]
+    cursor = results.get("nextPageCursor", b"null")
     return PageReply(
         leads=tuple(lead for lead in leads if lead is not None),
         total=believable(int(total) if total.isdigit() else None),
         is_new=meta.get("isNewSession") == b"true",
-        has_cursor=results.get("nextPageCursor", b"null") not in (b"null", b'""', b"false"),
+        has_cursor=cursor not in (b"null", b'""', b"false"),
+        cursor=_text(cursor) if cursor[:1] == b'"' else None,
     )
 
 

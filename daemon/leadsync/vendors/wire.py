@@ -10,8 +10,10 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
+from enum import StrEnum
 from http import HTTPStatus
 from typing import Annotated, Any, Final, TypeAlias
+from urllib.parse import quote
 
 import msgspec
 
@@ -49,8 +51,14 @@ def reworded(request: bytes, key: str, take: int) -> bytes:
     return _encoder.encode({**body, "options": {**body["options"], **own}})
 
 
+def plain_request(search: Mapping[str, Any], options: Mapping[str, Any], cursor: str | None, take: int) -> bytes:
+    """Return the body of one page's request without a session: from that cursor on, or from the top."""
+    own = {"take": take, "useCursorPagination": True, **({"pageCursor": cursor} if cursor is not None else {})}
+    return _encoder.encode({"searchCriteria": search, "options": {**options, **own}})
+
+
 def decipher(status: int, headers: Mapping[str, str], body: bytes, now: datetime) -> VendorReply:
-    """Turn the reply to a search with a session into an event. `headers` has lower-case names."""
+    """Turn the reply to a search into an event. `headers` has lower-case names."""
     if status != HTTPStatus.OK:
         return trouble(status, headers, body, now)
     try:
@@ -76,8 +84,30 @@ def decipher_sessions(status: int, headers: Mapping[str, str], body: bytes, now:
         return Lost("the session list is not what the vendor documents")
     if any(believable(number) is None for number in (results.total, *(row.totalDelivered for row in results.sessions))):
         return Lost("the session list has totals that no team can have reached")
-    rows = tuple(SessionListing(row.id, row.totalDelivered) for row in results.sessions)
+    rows = tuple(map(_listing_of, results.sessions))
     return SessionsPage(rows, results.total)
+
+
+def decipher_deletion(status: int, headers: Mapping[str, str], body: bytes, now: datetime) -> "Deletion | Trouble":
+    """Turn the reply to a deletion into what is known of the session by now. `headers` has lower-case names.
+
+    A 200 that does not say that it was deleted is Lost: whoever asked looks at the list, and asks again.
+    """
+    if status == HTTPStatus.NOT_FOUND:
+        # The vendor says so also of another team's id; a gateway that has lost its way says nothing of a session.
+        return Deletion.GONE if message_of(body) else Lost("HTTP 404 without a word of the vendor's")
+    if status != HTTPStatus.OK:
+        return trouble(status, headers, body, now)
+    try:
+        deleted = _deletion_decoder.decode(body).results.deleted
+    except REFUSALS:
+        deleted = False
+    return Deletion.DELETED if deleted else Lost("HTTP 200 without the word that the session was deleted")
+
+
+def session_path(session: str) -> str:
+    """Return where a session is deleted; an id that a person made up must not leave its place in the path."""
+    return f"{SESSIONS_PATH}/{quote(session, safe='')}"
 
 
 def decipher_wallet(status: int, headers: Mapping[str, str], body: bytes, now: datetime) -> "Wallet | Trouble":
@@ -153,6 +183,13 @@ def message_of(body: bytes) -> str:
     return redact(" ".join(text.split()))[:MESSAGE_MAX_CHARS] if isinstance(text, str) else ""
 
 
+class Deletion(StrEnum):
+    """What a deletion found: the session is gone now, or was gone before."""
+
+    DELETED = "deleted"
+    GONE = "gone"
+
+
 class SessionsPage(msgspec.Struct, frozen=True):
     """One page of the vendor's session list; `total` is how many there are in all."""
 
@@ -184,6 +221,8 @@ class _Envelope(msgspec.Struct):
 class _Row(msgspec.Struct):
     id: str
     totalDelivered: int  # noqa: N815 - the vendor's name
+    lastRequestAt: Any = None  # noqa: N815 - the same
+    createdAt: Any = None  # noqa: N815 - the same
 
 
 class _Results(msgspec.Struct):
@@ -195,9 +234,31 @@ class _Sessions(msgspec.Struct):
     results: _Results
 
 
+class _Deleted(msgspec.Struct):
+    deleted: bool
+
+
+class _Deletion(msgspec.Struct):
+    results: _Deleted
+
+
 _envelope_decoder: Final = msgspec.json.Decoder(_Envelope)
 _sessions_decoder: Final = msgspec.json.Decoder(_Sessions)
+_deletion_decoder: Final = msgspec.json.Decoder(_Deletion)
 _wallet_decoder: Final = msgspec.json.Decoder(_Wallet)
+
+
+def _listing_of(row: _Row) -> SessionListing:
+    return SessionListing(row.id, row.totalDelivered, _moment(row.lastRequestAt), _moment(row.createdAt))
+
+
+def _moment(value: object) -> datetime | None:
+    """Read a time; one without an offset is UTC, and one that cannot be read is none: what has no age is not old."""
+    try:
+        when = datetime.fromisoformat(value) if isinstance(value, str) else None
+        return when and (when if when.tzinfo else when.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
 
 
 def _inner_status(body: bytes) -> int:

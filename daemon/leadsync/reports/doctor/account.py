@@ -6,7 +6,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Final
 
-from leadsync.core.model import Reason
+from leadsync.core.model import Listing, Reason
 from leadsync.core.replies import Denied, Lost, Refused, SlotsFull, Throttled
 from leadsync.reports.doctor.check import Check, ok, unknown, wrong
 from leadsync.reports.text import money
@@ -25,7 +25,7 @@ class Heard:
     `clock_ahead` is how far our clock was ahead of the reply's `Date`, None where it had none.
     """
 
-    listed: Mapping[str, int] | Trouble
+    listed: Listing | Trouble
     wallet: Wallet | Trouble | None = None
     clock_ahead: timedelta | None = None
 
@@ -73,7 +73,7 @@ def judge_account(facts: AccountFacts) -> Iterator[Check]:
     )
 
 
-def judge_vendor(name: str, base_url: str, listed: Mapping[str, int] | Trouble) -> Check:
+def judge_vendor(name: str, base_url: str, listed: Listing | Trouble) -> Check:
     """Whether the vendor is reached, takes the token, and lets it see its sessions."""
     match listed:
         case Denied():
@@ -103,7 +103,7 @@ def _denied(name: str, denied: Denied) -> Check:
     return wrong(name, f"the token lacks the ability property-search-sessions {vendor}", do)
 
 
-def judge_sessions(name: str, facts: AccountFacts, listed: Mapping[str, int] | Trouble) -> Check:
+def judge_sessions(name: str, facts: AccountFacts, listed: Listing | Trouble) -> Check:
     """Whether the jobs' new sessions find slots."""
     if not isinstance(listed, Mapping):
         return unknown(name, "not counted, since the session list could not be had")

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Final
 
-from leadsync.core.model import Reason
+from leadsync.core.model import Listing, Reason
 from leadsync.core.replies import Denied, Lost
 from leadsync.reports.doctor.account import Heard
 from leadsync.reports.doctor.look import Hands
@@ -37,7 +37,7 @@ async def ask(access: Access, hands: Hands) -> Heard:
     return heard
 
 
-def _may_ask_more(listed: Mapping[str, int] | Trouble) -> bool:
+def _may_ask_more(listed: Listing | Trouble) -> bool:
     """A refused token opens no wallet, and who does not answer once is not asked again."""
     if isinstance(listed, Denied):
         return listed.reason is not Reason.TOKEN_REFUSED

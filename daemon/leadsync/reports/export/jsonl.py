@@ -16,7 +16,7 @@ class _Line(msgspec.Struct, gc=False):
     delivered_at: str
     job: str
     account: str
-    session: str
+    session: str | None
     route: str
     redelivered: bool
     property_id: str

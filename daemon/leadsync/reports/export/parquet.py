@@ -27,7 +27,7 @@ SCHEMA: Final = pa.schema(
         pa.field("delivered_at", pa.timestamp("us", tz="UTC"), nullable=False),
         pa.field("job", pa.string(), nullable=False),
         pa.field("account", pa.string(), nullable=False),
-        pa.field("session", pa.string(), nullable=False),
+        pa.field("session", pa.string()),
         pa.field("route", pa.string(), nullable=False),
         pa.field("redelivered", pa.bool_(), nullable=False),
         pa.field("property_id", pa.string(), nullable=False),

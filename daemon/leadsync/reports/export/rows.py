@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, SQLColumnExpression, func, select
+from sqlalchemy import ColumnElement, Select, SQLColumnExpression, case, func, null, select
 from sqlalchemy.orm import aliased
 from sqlmodel import col
 
@@ -47,6 +47,7 @@ class Span:
 class LeadRow(NamedTuple):
     """A delivery with its newest change number; `body` is what the vendor sent, byte for byte.
 
+    `session` is None where a search without one brought it.
     `street` to `equity` are the index's: one row an account and vendor id, so an earlier and fuller delivery may have
     filled what this one left out.
     """
@@ -56,7 +57,7 @@ class LeadRow(NamedTuple):
     delivered_at: datetime
     job: str
     account: str
-    session: str
+    session: str | None
     route: str
     redelivered: bool
     property_id: str
@@ -84,7 +85,7 @@ _SELECTED: Final[tuple[SQLColumnExpression[Any], ...]] = (
     col(Page.settled_at),
     col(Run.job),
     col(Page.account),
-    col(SearchSession.name),
+    case((col(Page.keyless), null()), else_=col(SearchSession.name)),
     col(Run.route),
     col(Delivery.redelivered),
     col(Property.vendor_id),

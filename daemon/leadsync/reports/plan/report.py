@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any, TypeAlias, assert_never
 
 from leadsync.config import Job, Settings
-from leadsync.core.audit import GoOn, NoSlot, ParkJob
+from leadsync.core.audit import NO_SLOT, GoOn, NoSlot, ParkJob
 from leadsync.core.forecast import AtMost, Outlook, Prospect, Purchase, Unknown, at_most, foresee, together
 from leadsync.core.routes import Circumstances, Wish, choose_route
 from leadsync.reports import SCHEMA_VERSION
@@ -14,8 +14,6 @@ from leadsync.reports.plan.view import Errand, View, case_of, criteria_of, deliv
 from leadsync.reports.text import told
 
 Foreseen: TypeAlias = tuple[Errand, Outlook]
-
-NO_SLOT = "no session slot is free, and this job needs a new session"
 
 
 def plan(settings: Settings, views: Mapping[str, View]) -> dict[str, Any]:

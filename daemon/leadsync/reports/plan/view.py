@@ -15,7 +15,7 @@ from leadsync.core.audit import Leave, ParkJob, Standing
 from leadsync.core.budget import Limits, Spent, window_starts
 from leadsync.core.criteria import criteria_hash
 from leadsync.core.forecast import Case, Totals
-from leadsync.core.model import Books, Reason
+from leadsync.core.model import Books, Listing, Reason
 from leadsync.core.replies import Denied, Lost, Refused, SlotsFull, Throttled
 from leadsync.core.witness import DOUBTS
 from leadsync.reports.plan.times import NextTime, next_times
@@ -184,8 +184,8 @@ def leave_of(job: Job | None, price: Decimal) -> Leave:
     )
 
 
-def as_totals(listed: Mapping[str, int] | Trouble) -> Totals:
-    """Put into a sentence why the session list could not be had."""
+def as_totals(listed: Listing | Trouble) -> Totals:
+    """Return each session's total; or put into a sentence why the list could not be had."""
     match listed:
         case SlotsFull(status, message) | Refused(status, message):
             return f"the session list was refused with HTTP {status}: {message}"
@@ -196,4 +196,4 @@ def as_totals(listed: Mapping[str, int] | Trouble) -> Totals:
         case Lost(why):
             return f"the session list could not be had ({why})"
         case _:
-            return listed
+            return {name: row.total for name, row in listed.items()}

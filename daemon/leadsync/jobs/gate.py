@@ -1,0 +1,185 @@
+"""What a run passes before it may ask: the wish to stop, its time, the disk, the budget that others have reserved."""
+
+import asyncio
+from contextlib import suppress
+from typing import Final
+
+import structlog
+
+from leadsync import events
+from leadsync.core.model import OpenPage, PageReply
+from leadsync.core.protocol import BudgetSpent, Close, Event, Halted, Stored, Waited
+from leadsync.core.replies import Denied, VendorReply
+from leadsync.core.retry import GIVE_UP_S
+from leadsync.errors import Bug, DiskLow, VendorSilent
+from leadsync.jobs.desk import Surroundings, Ticket
+from leadsync.store.ledger import Arrival, Asked, Ledger, Receipt
+from leadsync.vendors.pace import result_unless, sleep_unless
+
+DISK_RESERVE_BYTES: Final = 128 * 1024 * 1024
+"""A page is up to 14 MB, in the file and in its write-ahead log; what is paid for must find room."""
+
+STOPPED: Final = Halted("leadsync was asked to stop")
+WITHDRAWN: Final = Halted("the job's file was changed meanwhile, so nothing more is asked by what it said before")
+
+
+class Gate:
+    """One per run; it knows which page the run has open."""
+
+    def __init__(self, ticket: Ticket, around: Surroundings) -> None:
+        self._ticket = ticket
+        self._around = around
+        self._loop = asyncio.get_running_loop()
+        self._page: OpenPage | None = None
+        self._change = ticket.desk.till.next_change
+        self.deadline_s = self._loop.time() + ticket.brief.timeout.total_seconds()
+        self.log = structlog.get_logger().bind(run=ticket.run_id, job=ticket.brief.job, session=ticket.session.name)
+
+    @property
+    def page(self) -> OpenPage | None:
+        """The page that is asked for and not settled."""
+        return self._page
+
+    @page.setter
+    def page(self, page: OpenPage | None) -> None:
+        """Remember it; whoever waits for its reservation is told when it is settled."""
+        till = self._ticket.desk.till
+        if page is not None:
+            till.reserve()
+        elif self._page is not None:
+            till.settle()
+        self._page = page
+
+    async def may_ask(self) -> Event | None:
+        """Wait until something new may be asked for; return what ends the run instead. Raises VendorSilent, DiskLow."""
+        until_s = min(self._loop.time() + GIVE_UP_S, self.deadline_s)
+        if not await self._ticket.desk.breaker.closed(self._around.stopping, until_s):
+            return self.vain("nothing new was asked for")
+        self.require_room()
+        return self._at_boundary()
+
+    def _at_boundary(self) -> Event | None:
+        """Whatever ends the run here, where nothing is open."""
+        return WITHDRAWN if self._ticket.brief.withdrawn.is_set() else self.halted()
+
+    def halted(self) -> Event | None:
+        """Whatever ends the run, be a page open or not."""
+        if self._around.stopping.is_set():
+            return STOPPED
+        if self._loop.time() >= self.deadline_s:
+            return Halted(f"run_timeout of {self._ticket.brief.timeout} is over", time_over=True)
+        return self._ticket.desk.denied
+
+    def vain(self, meaning: str) -> Event:
+        """Return the wish to stop, or raise VendorSilent: the run has waited at the breaker for as long as it may."""
+        if self._around.stopping.is_set():
+            return STOPPED
+        raise VendorSilent(f"{self._ticket.desk.silence(self._around)}; {meaning}")
+
+    def require_room(self) -> None:
+        """What is paid for must find room: look before each request, a replay's too."""
+        try:
+            free = self._around.free_bytes()
+        except OSError as error:
+            raise DiskLow(f"the disk of the store cannot be looked at ({error.strerror}); nothing is asked") from error
+        if free < DISK_RESERVE_BYTES:
+            raise DiskLow(
+                f"less than {DISK_RESERVE_BYTES // 1024**2} MiB are free where the store lies; nothing more is asked"
+                " for until there is room"
+            )
+
+    def note_change(self) -> None:
+        """From now on whatever comes back into the budget is news."""
+        self._change = self._ticket.desk.till.next_change
+
+    async def queue(self, why: str) -> Event:
+        """Wait until somebody settles a page; where nobody has one on its way, nothing comes back for now."""
+        till = self._ticket.desk.till
+        if not till.reserving and not self._change.is_set():
+            return BudgetSpent(f"{why}, which have no answer yet")
+        with suppress(TimeoutError):
+            async with asyncio.timeout_at(self.deadline_s):
+                await result_unless(self._around.stopping, self._change.wait())
+        return self._at_boundary() or Waited()
+
+    async def rest(self, wait_s: float) -> Event:
+        """Let so much time pass, or what the run has left of its own."""
+        await sleep_unless(self._around.stopping, min(wait_s, self.deadline_s - self._loop.time()))
+        return self.halted() or Waited()
+
+    def reserved(self, page: OpenPage) -> None:
+        """A page is durable in the journal: it is open from now on, and its part of the budget is reserved."""
+        self.page = page
+
+    def change(self, page: OpenPage) -> None:
+        """The open page is asked for in other words; what is reserved stays as it is."""
+        self._page = page
+
+    def tell(self, asked: Asked) -> None:
+        """Say what is asked for, and which limits of the budget are nearly used up with it."""
+        desk = self._ticket.desk
+        for limit in desk.till.first_warnings(asked.nearly, desk.terms.limits, self._around.now()):
+            self.log.warning(events.BUDGET_NEARLY_SPENT, account=desk.name, limit=limit)
+        self.log.debug(events.PAGE_ASKED, key=asked.page.key, take=asked.page.take)
+
+    async def send(self) -> VendorReply:
+        """Send the open page's bytes, and tell everybody of the account what that says of the vendor."""
+        desk = self._ticket.desk
+        reply = await desk.client.search(self.open_page().request)
+        if isinstance(reply, Denied):
+            desk.denied = reply
+        desk.hear(self._ticket.session.name, reply, self._around)
+        return reply
+
+    def open_page(self) -> OpenPage:
+        """The page that is asked for and not settled."""
+        if self._page is None:
+            raise Bug("there is no open page to send or to settle")
+        return self._page
+
+    def arrival(self, reply: PageReply, *, fresh: bool, replays: int) -> Arrival:
+        """Say what has come for the open page."""
+        return Arrival(
+            page_id=self.open_page().page_id,
+            run_id=self._ticket.run_id,
+            reply=reply,
+            fresh=fresh,
+            replays=replays,
+            drift_allowed=self._ticket.brief.leave.drift,
+            ends_pause=self._ticket.desk.denied is None,
+            recover_until=self._ticket.recover_until,
+        )
+
+    def settled(self, receipt: Receipt, replays: int) -> Stored:
+        """The open page is durable."""
+        self.page = None
+        account, stored = self._ticket.desk.name, receipt.stored
+        if receipt.learned is not None:
+            counts = "counts its own page" if receipt.learned else "does not count its own page"
+            self.log.info(events.VENDOR_LEARNED, account=account, fact="totalDelivered", value=counts)
+        if receipt.resumed:
+            self.log.info(events.ACCOUNT_RESUMED, account=account)
+        self.log.info(
+            events.PAGE_STORED,
+            epoch=receipt.epoch,
+            page=receipt.number,
+            records=stored.records,
+            new=stored.new,
+            redelivered=receipt.redelivered,
+            replays=replays,
+            total=receipt.total,
+        )
+        return stored
+
+    async def close(self, ledger: Ledger, effect: Close) -> OpenPage:
+        """Close the open page's row without a page, and return what it was."""
+        page = self.open_page()
+        await ledger.close(page.page_id, self._ticket.run_id, effect, self._around.now())
+        self.page = None
+        return page
+
+    def hold(self, wait_s: float) -> None:
+        """The vendor said 429 to one of us, and means all."""
+        desk = self._ticket.desk
+        desk.client.hold(wait_s)
+        self.log.warning(events.ACCOUNT_THROTTLED, account=desk.name, wait_s=round(wait_s, 1))

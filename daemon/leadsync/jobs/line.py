@@ -1,0 +1,70 @@
+"""Those who wait for a slot: called, the longest waiting first, as soon as one may be free, and not more than are free.
+
+Who waits is in the store: a job whose last run ended so. So a restart forgets nobody.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeAlias
+
+import structlog
+
+from leadsync import events
+from leadsync.errors import BadWeather
+from leadsync.jobs.desk import Desk, Surroundings
+from leadsync.store.ledger import Ledger, Place
+from leadsync.vendors.pace import result_unless, sleep_unless
+
+LOOK_AGAIN_S: Final = 60.0
+"""How long one rests where the store cannot be read."""
+
+Call: TypeAlias = Callable[[str], Awaitable[None]]
+"""Has a job run soon, once."""
+
+
+class Line:
+    """One per account of a daemon."""
+
+    def __init__(self, desk: Desk, ledger: Ledger, around: Surroundings) -> None:
+        self._desk = desk
+        self._ledger = ledger
+        self._around = around
+        self._called: set[Place] = set()
+
+    async def keep(self, call: Call) -> None:
+        """Call whom there is room for, whenever a sign says so, until leadsync is asked to stop or the account goes."""
+        sign, stopping = self._desk.vacancy.sign, self._around.stopping
+        sign.set()  # those whom an earlier process has left waiting
+        while not stopping.is_set():
+            await result_unless(stopping, sign.wait())
+            sign.clear()
+            if stopping.is_set() or not self._desk.in_use:
+                return
+            rest_s = await self._look(call)
+            if rest_s:
+                await result_unless(stopping, sleep_unless(sign, rest_s))
+                sign.set()
+
+    async def _look(self, call: Call) -> float:
+        """Call whom there is room for; return how long to rest where nobody may be called just now."""
+        desk = self._desk
+        try:
+            waiting = [place for place in await self._ledger.waiting(desk.name) if place.job in desk.terms.jobs.enabled]
+            holders = await self._ledger.held(desk.name, desk.terms.room)
+        except BadWeather:
+            return LOOK_AGAIN_S
+        rest_s = desk.vacancy.rest_s(holders.listed, asyncio.get_running_loop().time())
+        if not waiting or rest_s:
+            return rest_s if waiting else 0.0
+        # Who was called and has not begun yet will take a slot that still looks free.
+        self._called &= set(waiting)
+        room = min(holders.free, 1) if desk.vacancy.doubted else holders.free
+        there = [place for place in waiting if place not in self._called]
+        for place in there[: max(room - len(self._called), 0)]:
+            self._called.add(place)
+            _log.info(events.JOB_CALLED, account=desk.name, job=place.job, free=holders.free)
+            await call(place.job)
+        return 0.0
+
+
+_log = structlog.get_logger()

@@ -1,0 +1,307 @@
+"""The team's session slots in the store: functions of one connection, each the whole of one transaction of the ledger.
+
+Not the slots of the timetable, which are times. A slot is *reserved* on the session's row before its first key is
+journaled, and given back when the run has ended without a key of that life, or when the vendor's list shows it. A
+deletion is a row before it is asked for, and that row says how it ended (P7).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Final
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    RowMapping,
+    and_,
+    delete,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
+from sqlmodel import col
+
+from leadsync.core.model import Listing, Outcome, Route, SessionListing
+from leadsync.core.pace import WINDOW, Births
+from leadsync.core.slots import Occupancy, Room, Tenant, occupancy
+from leadsync.errors import Bug
+from leadsync.store import sessions
+from leadsync.store.sessions import SessionState
+from leadsync.store.tables import Account, ListedSession, Page, Run, SearchSession, SlotAction
+
+_KEYS_OF_THIS_LIFE: Final = exists().where(
+    col(Page.session_id) == col(SearchSession.id),
+    col(Page.epoch) == col(SearchSession.epoch),
+    col(Page.state).in_(("asked", "stored")),
+)
+_OPEN_KEY: Final = exists().where(col(Page.session_id) == col(SearchSession.id), col(Page.state) == "asked")
+_RUNNING: Final = exists().where(
+    col(Run.account) == col(SearchSession.account),
+    col(Run.session) == col(SearchSession.name),
+    col(Run.outcome).is_(None),
+)
+
+
+class State(StrEnum):
+    """How a deletion ended. Asked: its answer is not known."""
+
+    ASKED = "asked"
+    DELETED = "deleted"
+    GONE = "gone"
+    KEPT = "kept"
+    REFUSED = "refused"
+
+    @property
+    def freed(self) -> bool:
+        """Whether the session is not there any more."""
+        return self in {State.DELETED, State.GONE}
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """Who wants a session deleted, and why; `row` is what was looked at right before."""
+
+    account: str
+    row: SessionListing
+    asked_by: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class SlotAsked:
+    """A deletion whose answer is not known."""
+
+    action_id: int
+    job: str | None
+    ledger_total: int | None
+    wish: Wish
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A job's place in the line of those who wait for a slot: the run that ended so."""
+
+    job: str
+    run_id: int
+
+
+def all_tenants(connection: Connection, account: str) -> list[Tenant]:
+    """Return the account's sessions as the planner wants them, by name."""
+    names = select(col(SearchSession.name)).where(col(SearchSession.account) == account, _RUNNING)
+    running = set(connection.execute(names).scalars())
+    refused = _refused_since(connection, account)
+    return [_tenant(state, running, refused) for state in sessions.all_of(connection, account)]
+
+
+def _refused_since(connection: Connection, account: str) -> Mapping[str, datetime]:
+    """When the vendor refused last to delete each session."""
+    last = select(col(SlotAction.session), func.max(col(SlotAction.asked_at))).group_by(col(SlotAction.session))
+    where = (col(SlotAction.account) == account, col(SlotAction.state) == State.REFUSED)
+    return {row[0]: row[1] for row in connection.execute(last.where(*where))}
+
+
+def _tenant(state: SessionState, running: set[str], refused: Mapping[str, datetime]) -> Tenant:
+    refused_at, created_at = refused.get(state.name), state.life.created_at
+    return Tenant(
+        session=state.name,
+        job=state.job,
+        total=state.books.total,
+        asked=state.books.asked_before,
+        life=state.life,
+        open_key=state.open_page is not None,
+        running=state.name in running,
+        barred=state.recovering or (refused_at is not None and (created_at is None or refused_at >= created_at)),
+    )
+
+
+def held(connection: Connection, account: str, room: Room) -> Occupancy:
+    """Count who holds slots: the last list, and what of ours has been reserved since."""
+    listed = select(col(ListedSession.name)).where(col(ListedSession.account) == account)
+    return occupancy(connection.execute(listed).scalars(), all_tenants(connection, account), room)
+
+
+def reserve(connection: Connection, session_id: int, room: Room, now: datetime) -> Occupancy | None:
+    """Let a session have a slot, None; or say who holds them all. A session that has one keeps it."""
+    row = connection.execute(select(SearchSession).where(col(SearchSession.id) == session_id)).mappings().one()
+    if row["reserved_at"] is not None:
+        return None
+    holders = held(connection, row["account"], room)
+    if not holders.free:
+        return holders
+    sessions.change(connection, session_id, {"reserved_at": now})
+    return None
+
+
+def give_back(connection: Connection, run_id: int) -> None:
+    """A run has ended: the slot that it had reserved is free again, unless a key of this life went out for it."""
+    run = select(col(Run.account), col(Run.session)).where(col(Run.id) == run_id)
+    account, session = connection.execute(run).one()
+    mine = (col(SearchSession.account) == account, col(SearchSession.name) == session)
+    connection.execute(update(SearchSession).where(*mine, ~_KEYS_OF_THIS_LIFE).values(reserved_at=None))
+
+
+def note_listing(connection: Connection, account: str, listing: Listing, room: Room, now: datetime) -> Occupancy:
+    """Remember what the vendor's session list said, and return who holds the slots by it.
+
+    A reservation is over once the list shows its session; and where it does not, unless something may still be on its
+    way. Nothing of the account was, while the list was taken.
+    """
+    connection.execute(delete(ListedSession).where(col(ListedSession.account) == account))
+    if listing:
+        connection.execute(insert(ListedSession), [_listed(account, row) for row in listing.values()])
+    mine = col(SearchSession.account) == account
+    shown = or_(col(SearchSession.name).in_(listing), and_(~_OPEN_KEY, ~_RUNNING))
+    connection.execute(update(SearchSession).where(mine, shown).values(reserved_at=None))
+    for state in sessions.all_of(connection, account):
+        row = listing.get(state.name)
+        sessions.change(connection, state.session_id, {"vendor_total": row.total if row else None})
+    holders = held(connection, account, room)
+    seen = {"listed_at": now, "slots_used": holders.used, "slots_ours": holders.ours_in_all}
+    connection.execute(update(Account).where(col(Account.name) == account).values(**seen))
+    return holders
+
+
+def _listed(account: str, row: SessionListing) -> dict[str, Any]:
+    return {
+        "account": account,
+        "name": row.session,
+        "total": row.total,
+        "created_at": row.created_at,
+        "last_request_at": row.last_request_at,
+    }
+
+
+def last_listing(connection: Connection, account: str) -> dict[str, SessionListing]:
+    """Return the vendor's last list."""
+    rows = connection.execute(select(ListedSession).where(col(ListedSession.account) == account)).mappings()
+    return {
+        row["name"]: SessionListing(row["name"], row["total"], row["last_request_at"], row["created_at"])
+        for row in rows
+    }
+
+
+def note_jobs(connection: Connection, account: str, named: Mapping[str, bool], now: datetime) -> None:
+    """Note since when no job file names a session, or its job is disabled; `named` says which are, and enabled."""
+    sessions.enter_account(connection, account)
+    asleep = [session for session, enabled in named.items() if not enabled]
+    _note_since(connection, account, col(SearchSession.orphaned_since), col(SearchSession.name).not_in(named), now)
+    _note_since(connection, account, col(SearchSession.dormant_since), col(SearchSession.name).in_(asleep), now)
+
+
+def _note_since(connection: Connection, account: str, since: Any, these: ColumnElement[bool], now: datetime) -> None:
+    mine = update(SearchSession).where(col(SearchSession.account) == account)
+    connection.execute(mine.where(these, since.is_(None)).values({since: now}))
+    connection.execute(mine.where(~these, since.is_not(None)).values({since: None}))
+
+
+def begin_deletion(connection: Connection, wish: Wish, fence: int, now: datetime) -> SlotAsked | str:
+    """Write down that a session is about to be deleted, unless that was done; a sentence where it must not be."""
+    mine = (col(SearchSession.account) == wish.account, col(SearchSession.name) == wish.row.session)
+    found = select(SearchSession, _OPEN_KEY.label("open_key"), _RUNNING.label("running")).where(*mine)
+    row = connection.execute(found).mappings().one_or_none()
+    if row is not None and row["open_key"]:
+        return "a key of it is open: its page may be billed, and would be lost"
+    if row is not None and row["running"]:
+        return "a run of it is under way"
+    for asked in unanswered(connection, wish.account):
+        if asked.wish.row.session == wish.row.session:
+            return asked
+    job = row["job"] if row is not None else None
+    total = row["base_line"] + row["delivered"] if row is not None else None
+    values = {
+        "account": wish.account,
+        "session": wish.row.session,
+        "job": job,
+        "asked_by": wish.asked_by,
+        "why": wish.why,
+        "fence": fence,
+        "vendor_total": wish.row.total,
+        "ledger_total": total,
+        "created_at": wish.row.created_at,
+        "last_request_at": wish.row.last_request_at,
+        "state": State.ASKED,
+        "asked_at": now,
+    }
+    action_id = connection.execute(insert(SlotAction).values(**values).returning(col(SlotAction.id))).scalar_one()
+    return SlotAsked(action_id or 0, job, total, wish)
+
+
+def end_deletion(connection: Connection, asked: SlotAsked, state: State, message: str | None, now: datetime) -> None:
+    """Write down how a deletion ended; a session that is gone holds no slot, and its ids stay in the ledger."""
+    where = (col(SlotAction.id) == asked.action_id, col(SlotAction.state) == State.ASKED)
+    ended = update(SlotAction).where(*where).values(state=state, message=message, ended_at=now)
+    if connection.execute(ended).rowcount != 1:
+        raise Bug(f"deletion {asked.action_id} has ended already")
+    if state.freed:
+        _forget(connection, asked.wish.account, asked.wish.row.session, now)
+
+
+def _forget(connection: Connection, account: str, session: str, now: datetime) -> None:
+    listed = (col(ListedSession.account) == account, col(ListedSession.name) == session)
+    connection.execute(delete(ListedSession).where(*listed))
+    mine = (col(SearchSession.account) == account, col(SearchSession.name) == session)
+    gone = {"deleted_at": now, "vendor_total": None, "reserved_at": None}
+    connection.execute(update(SearchSession).where(*mine).values(**gone))
+
+
+def unanswered(connection: Connection, account: str) -> list[SlotAsked]:
+    """Return the deletions that were asked for and have no answer, oldest first."""
+    where = (col(SlotAction.account) == account, col(SlotAction.state) == State.ASKED)
+    rows = connection.execute(select(SlotAction).where(*where).order_by(col(SlotAction.id))).mappings()
+    return [_asked(row) for row in rows.all()]
+
+
+def _asked(row: RowMapping) -> SlotAsked:
+    seen = SessionListing(row["session"], row["vendor_total"], row["last_request_at"], row["created_at"])
+    return SlotAsked(
+        row["id"], row["job"], row["ledger_total"], Wish(row["account"], seen, row["asked_by"], row["why"])
+    )
+
+
+def leave_actions(connection: Connection, now: datetime) -> None:
+    """The store was copied or restored: what its original had asked for is not asked again."""
+    asked = update(SlotAction).where(col(SlotAction.state) == State.ASKED)
+    connection.execute(asked.values(state=State.KEPT, message="the store was copied or restored", ended_at=now))
+
+
+def waiting(connection: Connection, account: str) -> list[Place]:
+    """Return the jobs whose last run waits for a slot, the one that has waited longest first."""
+    last = select(func.max(col(Run.id)).label("run")).where(col(Run.account) == account).group_by(col(Run.job))
+    by_session = col(Run.route).in_((Route.SESSION, Route.THROWAWAY))
+    where = (col(Run.id).in_(last), col(Run.outcome) == Outcome.WAITING, by_session)
+    found = connection.execute(select(col(Run.job), col(Run.id)).where(*where).order_by(col(Run.id)))
+    return [Place(job, run_id or 0) for job, run_id in found]
+
+
+def births(connection: Connection, account: str, now: datetime) -> Births:
+    """Return when the listed sessions were made, and how many older ones we have deleted lately."""
+    listed = (col(ListedSession.account) == account, col(ListedSession.created_at).is_not(None))
+    created = connection.execute(select(col(ListedSession.created_at)).where(*listed)).scalars()
+    since = now - WINDOW
+    gone = select(func.count()).where(
+        col(SlotAction.account) == account,
+        col(SlotAction.state).in_((State.DELETED, State.GONE)),
+        col(SlotAction.ended_at) > since,
+        col(SlotAction.created_at) <= since,
+    )
+    return Births(tuple(at for at in created if at), connection.execute(gone).scalar_one())
+
+
+def listed_at(connection: Connection, account: str) -> datetime | None:
+    """When the vendor's list was had last."""
+    return connection.execute(select(col(Account.listed_at)).where(col(Account.name) == account)).scalar()
+
+
+def housekept_at(connection: Connection, account: str) -> datetime | None:
+    """When the account's slots were looked after last."""
+    return connection.execute(select(col(Account.housekept_at)).where(col(Account.name) == account)).scalar()
+
+
+def note_housekeeping(connection: Connection, account: str, now: datetime) -> None:
+    """The account's slots have been looked after."""
+    connection.execute(update(Account).where(col(Account.name) == account).values(housekept_at=now))
