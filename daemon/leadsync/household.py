@@ -16,7 +16,7 @@ from leadsync.jobs.desk import Brief, Desk, Surroundings, Ticket, Upkeep
 from leadsync.jobs.housekeep import PRUNE, Housekeeper, IfIdle
 from leadsync.jobs.line import Call, Line
 from leadsync.jobs.lister import Lister
-from leadsync.jobs.listing import listing
+from leadsync.jobs.listing import Listed, listing
 from leadsync.jobs.tenancy import Tenancy
 from leadsync.reports.plan import as_totals
 from leadsync.reports.sessions import Account, sessions_report
@@ -137,14 +137,17 @@ class Household:
 
     async def _account(self, name: str) -> Account:
         """Look at one account: by the vendor's list, or by the last one where that cannot be had within 15 s."""
-        desk = self._desks[name]
-        async with listing(desk, self._around) as fresh:
+        async with listing(self._desks[name], self._around) as fresh:
             if isinstance(fresh, dict):
-                unknown, listed = None, fresh
-                await self._note(desk, listed)
-            else:
-                unknown, listed = str(as_totals(fresh)), await self._ledger.last_listing(name)
-            tenants = await self._ledger.tenants(name)
+                await self._note(self._desks[name], fresh)
+            return await self.seen(name, fresh)
+
+    async def seen(self, name: str, fresh: Listed) -> Account:
+        """Look at one account by a list that somebody has just had, or had not; nothing is written."""
+        desk, unknown, listed = self._desks[name], None, fresh
+        if not isinstance(listed, dict):
+            unknown, listed = str(as_totals(listed)), await self._ledger.last_listing(name)
+        tenants = await self._ledger.tenants(name)
         clocks, rules = desk.clocks(self._around), desk.terms.rules
         return Account(
             name=name,
