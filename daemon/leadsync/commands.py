@@ -1,6 +1,7 @@
 """What the command line asks for: carried out by the daemon where one has the store, else in a process of our own."""
 
 import asyncio
+import os
 import sys
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, TypeVar
@@ -100,7 +101,7 @@ def _ask_daemon(
     settings: Settings, command: str, names: Iterable[str], more: Mapping[str, Any], listener: Listener | None
 ) -> dict[str, Any] | None:
     """Have a daemon carry out a command about jobs, and show what its log says of it; None where there is none."""
-    show = printer(LogStyle.for_stream(settings.log.level, settings.log.format, sys.stderr), sys.stderr)
+    show = printer(LogStyle.for_stream(settings.log.level, settings.log.format, sys.stderr, os.environ), sys.stderr)
 
     def hear(line: dict[str, Any]) -> None:
         show(line)

@@ -1,4 +1,4 @@
-"""The log: one event a line on stderr, readable on a terminal, JSON elsewhere, and never a secret in it (P11).
+"""The log: one event a line, readable on a terminal, fields in systemd's journal, JSON elsewhere, never a secret (P11).
 
 Redaction is the last thing that happens to a line, whoever wrote it: known secrets by value, everything else by its
 looks, in every field, in tracebacks, and in the lines of libraries, which are let through from warning upwards.
@@ -10,11 +10,13 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, TextIO
+from typing import Any, Final, TextIO, TypeAlias
 
 import structlog
 
+from leadsync import journal
 from leadsync.core.redact import MASK, redact
+from leadsync.errors import EnvironmentUnusable
 from leadsync.events import LOG_LINE
 
 Line = MutableMapping[str, Any]
@@ -28,21 +30,26 @@ _SECRET_MIN_CHARS: Final = 8
 
 _LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40, "critical": 50}
 
+_PRIORITIES: Final = {"debug": "7", "info": "6", "warning": "4", "error": "3", "critical": "2"}
+"""What syslog, and so the journal, calls the levels."""
+
 
 @dataclass(frozen=True, slots=True)
 class LogStyle:
-    """How lines look. `form` is console or json; `level` the lowest that is shown."""
+    """How lines look, and so where they go: `form` is console, json or journal; `level` the lowest that is shown."""
 
     level: str = "info"
     form: str = "json"
     colors: bool = False
 
     @classmethod
-    def for_stream(cls, level: str, form: str, stream: TextIO) -> "LogStyle":
-        """`auto` is console on a terminal, else JSON."""
+    def for_stream(cls, level: str, form: str, stream: TextIO, environ: Mapping[str, str]) -> "LogStyle":
+        """`auto` is console on a terminal, journal where systemd has made the stream lead there, else JSON."""
         terminal = stream.isatty()
-        chosen = ("console" if terminal else "json") if form == "auto" else form
-        return cls(level, chosen, colors=terminal and chosen == "console")
+        if form == "auto":
+            there = journal.leads_there(stream, environ.get("JOURNAL_STREAM", "")) and journal.SOCKET.is_socket()
+            form = "console" if terminal else "journal" if there else "json"
+        return cls(level, form, colors=terminal and form == "console")
 
 
 def set_up(
@@ -53,9 +60,10 @@ def set_up(
     stream: TextIO | None = None,
     listener: Listener | None = None,
 ) -> None:
-    """Send everything that logs through one chain. `secrets` are masked wherever they stand.
+    """Send everything that logs through one chain, and to the stream or the journal. `secrets` are masked everywhere.
 
-    A listener is told each line, as it is after that, from info upwards, whatever the style shows.
+    A listener is told each line, as it is after that, from info upwards, whatever the style shows. Raises
+    EnvironmentUnusable where lines should go to a journal that is not there.
     """
     chain: list[Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -68,7 +76,7 @@ def set_up(
     if listener is not None:
         heard = min(heard, _LEVELS["info"])
         chain += [_teller(listener), _sieve(style.level)]
-    outlet = _Outlet(stream or sys.stderr)
+    outlet = _Outlet(_to_journal() if style.form == "journal" else _to_stream(stream or sys.stderr))
     structlog.configure(
         processors=[*chain, outlet.confess, *_rendering(style)],
         wrapper_class=structlog.make_filtering_bound_logger(heard),
@@ -78,11 +86,15 @@ def set_up(
     _tame_libraries()
 
 
+Put: TypeAlias = Callable[[Any], None]
+"""Writes a line as it was rendered, whole. Raises OSError or ValueError where it cannot."""
+
+
 class _Outlet:
     """Where lines go. One that cannot be written is dropped and counted: a full disk or a closed pipe stops no work."""
 
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
+    def __init__(self, put: Put) -> None:
+        self._put = put
         self._dropped = 0
 
     def confess(self, _logger: object, _method: str, line: Line) -> Line:
@@ -91,11 +103,10 @@ class _Outlet:
             line["dropped"] = self._dropped
         return line
 
-    def line(self, text: str) -> None:
+    def line(self, rendered: str | bytes) -> None:
         """Write one line."""
         try:
-            self._stream.write(f"{text}\n")
-            self._stream.flush()
+            self._put(rendered)
         except (OSError, ValueError):
             self._dropped += 1
         else:
@@ -105,8 +116,26 @@ class _Outlet:
     """structlog calls its logger by the level."""
 
 
+def _to_stream(stream: TextIO) -> Put:
+    def put(text: str) -> None:
+        stream.write(f"{text}\n")
+        stream.flush()
+
+    return put
+
+
+def _to_journal() -> Put:
+    if not journal.SOCKET.is_socket():
+        raise EnvironmentUnusable(
+            f'[log] format is "journal", and systemd\'s journal is not here ({journal.SOCKET}); use "auto" or "json"'
+        )
+    return journal.send
+
+
 def printer(style: LogStyle, stream: TextIO) -> Listener:
-    """Show lines that another process has logged, as if they were our own."""
+    """Show lines that another process has logged, as if they were our own; the journal has them already."""
+    if style.form == "journal":
+        style = LogStyle(style.level, "console" if stream.isatty() else "json", colors=stream.isatty())
     stages = [_sieve(style.level), *_rendering(style)]
 
     def show(line: Mapping[str, Any]) -> None:
@@ -176,12 +205,19 @@ def _redactor(secrets: Iterable[str]) -> Processor:
 
 
 def _rendering(style: LogStyle) -> list[Processor]:
-    if style.form == "json":
-        return [_json]
-    console = structlog.dev.ConsoleRenderer(
-        colors=style.colors, pad_event_to=16, sort_keys=False, timestamp_key="time", exception_formatter=_plain
+    match style.form:
+        case "json":
+            return [_json]
+        case "journal":
+            return [_journal_entry(_console(colors=False, pad_event_to=0))]
+        case _:
+            return [_for_the_eye, _console(colors=style.colors, pad_event_to=16)]
+
+
+def _console(*, colors: bool, pad_event_to: int) -> structlog.dev.ConsoleRenderer:
+    return structlog.dev.ConsoleRenderer(
+        colors=colors, pad_event_to=pad_event_to, sort_keys=False, timestamp_key="time", exception_formatter=_plain
     )
-    return [_for_the_eye, console]
 
 
 def _for_the_eye(_logger: object, _method: str, line: Line) -> Line:
@@ -190,6 +226,27 @@ def _for_the_eye(_logger: object, _method: str, line: Line) -> Line:
     if line.get("session") == line.get("job"):
         line.pop("session", None)
     return {name: value for name, value in line.items() if value is not None}
+
+
+def _journal_entry(in_words: Processor) -> Processor:
+    def render(_logger: object, _method: str, line: Line) -> bytes:
+        """Make each field one of the journal's, in capitals; MESSAGE is the whole line for the eye."""
+        level = line.pop("level")
+        shown = _for_the_eye(None, "", dict(line))
+        del shown["time"], line["time"]  # the journal stamps what it takes
+        fields = {name.upper(): _plain_text(value) for name, value in line.items() if value is not None}
+        if "MESSAGE" in fields:
+            fields["DETAIL"] = fields.pop("MESSAGE")
+        return journal.encode(
+            {name: value for name, value in fields.items() if journal.NAME.fullmatch(name)}
+            | {"MESSAGE": in_words(None, "", shown), "PRIORITY": _PRIORITIES[level], "SYSLOG_IDENTIFIER": "leadsync"}
+        )
+
+    return render
+
+
+def _plain_text(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _json(_logger: object, _method: str, line: Line) -> str:

@@ -171,7 +171,6 @@ def test_wrong_sections(tmp_path: Path, section: str, key: str) -> None:
     ("section", "key"),
     [
         ('[store]\nurl = "postgresql+psycopg://u:canary@h/d"', "store.url"),
-        ('[log]\nformat = "journal"', "log.format"),
     ],
 )
 def test_what_is_not_in_this_version_says_so(tmp_path: Path, section: str, key: str) -> None:

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,9 +66,12 @@ class Answer:
         return line
 
 
-def command(*arguments: object) -> list[str]:
-    """How leadsync is started; warnings are errors there too."""
-    return [sys.executable, "-W", "error", "-m", "leadsync", *map(str, arguments)]
+LEADSYNC: Final = ("-m", "leadsync")
+
+
+def command(*arguments: object, program: Sequence[str] = LEADSYNC) -> list[str]:
+    """How leadsync is started, or another program of Python; warnings are errors there too."""
+    return [sys.executable, "-W", "error", *program, *map(str, arguments)]
 
 
 def environment(**more: str) -> dict[str, str]:
@@ -102,16 +105,19 @@ def without_power(*arguments: object) -> Answer:
 
 
 class Running:
-    """A process under way, whose log is read as it comes. Leaving it kills what is still there."""
+    """A process under way, whose log is read as it comes. Leaving it kills what is still there.
 
-    def __init__(self, *arguments: object) -> None:
+    Settings are environment variables.
+    """
+
+    def __init__(self, *arguments: object, program: Sequence[str] = LEADSYNC, **settings: str) -> None:
         self._process = subprocess.Popen(
-            command(*arguments),
+            command(*arguments, program=program),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             stdin=subprocess.DEVNULL,
             encoding="utf-8",
-            env=environment(),
+            env=environment(**settings),
         )
         self._said: list[str] = []
         self._coming: queue.SimpleQueue[str | None] = queue.SimpleQueue()
@@ -142,6 +148,15 @@ class Running:
                 return False
             times -= line.startswith("{") and wanted <= json.loads(line).items()
         return True
+
+    def said(self, event: str) -> dict[str, Any]:
+        """Wait for the next line of an event, and return it."""
+        while True:
+            line = self._next_line()
+            assert line is not None, f"the process ended and never said {event}"
+            if line.startswith("{") and json.loads(line)["event"] == event:
+                said: dict[str, Any] = json.loads(line)
+                return said
 
     def heard(self, lines: int) -> bool:
         """Wait for so many lines, whatever they say; False where the process ended before."""

@@ -56,7 +56,7 @@ class Log(Section):
     """The least severity that is written."""
 
     format: Literal["auto", "console", "json", "journal"] = "auto"
-    """auto: console on a terminal, else JSON."""
+    """auto: console on a terminal, fields of the journal where systemd leads stderr there, else JSON."""
 
 
 class DollarBudget(Section):

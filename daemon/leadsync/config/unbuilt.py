@@ -14,8 +14,6 @@ NOT_YET = "is not in this version"
 
 def unbuilt_in_config(table: Mapping[str, Any]) -> Iterator[Fault]:
     """Find what config.toml asks for and this version cannot do."""
-    if member(table, "log", "format") == "journal":
-        yield Fault(("log", "format"), f'"journal" {NOT_YET}: use "auto" or "json"')
     url = member(table, "store", "url")
     if isinstance(url, str) and url.startswith("postgresql"):
         yield Fault(("store", "url"), f'PostgreSQL {NOT_YET}: use "sqlite:///leadsync.db"')

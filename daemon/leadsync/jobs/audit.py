@@ -36,8 +36,10 @@ class Auditor:
         self._taken_s: float | None = None
         self._failed: tuple[float, End] | None = None
 
-    async def verdict(self, ticket: Ticket) -> Verdict | End:
-        """Say whether the run may go on; an End where the vendor could not be asked."""
+    async def verdict(self, ticket: Ticket, *, anew: bool = False) -> Verdict | End:
+        """Say whether the run may go on, by what is known or by asking `anew`; an End where that was in vain."""
+        if anew:
+            self.forget(ticket.session.name)
         loop = asyncio.get_running_loop()
         asked_s, name = loop.time(), ticket.session.name
         if self._is_kept(name):
@@ -58,6 +60,8 @@ class Auditor:
         verdict = self._verdicts.get(name) or self._judge(ticket)
         moved = isinstance(verdict, GoOn) and verdict.base_line is not None
         self._verdicts[name] = GoOn() if moved else verdict
+        if isinstance(verdict, GoOn) and verdict.recover_until is not None:
+            self.forget(name)  # the first old page that comes makes it untrue
         return verdict
 
     async def total(self, session: str) -> int | End | None:
@@ -90,7 +94,7 @@ class Auditor:
     async def _enter(self, listed: Listing) -> None:
         states = await self._ledger.sessions(self._desk.name)
         rows = [(state, listed.get(state.name)) for state in states]
-        self._facts = {state.name: (_standing(state), row.total if row else None) for state, row in rows}
+        self._facts = {state.name: (standing_of(state), row.total if row else None) for state, row in rows}
         self._verdicts = {}
         self._taken_s = asyncio.get_running_loop().time()
         cap = self._desk.terms.slots
@@ -100,6 +104,7 @@ class Auditor:
 _log = structlog.get_logger()
 
 
-def _standing(state: SessionState) -> Standing:
+def standing_of(state: SessionState) -> Standing:
+    """What the ledger knows of a session, for a comparison with the vendor's list."""
     open_take = state.open_page.take if state.open_page else None
-    return Standing(state.name, state.books, open_take, state.deleted, state.recovering)
+    return Standing(state.name, state.books, open_take, state.deleted, state.recovering, state.recover_until)

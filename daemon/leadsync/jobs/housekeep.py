@@ -60,7 +60,14 @@ class Housekeeper:
     """One per account."""
 
     def __init__(
-        self, desk: Desk, ledger: Ledger, around: Surroundings, *, lister: Lister, jobs: Jobs, if_idle: IfIdle
+        self,
+        desk: Desk,
+        ledger: Ledger,
+        around: Surroundings,
+        *,
+        lister: Lister,
+        jobs: Callable[[], Jobs | None],
+        if_idle: IfIdle,
     ) -> None:
         self._desk = desk
         self._ledger = ledger
@@ -90,6 +97,8 @@ class Housekeeper:
     async def _keep_once(self) -> float:
         """Look after the slots, and return how long to wait until the next time."""
         every_s = self._desk.terms.upkeep.every.total_seconds()
+        if self._jobs() is None:
+            return every_s  # the configuration does not have the account any more
         try:
             trouble = (await self.round(HOUSEKEEPING)).trouble
             message = trouble.message if trouble is not None else None
@@ -125,6 +134,7 @@ class Housekeeper:
         if self._ledger.doubt is not None:
             return Round(None, trouble=End(Outcome.PARKED, DOUBTS[self._ledger.doubt], self._ledger.doubt))
         async with self._one_at_a_time:
+            await self._ledger.note_jobs(self._desk.name, self._named().sessions, self._around.now())
             deeds, trouble = await self._settle()
             planned = await self.look() if trouble is None else trouble
             if isinstance(planned, End):
@@ -142,7 +152,7 @@ class Housekeeper:
             return Deed(row.session, None, State.KEPT, DOUBTS[self._ledger.doubt])
         wish = Wish(self._desk.name, row, OPERATOR, "deleted by name")
         async with self._one_at_a_time:
-            deed, trouble = await self._delete(wish, lambda _, fate: refusal(fate, self._jobs, force=force))
+            deed, trouble = await self._delete(wish, lambda _, fate: refusal(fate, self._named(), force=force))
         await self._close(Round(None, (deed,), trouble))
         return deed
 
@@ -164,7 +174,11 @@ class Housekeeper:
 
     async def _plan(self, listed: Listing) -> SlotPlan:
         tenants = await self._ledger.tenants(self._desk.name)
-        return plan(listed.values(), tenants, self._jobs, self._desk.terms.rules, self._desk.clocks(self._around))
+        return plan(listed.values(), tenants, self._named(), self._desk.terms.rules, self._desk.clocks(self._around))
+
+    def _named(self) -> Jobs:
+        """The jobs as the files say now."""
+        return self._jobs() or Jobs({}, frozenset())
 
     async def _settle(self) -> tuple[list[Deed], End | None]:
         """Look after the deletions that have no answer yet."""

@@ -4,12 +4,13 @@ Who waits is in the store: a job whose last run ended so. So a restart forgets n
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable
 from typing import Final, TypeAlias
 
 import structlog
 
 from leadsync import events
+from leadsync.core.slots import Jobs
 from leadsync.errors import BadWeather
 from leadsync.jobs.desk import Desk, Surroundings
 from leadsync.store.ledger import Ledger, Place
@@ -25,11 +26,11 @@ Call: TypeAlias = Callable[[str], Awaitable[None]]
 class Line:
     """One per account of a daemon."""
 
-    def __init__(self, desk: Desk, ledger: Ledger, around: Surroundings, enabled: Collection[str]) -> None:
+    def __init__(self, desk: Desk, ledger: Ledger, around: Surroundings, jobs: Callable[[], Jobs | None]) -> None:
         self._desk = desk
         self._ledger = ledger
         self._around = around
-        self._enabled = enabled
+        self._jobs = jobs
         self._called: set[Place] = set()
 
     async def keep(self, call: Call) -> None:
@@ -48,9 +49,11 @@ class Line:
 
     async def _look(self, call: Call) -> float:
         """Call whom there is room for; return how long to rest where nobody may be called just now."""
-        desk = self._desk
+        desk, jobs = self._desk, self._jobs()
+        if jobs is None:
+            return 0.0  # the configuration does not have the account any more
         try:
-            waiting = [place for place in await self._ledger.waiting(desk.name) if place.job in self._enabled]
+            waiting = [place for place in await self._ledger.waiting(desk.name) if place.job in jobs.enabled]
             holders = await self._ledger.held(desk.name, desk.terms.room)
         except BadWeather:
             return LOOK_AGAIN_S

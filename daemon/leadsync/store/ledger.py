@@ -8,18 +8,19 @@ from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from decimal import Decimal
 
-from leadsync.core.model import End, Listing, Reason, SessionListing
+from leadsync.core.model import End, Listing, OpenPage, Reason, SessionListing
 from leadsync.core.pace import Births
 from leadsync.core.protocol import BudgetReserved, BudgetSpent, Close
 from leadsync.core.resume import Question, Remedy
 from leadsync.core.slots import Occupancy, Room, Tenant
-from leadsync.core.witness import StoreAnswer
-from leadsync.store import pages, resuming, runs, sessions, slots, standing, timetable
+from leadsync.store import pages, pulse, resuming, runs, sessions, slots, standing, timetable
 from leadsync.store.opening import Opened
-from leadsync.store.pages import Arrival, Asked, Order, Receipt
+from leadsync.store.pages import Again, Arrival, Asked, Order, Receipt
+from leadsync.store.pulse import Pulse
 from leadsync.store.runs import Figures, Interrupted, NewRun
 from leadsync.store.sessions import SessionState
 from leadsync.store.slots import Place, SlotAsked, State, Wish
+from leadsync.store.standing import Said
 from leadsync.store.timetable import Missed, Planned, Timing
 from leadsync.store.writer import Writer
 
@@ -85,13 +86,17 @@ class Ledger:
         """The run that an acceptance was for has ended by itself."""
         await self._writer.write(resuming.forget_acceptance, session_id)
 
+    async def recover(self, session_id: int, until: int) -> None:
+        """Ask the old keys of a restored store's session again, up to this total of the vendor's."""
+        await self._writer.write(sessions.change, session_id, {"recover_until": until})
+
     async def recovered(self, session_id: int) -> None:
         """Nothing of a session is missing any more since the store was restored."""
-        await self._writer.write(sessions.change, session_id, {"recovering": False})
+        await self._writer.write(sessions.recovered, session_id)
 
-    async def answer_store(self, answer: StoreAnswer, name: str, now: datetime) -> None:
-        """Do what a person has said of the store; `name` is for the installation of a copy."""
-        here = await self._writer.write(standing.answer, answer, name, self._witness.store, now)
+    async def answer_store(self, said: Said, now: datetime) -> None:
+        """Do what a person has said of the store."""
+        here = await self._writer.write(standing.answer, said, self._witness.store, now)
         await self._writer.off_loop(self._witness.write, here)
         self.doubt = None
 
@@ -99,12 +104,22 @@ class Ledger:
         """Pause an account; return whether that is news."""
         return await self._writer.write(sessions.pause, account, reason, message, now)
 
-    async def journal(self, order: Order, now: datetime) -> Asked | BudgetSpent | BudgetReserved:
-        """Make the next key durable with its bytes, its reservation and its witness, before it is sent (P3, P10)."""
+    async def journal(
+        self, order: Order, now: datetime, reserved: Callable[[OpenPage], None]
+    ) -> Asked | BudgetSpent | BudgetReserved:
+        """Make the next key durable with its bytes, its reservation and its witness, before it is sent (P3, P10).
+
+        `reserved` is called between: whoever finds the budget reserved from now on must find out by whom.
+        """
         asked = await self._writer.write(pages.journal, order, self._writer.fence, now)
         if isinstance(asked, Asked):
+            reserved(asked.page)
             await self._writer.off_loop(self._witness.count, asked.page.page_id)
         return asked
+
+    async def reword(self, page_id: int, order: Order, again: Again) -> OpenPage | None:
+        """Give an old key that the vendor knows with other bytes the next that it may have had, before it is sent."""
+        return await self._writer.write(pages.reword, page_id, order, again)
 
     async def store(self, arrival: Arrival, now: datetime) -> Receipt:
         """Store deliveries, totals and the spent key together (P4), and park the job where books disagree (P8)."""
@@ -181,6 +196,12 @@ class Ledger:
         """Plan these jobs' next slots, and no others; return what passed while leadsync was down."""
         return await self._writer.write(timetable.start, timings, now, draw)
 
+    async def change_slots(
+        self, timings: Collection[Timing], new: Collection[str], now: datetime, draw: Callable[[], float]
+    ) -> list[Missed]:
+        """Plan by another timetable while jobs run; return what has passed already of those that are `new` in it."""
+        return await self._writer.write(timetable.change, timings, new, now, draw)
+
     async def next_slot(self, timing: Timing, now: datetime, draw: float) -> Planned | None:
         """Plan a job's next slot and return the first to fire."""
         return await self._writer.write(timetable.next_slot, timing, now, draw)
@@ -197,8 +218,17 @@ class Ledger:
         """Note that a slot's run has ended by itself, and when it is tried again, if it is."""
         await self._writer.write(timetable.finish, timing, slot, retry_at)
 
+    async def feel_pulse(self) -> Pulse:
+        """Return what waits and what comes next; that it answers at all is worth as much."""
+        return await self._writer.write(pulse.feel)
+
+    async def note_reload(self, refused: str | None) -> None:
+        """Remember why the last reload was refused; None: it was not."""
+        await self._writer.write(pulse.note_reload, refused)
+
 
 __all__ = [
+    "Again",
     "Arrival",
     "Asked",
     "Figures",
@@ -208,7 +238,9 @@ __all__ = [
     "Order",
     "Place",
     "Planned",
+    "Pulse",
     "Receipt",
+    "Said",
     "SessionState",
     "SlotAsked",
     "State",
