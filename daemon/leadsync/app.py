@@ -5,6 +5,7 @@ import gc
 import sys
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -141,7 +142,9 @@ class App:
     async def _view(self, desk: Desk) -> View:
         async with listing(desk, self.around) as listed:
             now = self.around.now()
-            return await asyncio.to_thread(read_view, self.settings, desk.name, as_totals(listed), now)
+            view = await asyncio.to_thread(read_view, self.settings, desk.name, as_totals(listed), now)
+            house = await self.household.seen(desk.name, listed)
+            return replace(view, house=house)
 
     async def _run(self, brief: Brief, desk: Desk, trigger: str) -> End:
         end = await self._runner.run(brief, desk, trigger)

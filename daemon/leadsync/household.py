@@ -16,7 +16,7 @@ from leadsync.jobs.desk import Brief, Desk, Office, Surroundings, Ticket, jobs_o
 from leadsync.jobs.housekeep import PRUNE, Housekeeper, IfIdle
 from leadsync.jobs.line import Call, Line
 from leadsync.jobs.lister import Lister
-from leadsync.jobs.listing import listing
+from leadsync.jobs.listing import Listed, listing
 from leadsync.jobs.tenancy import Tenancy
 from leadsync.reports.plan import as_totals
 from leadsync.reports.sessions import Account, sessions_report
@@ -129,8 +129,8 @@ class Household:
         if len(found) == 1:
             return found[0]
         if found:
-            names = " and ".join(name for name, _ in found)
-            raise UsageMistake(f"accounts {names} both have a session {session}; say which with --account")
+            both = " and ".join(name for name, _ in found)
+            raise UsageMistake(f"accounts {both} both have a session {session}; say which with --account")
         hint = did_you_mean(session, [fate.session for one in looks.values() for fate in one.fates])
         raise UsageMistake(f"the vendor has no session {session}{hint}; `leadsync sessions list` shows all")
 
@@ -145,11 +145,15 @@ class Household:
         desk = self._office.desks[name]
         async with listing(desk, self._around) as fresh:
             if isinstance(fresh, dict):
-                unknown, listed = None, fresh
-                await self._note(desk, listed)
-            else:
-                unknown, listed = str(as_totals(fresh)), await self._ledger.last_listing(name)
-            tenants = await self._ledger.tenants(name)
+                await self._note(self._office.desks[name], fresh)
+            return await self.seen(name, fresh)
+
+    async def seen(self, name: str, fresh: Listed) -> Account:
+        """Look at one account by a list that somebody has just had, or had not; nothing is written."""
+        desk, unknown, listed = self._office.desks[name], None, fresh
+        if not isinstance(listed, dict):
+            unknown, listed = str(as_totals(listed)), await self._ledger.last_listing(name)
+        tenants = await self._ledger.tenants(name)
         clocks, rules = desk.clocks(self._around), desk.terms.rules
         return Account(
             name=name,

@@ -8,7 +8,9 @@ import pytest
 from tests.system.house import NOBODY_LISTENS, House
 from tests.system.process import Answer, Vendor
 
-ACCOUNT = {"name", "state", "reason", "message", "unknown", "slots", "budget_left", "at_most", "left_open"}
+ACCOUNT = {"name", "state", "reason", "message", "unknown", "slots", "budget_left", "at_most", "left_open"} | {
+    "housekeeping"
+}
 JOB = {
     "name",
     "enabled",

@@ -25,8 +25,8 @@ JOB = {
 LAST_RUN = {"outcome", "started_at", "ended_at", "pages", "records", "cost"}
 
 STATUS = """\
-ACCOUNT  STATE  SLOTS     OURS  BUDGET USED
-main     ok     1 of 100     1  unlimited
+ACCOUNT  STATE  SLOTS              OURS  FOREIGN  WAITING  FULL ON  BUDGET USED
+main     ok     1 of 100, 94 free     1        0        0  unknown  unlimited
 
 JOB      STATE     SESSION  DELIVERED  VENDOR  LAST RUN  ENDED             NEW  COST   NEXT RUN
 off      disabled  off              0       -  never     -                   -  -             -
@@ -69,7 +69,8 @@ def test_status_before_any_run(fresh: House) -> None:
     status = report(fresh, "status --json")
     (account,), (job,) = status["accounts"], status["jobs"]
     assert account.keys() >= ACCOUNT
-    assert account["slots"] == {"used": None, "cap": 100, "ours": None, "foreign": None}
+    unknown = dict.fromkeys(("used", "ours", "foreign", "free", "cap_reached_on"))
+    assert account["slots"] == {**unknown, "cap": 100, "reserve": 5, "waiting": 0}
     assert job.keys() >= JOB
     assert (job["state"], job["reason"], job["delivered"], job["vendor_total"]) == ("idle", None, 0, None)
     assert (job["last_run"], job["next_run_at"]) == (None, None)
@@ -90,7 +91,8 @@ def test_status_after_runs(stocked: House) -> None:
     (account,) = status["accounts"]
     off, phoenix, tampa = status["jobs"]
     assert all(one.keys() >= JOB for one in (off, phoenix, tampa))
-    assert account["slots"] == {"used": 1, "cap": 100, "ours": 1, "foreign": 0}
+    known = {"used": 1, "cap": 100, "ours": 1, "foreign": 0}
+    assert account["slots"] == {**known, "reserve": 5, "free": 94, "waiting": 0, "cap_reached_on": None}
     assert account["budget"]["records_day"] == {"spent": 120, "limit": None}
     assert (off["enabled"], off["last_run"]) == (False, None)
     assert (phoenix["kind"], phoenix["session"], phoenix["state"]) == ("incremental", "phoenix", "idle")

@@ -171,8 +171,6 @@ def test_wrong_sections(tmp_path: Path, section: str, key: str) -> None:
     ("section", "key"),
     [
         ('[store]\nurl = "postgresql+psycopg://u:canary@h/d"', "store.url"),
-        ('[housekeeping]\ndelete = "orphans"', "housekeeping.delete"),
-        ('[housekeeping]\ndelete = "stale"', "housekeeping.delete"),
     ],
 )
 def test_what_is_not_in_this_version_says_so(tmp_path: Path, section: str, key: str) -> None:

@@ -1,12 +1,22 @@
 """A plan of a stage, and the histories that make one interesting."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Final
 
+from leadsync.config.limits import limits_of
 from leadsync.core.forecast import Totals
-from leadsync.core.model import End, Outcome, Reason
-from leadsync.reports.plan import plan, read_view
+from leadsync.core.model import End, Listing, Outcome, Reason, SessionListing
+from leadsync.core.pace import Births
+from leadsync.core.slots import Clocks
+from leadsync.core.slots import plan as decide
+from leadsync.household import jobs_of, upkeep_of
+from leadsync.jobs.desk import Terms
+from leadsync.reports.plan import as_totals, plan, read_view
+from leadsync.reports.sessions import Account
 from leadsync.simulator import Fault
+from leadsync.store.reading import reading
+from leadsync.store.slots import all_tenants
 from tests.stage import Stage
 
 __all__ = ["DAILY", "Build", "billed_by", "job_of", "outage", "refused", "report"]
@@ -18,9 +28,26 @@ DAILY: Final = 'cron = "0 6 * * *", timezone = "America/Phoenix", jitter = "5m"'
 
 def report(stage: Stage, totals: Totals | None = None) -> dict[str, Any]:
     """The plan as of now, with the vendor's list as it is, or with `totals`."""
-    listed = {name: session.total for name, session in stage.sim.sessions.items()}
-    settings = stage.settings()
-    return plan(settings, {"main": read_view(settings, "main", listed if totals is None else totals, stage.clock())})
+    rows = {
+        name: SessionListing(name, session.total, session.last_request_at, session.created_at)
+        for name, session in stage.sim.sessions.items()
+    }
+    settings, listed = stage.settings(), as_totals(rows) if totals is None else totals
+    view = read_view(settings, "main", listed, stage.clock())
+    return plan(settings, {"main": replace(view, house=house_of(stage, rows, listed))})
+
+
+def house_of(stage: Stage, rows: Listing, totals: Totals) -> Account:
+    """Who holds the stage's slots."""
+    settings, now = stage.settings(), stage.clock()
+    account, upkeep = settings.accounts["main"], upkeep_of(settings.housekeeping)
+    terms = Terms(limits_of(account), account.session_cap, account.session_reserve, account.audit_every, upkeep)
+    with reading(stage.folder / "leadsync.db") as connection:
+        tenants = all_tenants(connection, "main") if connection else []
+    clocks = Clocks(now, now)
+    planned = decide(rows.values(), tenants, jobs_of(settings, "main"), terms.rules, clocks)
+    unknown = totals if isinstance(totals, str) else None
+    return Account("main", planned, terms.rules, clocks, waiting=(), births=Births(), unknown=unknown)
 
 
 def job_of(stage: Stage, name: str = "phoenix", totals: Totals | None = None) -> dict[str, Any]:

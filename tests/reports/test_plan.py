@@ -180,7 +180,8 @@ def test_slots_are_given_out_by_the_clock(build: Build) -> None:
         "late": "no_slot",
         "soon": "go_on",
     }
-    assert planned["accounts"][0]["slots"] == {"used": 0, "cap": 2, "reserve": 1, "free": 1}
+    slots = planned["accounts"][0]["slots"]
+    assert (slots["used"], slots["cap"], slots["reserve"], slots["free"]) == (0, 2, 1, 1)
     assert {job["slots_needed"] for job in planned["jobs"]} == {1}
 
 

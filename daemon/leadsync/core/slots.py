@@ -252,6 +252,11 @@ def occupancy(listed: Iterable[str], tenants: Iterable[Tenant], room: Room) -> O
     return Occupancy(room, ours, len(foreign), len(names))
 
 
+def turned_away(why: str, holders: Occupancy) -> str:
+    """Say to whoever waits why, who holds the slots, and what comes of it."""
+    return f"{why}: {holders}; a running daemon runs it once one is free; `leadsync sessions list` shows who holds them"
+
+
 def last_seen(row: SessionListing) -> datetime | None:
     """When the vendor saw the session last: its last request, or its making where it never delivered a page."""
     return row.last_request_at or row.created_at

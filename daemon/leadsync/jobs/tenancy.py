@@ -7,12 +7,11 @@ both take the last slot; the end of the run gives it back unused.
 import asyncio
 from collections.abc import Awaitable, Callable
 
+from leadsync.core.audit import NO_SLOT
 from leadsync.core.model import End, Outcome
-from leadsync.core.slots import Occupancy
+from leadsync.core.slots import turned_away
 from leadsync.jobs.desk import Desk, Surroundings, Ticket
 from leadsync.store.ledger import Ledger
-
-RUNS_BY_ITSELF = "a running daemon runs it once one is free; `leadsync sessions list` shows who holds them"
 
 
 class Tenancy:
@@ -47,7 +46,7 @@ class Tenancy:
         """The vendor has refused the new session; return that end with who holds the slots."""
         holders = await self._ledger.held(self._desk.name, self._desk.terms.room)
         self._desk.vacancy.refused(holders.listed, asyncio.get_running_loop().time())
-        return End(Outcome.WAITING, f"{end.message}; {holders}; {RUNS_BY_ITSELF}")
+        return End(Outcome.WAITING, turned_away(end.message, holders))
 
     def ended(self, session: str, end: End) -> None:
         """A run of the session has ended: the slot that it had reserved may be free again."""
@@ -69,11 +68,7 @@ class Tenancy:
         now_s = asyncio.get_running_loop().time()
         holders = await self._ledger.held(desk.name, desk.terms.room)
         if desk.vacancy.rest_s(holders.listed, now_s):
-            return _waiting("the vendor has refused a new session a moment ago", holders)
+            return End(Outcome.WAITING, turned_away("the vendor has refused a new session a moment ago", holders))
         desk.vacancy.tries(now_s)
         full = await self._ledger.reserve_slot(ticket.session.session_id, desk.terms.room, self._around.now())
-        return None if full is None else _waiting("no session slot is free", full)
-
-
-def _waiting(why: str, holders: Occupancy) -> End:
-    return End(Outcome.WAITING, f"{why}, and this job needs a new session: {holders}; {RUNS_BY_ITSELF}")
+        return None if full is None else End(Outcome.WAITING, turned_away(NO_SLOT, full))

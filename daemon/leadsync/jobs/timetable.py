@@ -85,7 +85,10 @@ class Timetable:
         bell = self._bells.get(job)
         if bell is None:
             return False
-        await self._ledger.call_slot(job, self._around.now())
+        async with self._planning:
+            if job not in self._timings:
+                return False
+            await self._ledger.call_slot(job, self._around.now())
         bell.set()
         return True
 

@@ -8,9 +8,13 @@ from leadsync.config import Job, Settings
 from leadsync.core.audit import NO_SLOT, GoOn, NoSlot, ParkJob
 from leadsync.core.forecast import AtMost, Outlook, Prospect, Purchase, Unknown, at_most, foresee, together
 from leadsync.core.routes import Circumstances, Wish, choose_route
+from leadsync.core.slots import Action, Room, turned_away
 from leadsync.reports import SCHEMA_VERSION
 from leadsync.reports.plan.times import NextTime
 from leadsync.reports.plan.view import Errand, View, case_of, criteria_of, delivered_by, leave_of
+from leadsync.reports.sessions import Account as House
+from leadsync.reports.sessions import session_row
+from leadsync.reports.slots import slots_report, slots_unknown
 from leadsync.reports.text import told
 
 Foreseen: TypeAlias = tuple[Errand, Outlook]
@@ -39,7 +43,6 @@ def plan(settings: Settings, views: Mapping[str, View]) -> dict[str, Any]:
 
 
 def _account(view: View, foreseen: Sequence[Foreseen]) -> dict[str, Any]:
-    used = None if isinstance(view.totals, str) else len(view.totals)
     reason, message = view.paused or (None, "")
     return {
         "name": view.name,
@@ -47,16 +50,32 @@ def _account(view: View, foreseen: Sequence[Foreseen]) -> dict[str, Any]:
         "reason": reason,
         "message": told(message, reason, view.name) if reason else None,
         "unknown": view.totals if isinstance(view.totals, str) else None,
-        "slots": {
-            "used": used,
-            "cap": view.account.session_cap,
-            "reserve": view.account.session_reserve,
-            "free": None if used is None else max(view.slots_free, 0),
-        },
+        "slots": _slots(view),
+        "housekeeping": _housekeeping(view),
         "budget_left": _budget_left(view),
         "at_most": _plain(together([_purchase(*one) for one in foreseen], view.limits)),
         "left_open": [_left_open(*one) for one in foreseen if one[0].job is None],
     }
+
+
+def _slots(view: View) -> dict[str, Any]:
+    """Who holds the slots; null where the vendor's list is not known."""
+    house, room = view.house, Room(view.account.session_cap, view.account.session_reserve)
+    if house is None or house.unknown is not None:
+        return slots_unknown(room, house.waiting if house else ())
+    return slots_report(house.planned.occupancy, house.waiting, house.births, house.clocks.ours)
+
+
+def _housekeeping(view: View) -> dict[str, Any]:
+    """What is deleted at the next round, or as soon as a job needs a slot; and what nobody needs and is kept."""
+    house = view.house
+    if house is None or house.unknown is not None:
+        return {"policy": house.rules.policy.value if house else None, "delete": None, "unused": None}
+    rows = {
+        name: [session_row(fate, house.clocks) for fate in house.planned.those(action)]
+        for name, action in (("delete", Action.DELETE), ("unused", Action.WARN))
+    }
+    return {"policy": house.rules.policy.value, **rows}
 
 
 def _budget_left(view: View) -> dict[str, Any]:
@@ -91,7 +110,7 @@ def _job(view: View, errand: Errand, outlook: Outlook, job: Job, *, webhooks: bo
         "timezone": schedule.timezone.key if schedule else None,
         "jitter_s": schedule.jitter.total_seconds() if schedule else None,
         "next_times": [_time(time, job) for time in errand.times],
-        "audit": None if idle else _audit(outlook.verdict, job.name),
+        "audit": None if idle else _audit(outlook.verdict, job.name, view.house),
         "open_key": None if errand.open_take is None else {"take": errand.open_take, "sent_first": outlook.settles > 0},
         "at_most": {**_plain(most), "limit": most.limit or None},
         "slots_needed": 0 if idle else outlook.slots,
@@ -120,13 +139,14 @@ def _time(time: NextTime, job: Job) -> dict[str, Any]:
     }
 
 
-def _audit(verdict: Prospect, job: str | None = None) -> dict[str, Any]:
+def _audit(verdict: Prospect, job: str | None = None, house: House | None = None) -> dict[str, Any]:
     """What the audit would say; a park has the way out behind it, where there is a job that may take it."""
     match verdict:
         case GoOn():
             return {"verdict": "go_on", "reason": None, "message": None}
         case NoSlot():
-            return {"verdict": "no_slot", "reason": None, "message": NO_SLOT}
+            message = turned_away(NO_SLOT, house.planned.occupancy) if house else NO_SLOT
+            return {"verdict": "no_slot", "reason": None, "message": message}
         case ParkJob(reason, message):
             message = told(message, reason, job) if job else message
             return {"verdict": "park", "reason": reason.value, "message": message}

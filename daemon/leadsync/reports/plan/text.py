@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any, TypeAlias
 
 from leadsync.config.units import duration_text
+from leadsync.reports.slots import slots_cells
 from leadsync.reports.text import columns, money
 
 Row: TypeAlias = Mapping[str, Any]
@@ -15,9 +16,25 @@ NO_LIMIT = "no limit"
 def in_words(report: Row) -> str:
     """Show a plan to a person."""
     accounts = columns(
-        ("ACCOUNT", "STATE", "SLOTS", "BUDGET LEFT", "ONE RUN OF EACH JOB, AT MOST"),
+        (
+            "ACCOUNT",
+            "STATE",
+            "SLOTS",
+            "OURS",
+            "FOREIGN",
+            "WAITING",
+            "FULL ON",
+            "BUDGET LEFT",
+            "ONE RUN OF EACH JOB, AT MOST",
+        ),
         [
-            (one["name"], one["state"], _slots(one["slots"]), _budget_left(one["budget_left"]), _total(one["at_most"]))
+            (
+                one["name"],
+                one["state"],
+                *slots_cells(one["slots"]),
+                _budget_left(one["budget_left"]),
+                _total(one["at_most"]),
+            )
             for one in report["accounts"]
         ],
     )
@@ -31,12 +48,6 @@ def in_words(report: Row) -> str:
     notes = [*_of_accounts(report["accounts"]), *(line for job in report["jobs"] for line in _of_job(job))]
     parts = (accounts, jobs if report["jobs"] else "there is no job", "\n".join(notes))
     return "\n\n".join(part for part in parts if part)
-
-
-def _slots(slots: Row) -> str:
-    if slots["used"] is None:
-        return f"? of {slots['cap']}"
-    return f"{slots['used']} of {slots['cap']}, {slots['free']} free"
 
 
 def _budget_left(left: Row) -> str:
@@ -81,6 +92,10 @@ def _of_accounts(accounts: list[dict[str, Any]]) -> Iterator[str]:
             yield f"{one['name']}: {one['reason']}: {one['message']}"
         if one["unknown"]:
             yield f"{one['name']}: {one['unknown']}; what the audit would say is unknown"
+        for row in one["housekeeping"]["delete"] or ():
+            yield f"{one['name']}: housekeeping deletes session {row['session']}: {row['why']}"
+        for row in one["housekeeping"]["unused"] or ():
+            yield f"{one['name']}: nobody needs session {row['session']}, and it is kept: {row['why']}"
         for key in one["left_open"]:
             yield (
                 f"{one['name']}: session {key['session']} of job {key['job']}, which is gone, has an open key of"

@@ -17,8 +17,10 @@ from leadsync.core.criteria import criteria_hash
 from leadsync.core.forecast import Case, Totals
 from leadsync.core.model import Books, Listing, Reason
 from leadsync.core.replies import Denied, Lost, Refused, SlotsFull, Throttled
+from leadsync.core.slots import Action
 from leadsync.core.witness import DOUBTS
 from leadsync.reports.plan.times import NextTime, next_times
+from leadsync.reports.sessions import Account as House
 from leadsync.store import tables
 from leadsync.store.engine import sqlite_file
 from leadsync.store.pages import used
@@ -56,7 +58,8 @@ class Errand:
 class View:
     """One account. `errands` are in the order in which they would run: what was left open, the times, the rest.
 
-    `doubt` parks them all, until a person has said what became of the store.
+    `doubt` parks them all, until a person has said what became of the store. `house` is who holds the slots, and what
+    is done about that.
     """
 
     name: str
@@ -68,11 +71,16 @@ class View:
     sessions: Mapping[str, SessionState]
     errands: tuple[Errand, ...]
     totals: Totals
+    house: House | None = None
 
     @property
     def slots_free(self) -> int:
-        """Slots that jobs may still take."""
-        return self.account.session_cap - self.account.session_reserve - len(self.totals)
+        """Slots that jobs may still take, those that housekeeping frees before it turns one away included."""
+        room = self.account.session_cap - self.account.session_reserve
+        if self.house is None:
+            return room - len(self.totals)
+        planned = self.house.planned
+        return room - planned.occupancy.used + len(planned.those(Action.DELETE))
 
 
 def read_view(settings: Settings, name: str, totals: Totals, now: datetime) -> View:

@@ -1,0 +1,47 @@
+"""A session that a person names: what no force takes, what it takes, and what is said beforehand."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+
+from leadsync.core.eviction import consequence, refusal
+from leadsync.core.model import SessionListing
+from leadsync.core.slots import Action, Fate, Jobs, Life, Tenant
+
+ROW = SessionListing("phoenix", 250)
+TENANT = Tenant("phoenix", "phoenix", 240, asked=True, life=Life(created_at=datetime(2026, 11, 2, tzinfo=UTC)))
+OURS = Fate(ROW, TENANT, Action.KEEP, "")
+FOREIGN = Fate(ROW, None, Action.KEEP, "")
+NOBODY, LIVE = Jobs({}, frozenset()), Jobs({"phoenix": True}, frozenset({"phoenix"}))
+
+
+@pytest.mark.parametrize("force", [True, False])
+@pytest.mark.parametrize("jobs", [NOBODY, LIVE])
+@pytest.mark.parametrize(("change", "words"), [({"open_key": True}, "a key of"), ({"running": True}, "under way")])
+def test_no_force_takes_what_is_in_use(jobs: Jobs, change: dict[str, bool], words: str, force: bool) -> None:
+    """An open key's page may be paid; a run's next page would begin the list anew."""
+    fate = replace(OURS, tenant=replace(TENANT, **change))  # type: ignore[arg-type]
+    assert words in (refusal(fate, jobs, force=force) or "")
+
+
+@pytest.mark.parametrize(("fate", "jobs"), [(OURS, LIVE), (FOREIGN, NOBODY)])
+def test_force_takes_what_others_need(fate: Fate, jobs: Jobs) -> None:
+    """A live job's session and a stranger's: refused with the word to type, and then not."""
+    assert "--force" in (refusal(fate, jobs, force=False) or "")
+    assert refusal(fate, jobs, force=True) is None
+
+
+def test_what_nobody_needs_goes_by_name() -> None:
+    """No policy is asked: a person has named it."""
+    assert refusal(OURS, NOBODY, force=False) is None
+
+
+def test_the_larger_total_is_what_it_may_cost() -> None:
+    """Properties and dollars, and the job that will park."""
+    said = consequence(OURS, LIVE, Decimal("0.64"))
+    assert "250 properties by the vendor's count, 240 by the ledger's" in said
+    assert "250 properties may then be delivered and billed again, about $160.00 at $0.64 a record" in said
+    assert "Job phoenix parks session_vanished" in said
+    assert "(foreign)" in consequence(FOREIGN, NOBODY, Decimal(0))
