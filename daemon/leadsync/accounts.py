@@ -54,7 +54,11 @@ class Accounts:
         return {name: self._enter(name, settings, tokens[name], clients.get(name)) for name in settings.accounts}
 
     def _enter(self, name: str, settings: Settings, token: str, client: BatchData | None) -> Desk:
-        before, access, terms = self._access.get(name), _access(settings.accounts[name], token), _terms(settings, name)
+        before, access, terms = (
+            self._access.get(name),
+            _access(settings.accounts[name], token),
+            terms_of(settings, name),
+        )
         self._access[name] = access
         if before is None:
             self._desks[name] = Desk(name, self._connect(access), terms)
@@ -80,7 +84,8 @@ def _way(access: Access) -> tuple[str, str]:
     return access.base_url, access.token
 
 
-def _terms(settings: Settings, name: str) -> Terms:
+def terms_of(settings: Settings, name: str) -> Terms:
+    """Return what the configuration grants an account."""
     account = settings.accounts[name]
     return Terms(
         limits=limits_of(account),

@@ -80,8 +80,6 @@ class Reload:
             _log.error(events.RELOAD_REFUSED, message=refused)
         else:
             _log.info(events.CONFIG_RELOADED, **difference)
-            with suppress(BadWeather):  # the next round of housekeeping notes it
-                await self._app.household.note_jobs()
         with suppress(BadWeather):  # the log has said it, and the heartbeat says how the store is
             await self._app.ledger.note_reload(refused)
         await self._heartbeat.reloaded(refused)

@@ -94,8 +94,6 @@ class Service:
     def follow(self) -> None:
         """Take on the accounts and the jobs of the office that nobody attends to yet; the others end by themselves."""
         group, timetable = self._at_work()
-        for work in self._hands.household.keeping(partial(self._call, timetable)):
-            group.create_task(work)
         jobs = self._office.settings.jobs
         self._attend_to_all(group)
         self._keep_all_houses(group)

@@ -4,14 +4,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Final
 
-from leadsync.config.limits import limits_of
+from leadsync.accounts import terms_of
 from leadsync.core.forecast import Totals
 from leadsync.core.model import End, Listing, Outcome, Reason, SessionListing
 from leadsync.core.pace import Births
 from leadsync.core.slots import Clocks
 from leadsync.core.slots import plan as decide
-from leadsync.household import jobs_of, upkeep_of
-from leadsync.jobs.desk import Terms
 from leadsync.reports.plan import as_totals, plan, read_view
 from leadsync.reports.sessions import Account
 from leadsync.simulator import Fault
@@ -39,13 +37,11 @@ def report(stage: Stage, totals: Totals | None = None) -> dict[str, Any]:
 
 def house_of(stage: Stage, rows: Listing, totals: Totals) -> Account:
     """Who holds the stage's slots."""
-    settings, now = stage.settings(), stage.clock()
-    account, upkeep = settings.accounts["main"], upkeep_of(settings.housekeeping)
-    terms = Terms(limits_of(account), account.session_cap, account.session_reserve, account.audit_every, upkeep)
+    terms, now = terms_of(stage.settings(), "main"), stage.clock()
     with reading(stage.folder / "leadsync.db") as connection:
         tenants = all_tenants(connection, "main") if connection else []
     clocks = Clocks(now, now)
-    planned = decide(rows.values(), tenants, jobs_of(settings, "main"), terms.rules, clocks)
+    planned = decide(rows.values(), tenants, terms.jobs, terms.rules, clocks)
     unknown = totals if isinstance(totals, str) else None
     return Account("main", planned, terms.rules, clocks, waiting=(), births=Births(), unknown=unknown)
 

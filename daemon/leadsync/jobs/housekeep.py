@@ -98,8 +98,6 @@ class Housekeeper:
     async def _keep_once(self) -> float:
         """Look after the slots, and return how long to wait until the next time."""
         every_s = self._desk.terms.upkeep.every.total_seconds()
-        if self._jobs() is None:
-            return every_s  # the configuration does not have the account any more
         try:
             trouble = (await self.round(HOUSEKEEPING)).trouble
             message = trouble.message if trouble is not None else None
@@ -135,7 +133,7 @@ class Housekeeper:
         if self._ledger.doubt is not None:
             return Round(None, trouble=End(Outcome.PARKED, DOUBTS[self._ledger.doubt], self._ledger.doubt))
         async with self._one_at_a_time:
-            await self._ledger.note_jobs(self._desk.name, self._named().sessions, self._around.now())
+            await self._ledger.note_jobs(self._desk.name, self._desk.terms.jobs.sessions, self._around.now())
             deeds, trouble = await self._settle()
             planned = await self.look() if trouble is None else trouble
             if isinstance(planned, End):

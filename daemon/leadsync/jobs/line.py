@@ -10,7 +10,6 @@ from typing import Final, TypeAlias
 import structlog
 
 from leadsync import events
-from leadsync.core.slots import Jobs
 from leadsync.errors import BadWeather
 from leadsync.jobs.desk import Desk, Surroundings
 from leadsync.store.ledger import Ledger, Place
@@ -48,9 +47,7 @@ class Line:
 
     async def _look(self, call: Call) -> float:
         """Call whom there is room for; return how long to rest where nobody may be called just now."""
-        desk, jobs = self._desk, self._jobs()
-        if jobs is None:
-            return 0.0  # the configuration does not have the account any more
+        desk = self._desk
         try:
             waiting = [place for place in await self._ledger.waiting(desk.name) if place.job in desk.terms.jobs.enabled]
             holders = await self._ledger.held(desk.name, desk.terms.room)
