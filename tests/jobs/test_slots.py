@@ -50,7 +50,7 @@ def test_four_of_seven_get_a_slot(build: Build) -> None:
     ends = stage.once(*SEVEN)
     assert sorted(end.outcome for end in ends.values()) == ["complete"] * 4 + ["waiting"] * 3
     (message,) = {end.message for end in ends.values() if end.outcome is Outcome.WAITING}
-    assert "98 of 100 are used, 2 are kept free: 4 ours (new-" in message
+    assert "98 of 100 are used, 2 kept free: 4 ours (new-" in message
     assert "94 foreign" in message
     assert len(stage.sim.sessions) == 98
     assert not asked_to_delete(stage)

@@ -192,7 +192,7 @@ class Occupancy:
         return max(self.room.cap - self.room.reserve - self.used, 0)
 
     def __str__(self) -> str:
-        kept = f", {self.room.reserve} are kept free" if self.room.reserve else ""
+        kept = f", {self.room.reserve} kept free" if self.room.reserve else ""
         return f"{self.used} of {self.room.cap} are used{kept}: {self._jobs()}, {self.foreign} foreign"
 
     def _jobs(self) -> str:

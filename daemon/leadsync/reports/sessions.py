@@ -85,7 +85,7 @@ def _words_of(one: Row) -> Iterator[str]:
     slots = one["slots"]
     yield (
         f"{one['name']}: {slots_line(slots)} ({slots['reserve']} kept free): {slots['ours']} ours, {slots['foreign']}"
-        f" foreign, {slots['waiting']} waiting; all used on {slots['cap_reached_on'] or 'a day that is unknown'}"
+        f" foreign, {slots['waiting']} waiting; all used on: {slots['cap_reached_on'] or 'unknown'}"
     )
     if one["unknown"]:
         yield f"{one['unknown']}; this is the last list"
