@@ -261,6 +261,5 @@ def test_who_holds_the_slots_is_said_in_one_line() -> None:
     rows = [SessionListing(name, 1) for name in ("s0", "s1", "s2", "s3", "s4", "s5", "s6", "s7", "s8", "x", "y")]
     planned = plan(rows, ours, NOBODY, RULES_30, RIGHT)
     assert str(planned.occupancy) == (
-        "11 of 100 are used, 5 kept free:"
-        " 9 ours (job-0 2, job-1 2, job-2, job-3, job-4, 2 of other jobs), 2 foreign"
+        "11 of 100 are used, 5 kept free: 9 ours (job-0 2, job-1 2, job-2, job-3, job-4, 2 of other jobs), 2 foreign"
     )

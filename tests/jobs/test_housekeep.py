@@ -191,9 +191,8 @@ def test_what_has_moved_is_not_asked_for_again(build: Build, meddle: Callable[[S
     assert "old" in stage.sim.sessions
 
 
-def test_an_open_key_keeps_its_session(build: Build) -> None:
-    """Its page may be billed: whoever took the file away, it is settled first."""
-    stage = build(size=250)
+def orphan_with_a_key(stage: Stage) -> Observed:
+    """A session whose file is gone, and whose last page is billed and never came."""
     stage.job("old")
     stage.sim.faults.next(None)
     stage.sim.faults.storm(1.0, [Fault.CUT_AFTER], seed=0)
@@ -201,7 +200,13 @@ def test_an_open_key_keeps_its_session(build: Build) -> None:
     stage.remove("old")
     keep_house(stage)
     stage.clock.forward(HOUR_S)
-    wire = observe(stage)
+    return observe(stage)
+
+
+def test_an_open_key_keeps_its_session(build: Build) -> None:
+    """Its page may be billed: whoever took the file away, it is settled first."""
+    stage = build(size=250)
+    wire = orphan_with_a_key(stage)
     tidy(stage)
     assert (wire.deletes, stage.one("SELECT count(*) FROM page WHERE state = 'asked'")) == (0, 1)
     stage.sim.faults.calm()

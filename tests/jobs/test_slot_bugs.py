@@ -5,11 +5,10 @@ from contextlib import nullcontext
 
 import pytest
 
-from leadsync.simulator import Fault
-from tests.jobs.house import HOUR_S, foreign, keep_house
+from tests.jobs.house import foreign
 from tests.jobs.meddling import Observed, observe
 from tests.jobs.slot_bugs import SLOT_BUGS
-from tests.jobs.test_housekeep import orphans, somebody_pulls, tidy
+from tests.jobs.test_housekeep import orphan_with_a_key, orphans, somebody_pulls, tidy
 from tests.stage import Stage
 
 Build = Callable[..., Stage]
@@ -46,16 +45,8 @@ def no_slot(build: Build) -> Observed:
 
 def an_open_key(build: Build) -> Observed:
     """An orphan whose last page is billed and never came."""
-    stage = build(size=250)
-    stage.job("old")
-    stage.sim.faults.next(None)
-    stage.sim.faults.storm(1.0, [Fault.CUT_AFTER], seed=0)
-    stage.once("old")
-    stage.remove("old")
-    keep_house(stage)
-    stage.clock.forward(HOUR_S)
-    wire = observe(stage)
-    tidy(stage)
+    wire = orphan_with_a_key(build(size=250))
+    tidy(wire.stage)
     return wire
 
 
