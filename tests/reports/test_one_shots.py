@@ -2,6 +2,7 @@
 
 import json
 
+import msgspec
 import pytest
 
 from leadsync.core.forecast import NoSessions
@@ -46,6 +47,7 @@ def test_what_is_planned_is_what_happens(build: Build, account: str, able: bool,
     assert (most["records"], most["pages"], most["dollars"], most["limit"]) == (300, 3, 3.0, "records")
     ends, billed = billed_by(stage, "bulk")
     assert (ends["bulk"].outcome, billed) == (Outcome.COMPLETE, 300)
+    msgspec.json.encode(report(stage, None if able else NO_SESSIONS))  # as it goes over the daemon's socket
     done = job_of(stage, "bulk")
     assert (done["route"], done["audit"], done["at_most"]["records"], done["slots_needed"]) == (route, None, 0, 0)
     assert " done " in plan_in_words(report(stage))

@@ -120,7 +120,7 @@ def _foresee(case: Case, totals: Totals, *, slot_free: bool) -> Outlook:
         return Outlook(GoOn())
     if isinstance(totals, str):
         needless = isinstance(totals, NoSessions) and (case.plain or case.undecided)
-        unknown = Outlook(Unknown(totals), settles, case.asks, slots=None, plain=case.plain)
+        unknown = Outlook(Unknown(str(totals)), settles, case.asks, slots=None, plain=case.plain)
         return _plainly(case) if needless else unknown
     return _plainly(case) if case.plain else _by_session(case, totals, slot_free=slot_free)
 

@@ -46,7 +46,7 @@ def _account(view: View, foreseen: Sequence[Foreseen]) -> dict[str, Any]:
         "state": "paused" if reason else "ok",
         "reason": reason,
         "message": told(message, reason, view.name) if reason else None,
-        "unknown": view.totals if isinstance(view.totals, str) else None,
+        "unknown": str(view.totals) if isinstance(view.totals, str) else None,
         "slots": {
             "used": used,
             "cap": view.account.session_cap,

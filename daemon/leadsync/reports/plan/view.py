@@ -118,9 +118,11 @@ def view_of(settings: Settings, connection: Connection | None, name: str, totals
     spent = _spending(connection, name, limits)
 
     def errand(job: Job | None, session: str, state: SessionState | None) -> Errand:
-        times = tuple(next_times(connection, job, now)) if job else ()
+        progress = progress_of(connection, job) if job else None
+        is_done = progress is not None and progress["outcome"] is not None
+        times = tuple(next_times(connection, job, now)) if job and not is_done else ()
         at = max(now, times[0].slot.fire_at) if times else now
-        return Errand(job, session, state, times, at, spent(at), progress_of(connection, job) if job else None)
+        return Errand(job, session, state, times, at, spent(at), progress)
 
     jobs = [job for job in settings.jobs.values() if job.account == name]
     names = {job.name: seat_of(connection, job) for job in jobs}
