@@ -130,8 +130,11 @@ class App:
         """Take what a person says of a store that was moved, copied or restored; return what the operator is told."""
         if self.ledger.doubt is None and answer is not StoreAnswer.RESTORED:
             raise UsageMistake("the store is the one that was spent from last; nothing was changed")
-        sessions = [(job.account, job.session, job.name) for job in self.settings.jobs.values()]
-        await self.ledger.answer_store(Said(answer, self._installation_name(), sessions), self.around.now())
+        jobs = self.settings.jobs.values()
+        sessions = [(job.account, job.session, job.name) for job in jobs if job.kind == "incremental"]
+        one_shots = [(job.account, job.name) for job in jobs if job.kind == "one_shot"]
+        said = Said(answer, self._installation_name(), sessions, one_shots)
+        await self.ledger.answer_store(said, self.around.now())
         return TOLD[answer]
 
     async def plan(self) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from leadsync.core.model import Reason
 from leadsync.core.slots import Room
 from leadsync.core.witness import DOUBTS
 from leadsync.reports import SCHEMA_VERSION
-from leadsync.reports.one_shots import progress_of, seat_of, untried
+from leadsync.reports.one_shots import progress_of, seat_of
 from leadsync.reports.slots import slots_cells, slots_report, slots_unknown
 from leadsync.reports.text import columns, money, told
 from leadsync.store import slots, tables
@@ -48,7 +48,7 @@ def status(settings: Settings, now: datetime) -> dict[str, Any]:
                 "process": None,
                 "serving": False,
                 "accounts": [_new_account(name, one) for name, one in settings.accounts.items()],
-                "jobs": [_job(job, _NEW_SESSION, None, untried(job)) for job in settings.jobs.values()],
+                "jobs": [_job(job, _NEW_SESSION, None, progress_of(None, job)) for job in settings.jobs.values()],
             }
         alive = holder(file)
         return {

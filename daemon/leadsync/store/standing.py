@@ -47,13 +47,14 @@ def look(connection: Connection, file: Path, witness: WitnessFile) -> Reason | N
 class Said:
     """What a person says has happened; `name` is for the installation of a copy.
 
-    `sessions` are those of the jobs that there are, as account, session and job: a restored store may know nothing of
-    some that it has used.
+    `sessions` are those of the jobs that there are, as account, session and job, `one_shots` the others, as account and
+    job: a restored store may know nothing of some that it has used.
     """
 
     answer: StoreAnswer
     name: str
-    sessions: Collection[tuple[str, str, str]]
+    sessions: Collection[tuple[str, str, str]] = ()
+    one_shots: Collection[tuple[str, str]] = ()
 
 
 def answer(connection: Connection, said: Said, file: Path, now: datetime) -> Witness:
@@ -70,6 +71,8 @@ def answer(connection: Connection, said: Said, file: Path, now: datetime) -> Wit
             values["generation"] = generation
             for account, session, job in said.sessions:
                 sessions.enter(connection, account, session, job)
+            for account, job in said.one_shots:
+                sessions.enter(connection, account, one_shots.next_seat(connection, account, job), job)
             connection.execute(update(SearchSession).values(recovering=True, recover_until=None))
             slots.leave_actions(connection, now)
             _number_changes_from(connection, generation * CHANGES_A_GENERATION)

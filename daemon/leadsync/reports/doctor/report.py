@@ -80,7 +80,7 @@ def _accounts(settings: Settings, heard: Mapping[str, Heard], hands: Hands) -> I
             heard=heard.get(name),
             slots=account.session_cap,
             slots_reserved=account.session_reserve,
-            sessions=tuple(job.session for job in jobs),
+            sessions=tuple(job.session for job in jobs if job.kind == "incremental"),
             price=account.price_per_record,
             run_cost=costs.get(name),
             page_cost=sum(job.page_size for job in jobs) * account.price_per_record,
