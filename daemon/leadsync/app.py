@@ -5,7 +5,7 @@ import gc
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, closing
 from functools import partial
 from typing import Any
@@ -30,8 +30,10 @@ from leadsync.jobs.listing import listing
 from leadsync.jobs.pull import Pull
 from leadsync.jobs.resume import Resume
 from leadsync.jobs.runner import Runner
+from leadsync.jobs.unpack import Unpack
 from leadsync.logs import Listener, LogStyle, set_up
 from leadsync.outside import Outside
+from leadsync.reception import receiving
 from leadsync.reports.plan import View, as_totals, read_view
 from leadsync.reports.plan import plan as plan_of
 from leadsync.service import Hands, Service
@@ -54,12 +56,15 @@ class App:
         ledger: Ledger,
         around: Surroundings,
         desks: Mapping[str, Desk],
+        *,
+        unpack: Unpack,
         installation_name: Callable[[], str],
     ) -> None:
         self._installation_name = installation_name
         self.settings = settings
         self.ledger = ledger
         self.around = around
+        self.unpack = unpack
         self._desks = desks
         self._auditors = {name: Auditor(desk, ledger, around) for name, desk in desks.items()}
         self._runner = Runner(ledger, around, audit=self._audit, drive=self._drive)
@@ -86,14 +91,19 @@ class App:
     @property
     def hands(self) -> Hands:
         """What a daemon carries commands out with."""
-        return Hands(self.resume, self.answer_store, self.plan)
+        return Hands(self.resume, self.answer_store, self.plan, self.release)
 
     async def answer_store(self, answer: StoreAnswer) -> str:
         """Take what a person says of a store that was moved, copied or restored; return what the operator is told."""
         if self.ledger.doubt is None:
             raise UsageMistake("the store is the one that was spent from last; nothing was changed")
         await self.ledger.answer_store(answer, self._installation_name(), self.around.now())
+        self.unpack.ring()
         return TOLD[answer]
+
+    async def release(self, messages: Collection[int]) -> str:
+        """Let webhooks out of quarantine; return what the operator is told."""
+        return await self.unpack.release(messages)
 
     async def plan(self) -> dict[str, Any]:
         """Return what the next runs would do (see `reports.plan`); each account's list is asked for, which is free."""
@@ -145,7 +155,7 @@ async def open_app(
     async with AsyncExitStack() as stack:
         stack.callback(executor.shutdown)
         stack.enter_context(InstanceLock(file, role))
-        place = Place(file, outside.creator(file), executor, outside.installation_name)
+        place = Place(file, outside.creator(file), executor, outside.installation_name, outside.hook_secret)
         writer, opened = await open_store(place, outside.now())
         _tell(opened)
         ledger = Ledger(writer, opened)
@@ -163,8 +173,12 @@ async def open_app(
         for desk in desks.values():
             stack.push_async_callback(desk.client.close)
         around = Surroundings(outside.now, outside.draw, partial(outside.free_bytes, file.parent))
+        reader = outside.executor()
+        stack.callback(reader.shutdown)
+        inflated_max = settings.webhooks.inflated_max if settings.webhooks else 0
+        unpack = Unpack(ledger, around, reader, inflated_max_bytes=inflated_max, handlers={})
         _settle_heap()
-        yield App(settings, ledger, around, desks, outside.installation_name)
+        yield App(settings, ledger, around, desks, unpack=unpack, installation_name=outside.installation_name)
         await close_store(writer, outside.now())
 
 
@@ -175,7 +189,10 @@ async def run_daemon(settings: Settings, outside: Outside) -> None:
     async with open_app(settings, tokens, outside, DAEMON) as app:
         service = Service(settings, app.ledger, app.around, app.dispatch, hands=app.hands)
         with stopping_on_signals(app.around), on_signal(signal.SIGHUP, refuse_reload):
-            async with listening(sqlite_file(settings.store.url), service.commands, board):
+            async with (
+                listening(sqlite_file(settings.store.url), service.commands, board, app.ledger.beat),
+                receiving(settings, app.ledger, app.around, app.unpack, outside.environ),
+            ):
                 with closing(outside.alarms()) as alarms:
                     await service.run(alarms)
     _log.info(events.DAEMON_STOPPED, version=__version__, process=os.getpid())

@@ -6,7 +6,7 @@ daemon that is half alive would be noticed by nobody.
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any, Final
@@ -42,6 +42,7 @@ class Hands:
     resume: Callable[[str, Choice | None], Awaitable[str]]
     answer_store: Callable[[StoreAnswer], Awaitable[str]]
     plan: Callable[[], Awaitable[Result]]
+    release: Callable[[Collection[int]], Awaitable[str]]
 
 
 class Service:
@@ -79,6 +80,7 @@ class Service:
             "resume": self._resume,
             "answer_store": self._answer_store,
             "plan": self._plan,
+            "release": self._release,
         }
 
     def _once(self, arguments: Mapping[str, Any]) -> Errand:
@@ -98,6 +100,10 @@ class Service:
     def _plan(self, arguments: Mapping[str, Any]) -> Errand:
         """Say what the next runs would do; what the jobs' runs log meanwhile does not belong to it."""
         return replace(self._begin(arguments, lambda _: self._hands.plan()), jobs=(), accounts=())
+
+    def _release(self, arguments: Mapping[str, Any]) -> Errand:
+        """Let webhooks out of quarantine."""
+        return self._begin(arguments, lambda _: _message(self._hands.release(arguments["messages"])))
 
     def _begin(self, arguments: Mapping[str, Any], work: Callable[[list[str]], Awaitable[Result]]) -> Errand:
         """Begin a work about jobs; `jobs` maps their names to the fingerprints of what the operator's files say.

@@ -1,18 +1,22 @@
 """The ledger: what was asked, what came, what it cost. Every method is one transaction (P4) on the writer's thread.
 
-What a method does stands in `sessions`, `resuming`, `pages`, `runs` and `timetable`; here is the list of promises that
-the jobs may rely on.
+What a method does stands in `sessions`, `resuming`, `pages`, `runs`, `timetable` and `inbox`; here is the list of
+promises that the jobs may rely on.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
+from sqlalchemy import Connection
+
+from leadsync.core.letters import Letter, Why
 from leadsync.core.model import End, Reason
 from leadsync.core.protocol import BudgetReserved, BudgetSpent, Close
 from leadsync.core.resume import Question, Remedy
 from leadsync.core.witness import StoreAnswer
-from leadsync.store import pages, resuming, runs, sessions, standing, timetable
+from leadsync.store import inbox, pages, resuming, runs, sessions, standing, timetable
 from leadsync.store.opening import Opened
 from leadsync.store.pages import Arrival, Asked, Order, Receipt
 from leadsync.store.runs import Figures, Interrupted, NewRun
@@ -29,6 +33,8 @@ class Ledger:
         self._witness = opened.witness
         self.doubt = opened.doubt
         """Why nothing may be spent until a person has said what became of the store."""
+        self.hooks = opened.hooks
+        """What addresses of webhooks are made and known with."""
 
     async def session(self, account: str, name: str, job: str) -> SessionState:
         """Return a session, entering it where it is new; `job` is the one that uses it now."""
@@ -87,6 +93,7 @@ class Ledger:
         here = await self._writer.write(standing.answer, answer, name, self._witness.store, now)
         await self._writer.off_loop(self._witness.write, here)
         self.doubt = None
+        self.hooks = replace(self.hooks, installation=here.installation)
 
     async def pause(self, account: str, reason: Reason, message: str, now: datetime) -> bool:
         """Pause an account; return whether that is news."""
@@ -137,6 +144,34 @@ class Ledger:
     async def finish_slot(self, timing: Timing, slot: Planned, retry_at: datetime | None) -> None:
         """Note that a slot's run has ended by itself, and when it is tried again, if it is."""
         await self._writer.write(timetable.finish, timing, slot, retry_at)
+
+    async def receive(self, letters: Sequence[Letter], now: datetime) -> list[inbox.Receipt]:
+        """Keep webhooks as they came; once this has returned they are durable (P9)."""
+        return await self._writer.write(inbox.receive, letters, now)
+
+    async def begin_letters(self, now: datetime) -> list[inbox.Waiting]:
+        """Return some webhooks that wait, and note that somebody has begun to read them."""
+        return await self._writer.write(inbox.begin, self._writer.fence, now)
+
+    async def take_letter(self, message_id: int, effect: Callable[[Connection], None], now: datetime) -> None:
+        """Let a webhook have its effect, once (P4)."""
+        await self._writer.write(inbox.take, message_id, effect, now)
+
+    async def quarantine(self, message_id: int, why: Why, detail: str, now: datetime) -> None:
+        """Let a webhook wait for a person."""
+        await self._writer.write(inbox.quarantine, message_id, why, detail, now)
+
+    async def release(self, message_ids: Collection[int]) -> int:
+        """Let webhooks wait for their handler again; return how many of these were in quarantine."""
+        return await self._writer.write(inbox.release, message_ids)
+
+    async def beat(self) -> None:
+        """Show that the store can be written: a transaction with nothing in it. Raises StoreFailed or Fenced."""
+        await self._writer.write(_nothing)
+
+
+def _nothing(_connection: Connection) -> None:
+    """What a transaction does that only shows that one can be had."""
 
 
 __all__ = [

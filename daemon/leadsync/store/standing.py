@@ -13,6 +13,7 @@ from sqlmodel import col
 
 from leadsync.core.model import Reason
 from leadsync.core.witness import StoreAnswer, Witness, doubt
+from leadsync.store import inbox
 from leadsync.store.tables import Installation, Page, SearchSession
 from leadsync.store.witness import WitnessFile
 
@@ -47,6 +48,7 @@ def answer(connection: Connection, said: StoreAnswer, name: str, file: Path, now
         case StoreAnswer.COPIED:
             values["name"] = name
             _leave_sessions(connection, now)
+            inbox.disown(connection, now)
         case StoreAnswer.RESTORED:
             generation = connection.execute(select(col(Installation.generation))).scalar_one() + 1
             values["generation"] = generation

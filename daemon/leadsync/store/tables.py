@@ -43,7 +43,7 @@ class Installation(SQLModel, table=True):
     """One row: who this store is. `name` is random and part of every key; `fence` counts the starts (P5).
 
     `witnessed`: there is a witness beside it; `doubt` is why nothing is spent until a person has answered; `generation`
-    counts the times that it was restored.
+    counts the times that it was restored; `hook_secret` is random too, and part of every address of a webhook.
     """
 
     __tablename__: ClassVar[Any] = "installation"
@@ -56,6 +56,7 @@ class Installation(SQLModel, table=True):
     generation: int = Field(default=1, sa_column_kwargs={"server_default": "1"})
     created_at: datetime = Field(sa_type=UtcDateTime)
     stopped_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    hook_secret: bytes | None = Field(default=None, sa_type=LargeBinary)
 
 
 class Account(SQLModel, table=True):
@@ -240,3 +241,34 @@ class Change(SQLModel, table=True):
 
     id: int | None = Field(default=None, primary_key=True)
     delivery_id: int = Field(foreign_key="delivery.id")
+
+
+class InboxMessage(SQLModel, table=True):
+    """A webhook as it came. `state` is waiting, taken (its effect is in the store) or quarantined; `copies` came alike.
+
+    `version` counts the bodies that came to one address; `tries` the processes that have begun to read it, of which the
+    last wrote under `fence`. `reason` and `detail` say why it waits in quarantine, in words without its content.
+    """
+
+    __tablename__: ClassVar[Any] = "inbox_message"
+    __table_args__ = (
+        UniqueConstraint("kind", "subject", "digest"),
+        Index("inbox_message_by_state", "state", "tries", "id"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    kind: str
+    subject: str
+    version: int
+    digest: str
+    state: str = "waiting"
+    copies: int = 1
+    tries: int = 0
+    fence: int = 0
+    reason: str | None = None
+    detail: str | None = None
+    received_at: datetime = Field(sa_type=UtcDateTime)
+    settled_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    headers: str
+    # The last column: what stands before it is read without a step through its pages.
+    body: bytes = Field(sa_type=LargeBinary)

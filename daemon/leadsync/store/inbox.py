@@ -1,0 +1,157 @@
+"""The inbox: webhooks as they came, until their effect is in the store. Functions of one connection.
+
+A message goes from waiting to taken, in one transaction with its effect, or to quarantined; from there a person lets it
+wait again. The same body at the same address is one message, however often it comes; another body is a further version.
+"""
+
+import json
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlmodel import col
+
+from leadsync.core.hooks import Address
+from leadsync.core.letters import Letter, Why
+from leadsync.errors import Bug
+from leadsync.store.tables import InboxMessage
+
+TRIES_MAX: Final = 3
+"""Processes that may begin to read a message and not live to end it."""
+
+BATCH_MAX: Final = 100
+BATCH_MAX_BYTES: Final = 1024 * 1024
+
+# Built once: a burst brings a thousand messages a second.
+_ALIKE: Final = (
+    col(InboxMessage.kind) == bindparam("of_kind"),
+    col(InboxMessage.subject) == bindparam("of_subject"),
+)
+_AGAIN: Final = (
+    update(InboxMessage)
+    .where(*_ALIKE, col(InboxMessage.digest) == bindparam("of_digest"))
+    .values(copies=col(InboxMessage.copies) + 1)
+    .returning(col(InboxMessage.version))
+)
+_VERSION: Final = select(func.coalesce(func.max(col(InboxMessage.version)), 0) + 1).where(*_ALIKE)
+_NEW: Final = insert(InboxMessage)
+_WAITING: Final = (
+    select(
+        col(InboxMessage.id),
+        col(InboxMessage.tries),
+        col(InboxMessage.fence),
+        func.length(col(InboxMessage.body)),
+    )
+    .where(col(InboxMessage.state) == "waiting")
+    .order_by(col(InboxMessage.tries), col(InboxMessage.id))
+    .limit(BATCH_MAX)
+)
+_MESSAGE: Final = select(InboxMessage).where(col(InboxMessage.id) == bindparam("message"))
+_SETTLE: Final = update(InboxMessage).where(col(InboxMessage.id) == bindparam("message"))
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What became of a message that came: `again`, the same body was there; `version` counts the bodies."""
+
+    version: int
+    again: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A message that nobody has taken yet."""
+
+    message_id: int
+    version: int
+    letter: Letter
+
+
+def receive(connection: Connection, letters: Sequence[Letter], now: datetime) -> list[Receipt]:
+    """Keep messages as they came."""
+    return [_receive(connection, letter, now) for letter in letters]
+
+
+def _receive(connection: Connection, letter: Letter, now: datetime) -> Receipt:
+    alike = {"of_kind": letter.address.kind, "of_subject": letter.address.subject}
+    version = connection.execute(_AGAIN, alike | {"of_digest": letter.digest}).scalar_one_or_none()
+    if version is not None:
+        return Receipt(version, again=True)
+    version = connection.execute(_VERSION, alike).scalar_one()
+    values = {
+        "kind": letter.address.kind,
+        "subject": letter.address.subject,
+        "version": version,
+        "digest": letter.digest,
+        "state": "waiting",
+        "copies": 1,
+        "tries": 0,
+        "fence": 0,
+        "received_at": now,
+        "headers": json.dumps(letter.headers),
+        "body": letter.body,
+    }
+    connection.execute(_NEW, values)
+    return Receipt(version, again=False)
+
+
+def begin(connection: Connection, fence: int, now: datetime) -> list[Waiting]:
+    """Return some messages that wait, and note that this process has begun to read them.
+
+    One that a process did not live to finish is begun alone, so that it takes no other with it; after `TRIES_MAX` of
+    them it is quarantined.
+    """
+    batch: list[int] = []
+    for message_id, tries, tried_by, size in connection.execute(_WAITING).all():
+        if tries >= TRIES_MAX and tried_by != fence:
+            detail = f"leadsync has ended {tries} times while it was read"
+            quarantine(connection, message_id, Why.CRASHED, detail, now)
+            continue
+        alone = bool(tries) or size > BATCH_MAX_BYTES
+        if not (alone and batch):
+            batch.append(message_id)
+        if alone:
+            break
+    tried = update(InboxMessage).where(col(InboxMessage.id).in_(batch), col(InboxMessage.fence) != fence)
+    connection.execute(tried.values(tries=col(InboxMessage.tries) + 1, fence=fence))
+    return [_waiting(connection, message_id) for message_id in batch]
+
+
+def _waiting(connection: Connection, message_id: int) -> Waiting:
+    row = connection.execute(_MESSAGE, {"message": message_id}).mappings().one()
+    address = Address(row["kind"], row["subject"])
+    letter = Letter(address, json.loads(row["headers"]), row["body"], row["digest"])
+    return Waiting(message_id, row["version"], letter)
+
+
+def take(connection: Connection, message_id: int, effect: Callable[[Connection], None], now: datetime) -> None:
+    """Let a message have its effect, once."""
+    _settle(connection, message_id, "taken", now)
+    effect(connection)
+
+
+def quarantine(connection: Connection, message_id: int, why: Why, detail: str, now: datetime) -> None:
+    """Let a message wait for a person."""
+    _settle(connection, message_id, "quarantined", now, reason=why.value, detail=detail)
+
+
+def release(connection: Connection, message_ids: Collection[int]) -> int:
+    """Let messages wait for their handler again; return how many of these were in quarantine."""
+    held = update(InboxMessage).where(col(InboxMessage.id).in_(message_ids), col(InboxMessage.state) == "quarantined")
+    fresh = {"state": "waiting", "tries": 0, "reason": None, "detail": None, "settled_at": None}
+    return connection.execute(held.values(**fresh)).rowcount
+
+
+def disown(connection: Connection, now: datetime) -> None:
+    """The store was copied: what waits in it came for the original, which has it too."""
+    waiting = update(InboxMessage).where(col(InboxMessage.state) == "waiting")
+    detail = "it came for the installation that this store was copied from"
+    connection.execute(waiting.values(state="quarantined", reason=Why.FOREIGN.value, detail=detail, settled_at=now))
+
+
+def _settle(connection: Connection, message_id: int, state: str, now: datetime, **values: str) -> None:
+    settled = _SETTLE.where(col(InboxMessage.state) == "waiting").values(state=state, settled_at=now, **values)
+    if connection.execute(settled, {"message": message_id}).rowcount != 1:
+        raise Bug(f"webhook {message_id} does not wait, so it cannot be {state}")
