@@ -222,11 +222,11 @@ WEBHOOK_REFUSED = _event(
     "kind subject message wait_s",
     "Look at the disk: the message says what it complained of. A vendor that does not try again has lost it.",
 )
-WEBHOOK_TAKEN = _event("webhook.taken", "A result was read, and its effect is in the store.", "message kind subject")
+WEBHOOK_TAKEN = _event("webhook.taken", "A result was read, and its effect is in the store.", "id kind subject")
 WEBHOOK_QUARANTINED = _event(
     "webhook.quarantined",
     "A result could not be read; it is kept as it came, and waits for a person. Others go on.",
-    "message kind subject reason detail",
+    "id kind subject reason detail",
     "`leadsync inbox show ID` shows its outline; `leadsync inbox release ID` lets it be read again, once mended.",
 )
 WEBHOOKS_RELEASED = _event("webhooks.released", "A person let results out of quarantine, to be read again.", "count")

@@ -11,12 +11,15 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any, Final
 
+import httptools
 import structlog
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from leadsync import events
+
+UPGRADE_HEADERS: Final = frozenset({b"connection", b"upgrade", b"http2-settings"})
 
 TELL_EVERY_S: Final = 60.0
 """A flood of strangers is a line a minute."""
@@ -133,7 +136,8 @@ class Guarded(HttpToolsProtocol):
         if self._in_head and self._deadline is None:  # a further request on a connection that was kept
             self._arm(self._gate.limits.head_within_s, "slow_head")
         self._ended = False
-        super().data_received(data)
+        self._unset_keepalive_if_required()
+        self._feed(data)
         if self._in_head and not self._ended:
             # The parser tells of a line once it is whole: of one without an end only these bytes tell.
             self._fed_bytes += len(data)
@@ -158,12 +162,16 @@ class Guarded(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """The head is whole: the rest has a time of its own."""
+        if self.parser.should_upgrade():
+            return  # it comes again, without that wish
         self._in_head = False
         self._arm(self._gate.limits.request_within_s, "slow_request")
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
         """The request is whole."""
+        if self.parser.should_upgrade():
+            return
         self._disarm()
         self._in_head = True
         self._ended = True
@@ -181,6 +189,28 @@ class Guarded(HttpToolsProtocol):
             self._gate.count(why)
             self._leave()
         self.transport.abort()
+
+    def _feed(self, data: bytes) -> None:
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserError:
+            self.send_400_response("Invalid HTTP request received.")
+        except httptools.HttpParserUpgrade as wish:
+            self._feed_without_upgrade(data[wish.args[0] :])
+
+    def _feed_without_upgrade(self, rest: bytes) -> None:
+        """Take a request that would rather speak another protocol for what else it is.
+
+        The parser would end at its head, and its body would be answered 200 and be lost.
+        """
+        method = self.parser.get_method()
+        if method == b"CONNECT":
+            self.send_400_response("Nothing can be reached through here.")
+            return
+        kept = [name + b": " + value for name, value in self.headers if name not in UPGRADE_HEADERS]
+        head = b"\r\n".join((method + b" " + self.url + b" HTTP/1.1", *kept, b"", b""))
+        self.parser = httptools.HttpRequestParser(self)
+        self._feed(head + rest)
 
     def _weigh(self, more: int) -> None:
         self._head_bytes += more

@@ -112,7 +112,7 @@ class Unpack:
         except Exception as error:  # noqa: BLE001 - a message that its handler fails over stops no other
             await self._quarantine(waiting, Why.CRASHED, _place_of(error))
         else:
-            _log.info(events.WEBHOOK_TAKEN, message=waiting.message_id, kind=kind, subject=subject)
+            _log.info(events.WEBHOOK_TAKEN, id=waiting.message_id, kind=kind, subject=subject)
 
     def _handler_of(self, kind: str) -> Handler[Any]:
         if kind not in self._handlers:
@@ -128,7 +128,7 @@ class Unpack:
         kind, subject = waiting.letter.address
         _log.warning(
             events.WEBHOOK_QUARANTINED,
-            message=waiting.message_id,
+            id=waiting.message_id,
             kind=kind,
             subject=subject,
             reason=why,

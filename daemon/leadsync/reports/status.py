@@ -22,11 +22,12 @@ from leadsync.store.engine import sqlite_file
 from leadsync.store.lock import holder
 from leadsync.store.pages import used
 from leadsync.store.reading import reading
-from leadsync.store.tables import MICROS, Installation, Run, SearchSession, Slot
+from leadsync.store.tables import MICROS, InboxMessage, Installation, Run, SearchSession, Slot
 
 Row: TypeAlias = Mapping[str, Any] | RowMapping
 
 _NEW_ACCOUNT: Row = {"paused_reason": None, "paused_message": None, "slots_used": None, "slots_ours": None}
+_NO_MAIL: Row = {"waiting": 0, "quarantined": 0}
 _NEW_SESSION: Row = {"delivered": 0, "base_line": 0, "vendor_total": None, "park_reason": None, "park_message": None}
 
 
@@ -34,7 +35,8 @@ def status(settings: Settings, now: datetime) -> dict[str, Any]:
     """Return `accounts` and `jobs` (design § 8); times are ISO 8601 in UTC, costs US dollars.
 
     `process` is the leadsync that has the store, if one has, and `serving` whether that is the daemon. `overdue`: the
-    job's time has passed, and it does not run.
+    job's time has passed, and it does not run. `inbox` counts the webhooks that wait to be read, and those in
+    quarantine.
     """
     file = sqlite_file(settings.store.url)
     with reading(file) as connection:
@@ -43,6 +45,7 @@ def status(settings: Settings, now: datetime) -> dict[str, Any]:
                 "schema_version": SCHEMA_VERSION,
                 "process": None,
                 "serving": False,
+                "inbox": dict(_NO_MAIL),
                 "accounts": [_account(name, one, _NEW_ACCOUNT, Spent()) for name, one in settings.accounts.items()],
                 "jobs": [_job(job, _NEW_SESSION, None) for job in settings.jobs.values()],
             }
@@ -51,6 +54,7 @@ def status(settings: Settings, now: datetime) -> dict[str, Any]:
             "schema_version": SCHEMA_VERSION,
             "process": alive and alive.process,
             "serving": alive is not None and alive.serves,
+            "inbox": _inbox(connection),
             "accounts": [_stored_account(connection, name, one, now) for name, one in settings.accounts.items()],
             "jobs": [_stored_job(connection, job, now, alive=alive is not None) for job in settings.jobs.values()],
         }
@@ -85,7 +89,8 @@ def in_words(report: Row) -> str:
         for one in [*report["accounts"], *report["jobs"]]
         if one["reason"]
     ]
-    return "\n\n".join(part for part in (_who_runs(report), accounts, jobs, "\n".join(waiting)) if part)
+    parts = (_who_runs(report), accounts, jobs, "\n".join(waiting), _in_quarantine(report))
+    return "\n\n".join(part for part in parts if part)
 
 
 def _stored_account(connection: Connection, name: str, account: Account, now: datetime) -> dict[str, Any]:
@@ -148,6 +153,11 @@ def _stored_job(connection: Connection, job: Job, now: datetime, *, alive: bool)
         shown["next_run_at"] = due_at.isoformat()
         shown["overdue"] = due_at < now and shown["state"] != "running"
     return shown
+
+
+def _inbox(connection: Connection) -> dict[str, int]:
+    unsettled = select(col(InboxMessage.state), func.count()).where(col(InboxMessage.state).in_(_NO_MAIL))
+    return {**_NO_MAIL, **dict(connection.execute(unsettled.group_by(col(InboxMessage.state))).tuples().all())}
 
 
 def _doubt(connection: Connection) -> dict[str, str]:
@@ -242,6 +252,11 @@ def _next(job: Row) -> str | None:
     if job["next_run_at"] is None:
         return None
     return f"{'overdue since ' if job['overdue'] else ''}{job['next_run_at'][:16].replace('T', ' ')}"
+
+
+def _in_quarantine(report: Row) -> str:
+    count = report["inbox"]["quarantined"]
+    return f"webhooks in quarantine: {count:,}; `leadsync inbox list` says why" if count else ""
 
 
 def _who_runs(report: Row) -> str:
