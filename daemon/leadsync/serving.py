@@ -2,11 +2,12 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import Final
+from typing import Final, TypeAlias
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from leadsync.config.units import split_address
 from leadsync.errors import CannotListen
@@ -14,16 +15,33 @@ from leadsync.errors import CannotListen
 BACKLOG: Final = 2_048
 """Connections that wait to be taken."""
 
+Protocol: TypeAlias = Callable[..., asyncio.Protocol]
+"""Makes one of a connection, in the place of uvicorn's own."""
+
 
 @asynccontextmanager
-async def serving(config: uvicorn.Config, bound: socket.socket) -> AsyncIterator[None]:
-    """Serve on a socket; at the end take no more connections, and let the requests under way have their answers.
+async def serving(
+    app: ASGIApp, taken: socket.socket, *, goodbye_s: int, protocol: Protocol | None = None
+) -> AsyncIterator[None]:
+    """Serve on a socket until the end of the block.
 
-    A server that dies takes the daemon with it: half alive it would be noticed by nobody.
+    Then no more connections are taken, and the requests under way have so long for their answers. A server that dies
+    takes the daemon with it: half alive it would be noticed by nobody.
     """
+    config = uvicorn.Config(
+        app,
+        http=protocol or "httptools",  # type: ignore[arg-type] # uvicorn only ever calls it
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        ws="none",
+        server_header=False,
+        backlog=BACKLOG,
+        timeout_graceful_shutdown=goodbye_s,
+    )
     server = _Server(config)
     async with asyncio.TaskGroup() as group:
-        group.create_task(server.serve(sockets=[bound]))
+        group.create_task(server.serve(sockets=[taken]))
         try:
             yield
         finally:

@@ -5,7 +5,7 @@ import socket
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -64,6 +64,8 @@ class Doorway:
             yield Knock(reader, writer)
         finally:
             writer.transport.abort()
+            with suppress(OSError):
+                await writer.wait_closed()
 
     async def post(self, body: bytes, path: str | None = None, origin: str = "127.0.0.1", head: str = "") -> int:
         """Send one message as an honest sender does; return the status, 0 where the connection ended without one."""

@@ -6,7 +6,6 @@ from contextlib import asynccontextmanager
 from http import HTTPStatus
 from typing import Any, Final, TypeAlias
 
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -16,6 +15,8 @@ from leadsync.errors import LeadsyncError
 from leadsync.serving import bound_to, serving
 
 BEAT_WITHIN_S: Final = 5.0
+
+GOODBYE_S: Final = 1
 
 Beat: TypeAlias = Callable[[], Awaitable[None]]
 """Goes once through the store. Raises LeadsyncError where that cannot be."""
@@ -30,9 +31,8 @@ def health_route(beat: Beat) -> Route:
 async def health_port(listen: str, beat: Beat) -> AsyncIterator[None]:
     """Answer on a port of this machine until the end of the block. Raises CannotListen."""
     app = Starlette(routes=[health_route(beat)])
-    config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", ws="none", server_header=False)
     with bound_to(listen, "[health]") as taken:
-        async with serving(config, taken):
+        async with serving(app, taken, goodbye_s=GOODBYE_S):
             yield
 
 

@@ -14,7 +14,6 @@ from typing import Any, Final, TypeAlias
 
 import msgspec
 import structlog
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
@@ -60,16 +59,9 @@ async def listening(store: Path, commands: Mapping[str, Command], board: Board, 
     `beat` is what /healthz looks at.
     """
     command = Route("/{command}", _endpoint(commands, board), methods=["POST"])
-    config = uvicorn.Config(
-        Starlette(routes=[health_route(beat), command]),
-        log_config=None,
-        access_log=False,
-        lifespan="off",
-        ws="none",
-        timeout_graceful_shutdown=GOODBYE_S,
-    )
+    app = Starlette(routes=[health_route(beat), command])
     with _bound(socket_of(store)) as bound:
-        async with serving(config, bound):
+        async with serving(app, bound, goodbye_s=GOODBYE_S):
             yield
 
 

@@ -11,7 +11,6 @@ from functools import partial
 from typing import Final
 
 import structlog
-import uvicorn
 
 from leadsync import events
 from leadsync.config import Webhooks
@@ -20,7 +19,7 @@ from leadsync.errors import CannotListen
 from leadsync.inbox.door import Door
 from leadsync.inbox.group import GroupCommit, Store
 from leadsync.inbox.guard import Gate, Guarded, Limits
-from leadsync.serving import BACKLOG, bound_to, serving
+from leadsync.serving import bound_to, serving
 
 FIRST_INHERITED: Final = 3
 """Where systemd puts the first socket (sd_listen_fds(3))."""
@@ -30,9 +29,6 @@ OTHER_FILES: Final = 128
 
 GOODBYE_S: Final = 5
 """How long a stop waits for messages that are on their way."""
-
-KEEP_ALIVE_S: Final = 5
-"""How long a connection may be idle between two requests."""
 
 
 def limits_of(webhooks: Webhooks) -> Limits:
@@ -75,21 +71,9 @@ async def door_open(taken: socket.socket, limits: Limits, behind: Behind) -> Asy
     _require_files(limits.connections_max)
     gate, group = Gate(limits), GroupCommit(behind.store)
     door = Door(behind.hooks, group.keep, limits.body_max_bytes, behind.stored, gate.count)
-    config = uvicorn.Config(
-        door,
-        http=partial(Guarded, gate),  # type: ignore[arg-type] # uvicorn only ever calls it
-        log_config=None,
-        access_log=False,
-        lifespan="off",
-        ws="none",
-        server_header=False,
-        backlog=BACKLOG,
-        timeout_keep_alive=KEEP_ALIVE_S,
-        timeout_graceful_shutdown=GOODBYE_S,
-    )
     async with asyncio.TaskGroup() as tasks:
         committing = tasks.create_task(group.run())
-        async with serving(config, taken):
+        async with serving(door, taken, goodbye_s=GOODBYE_S, protocol=partial(Guarded, gate)):
             _log.info(events.DOOR_OPENED, listen=_shown(taken))
             yield
         committing.cancel()
