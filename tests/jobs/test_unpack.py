@@ -244,7 +244,7 @@ def test_what_kills_the_process_is_quarantined_in_the_end(build: Build) -> None:
     assert stage.one("SELECT detail FROM inbox_message WHERE id = 2") == "leadsync has ended 3 times while it was read"
 
 
-@pytest.mark.parametrize("step", range(2, 9))
+@pytest.mark.parametrize("step", range(2, 8))
 def test_death_after_each_step_leaves_one_effect(build: Build, step: int) -> None:
     """The mark and the effect are one transaction: whatever died in between, each message has its effect once."""
     stage = build()

@@ -1,5 +1,6 @@
 """The inbox's rows: what comes alike is one, what is taken has its effect, and nothing is taken twice."""
 
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,8 +10,8 @@ from sqlalchemy import Connection
 from leadsync.core.hooks import Address
 from leadsync.core.letters import Letter, Why
 from leadsync.core.witness import StoreAnswer
-from leadsync.errors import Bug
-from leadsync.store.inbox import BATCH_MAX_BYTES, TRIES_MAX, Receipt, Waiting
+from leadsync.errors import Bug, StoreFailed
+from leadsync.store.inbox import BATCH_MAX_BYTES, TRIES_MAX, Hold, Receipt, Take, Verdict, Waiting
 from tests.store.hand import NOW, Hand
 
 MESSAGES = "SELECT state, copies, version FROM inbox_message ORDER BY id"
@@ -39,6 +40,11 @@ def begin(hand: Hand) -> list[Waiting]:
     return hand.do(hand.ledger.begin_letters(NOW))
 
 
+def settle(hand: Hand, *verdicts: Verdict) -> list[Verdict]:
+    """Let messages be taken, or held."""
+    return hand.do(hand.ledger.settle_letters(verdicts, NOW))
+
+
 def nothing(_connection: Connection) -> None:
     """An effect that leaves no trace."""
 
@@ -65,7 +71,7 @@ def test_a_message_comes_back_as_it_came(hand: Hand) -> None:
 
 
 def test_it_is_taken_once_with_its_effect_or_not_at_all(hand: Hand) -> None:
-    """An effect that fails leaves the message waiting; a second taking is a bug, and its effect does not happen."""
+    """An effect that fails leaves nothing and takes no other with it; a second taking is a bug, and has no effect."""
 
     def effect(connection: Connection) -> None:
         connection.exec_driver_sql("INSERT INTO account (name) VALUES ('effect')")
@@ -74,22 +80,41 @@ def test_it_is_taken_once_with_its_effect_or_not_at_all(hand: Hand) -> None:
         effect(connection)
         raise KeyError("half way")
 
-    receive(hand, letter())
-    (waiting,) = begin(hand)
-    with pytest.raises(KeyError):
-        hand.do(hand.ledger.take_letter(waiting.message_id, fails, NOW))
-    assert hand.rows("SELECT * FROM account") == []
-    hand.do(hand.ledger.take_letter(waiting.message_id, effect, NOW))
+    receive(hand, letter(b"1"), letter(b"2"))
+    first, second = begin(hand)
+    held, taken = settle(hand, Take(first.message_id, fails), Take(second.message_id, effect))
+    assert isinstance(held, Hold)
+    assert held.detail.startswith("its handler failed: KeyError at test_inbox.py:")
+    assert taken == Take(second.message_id, effect)
     with pytest.raises(Bug, match="does not wait"):
-        hand.do(hand.ledger.take_letter(waiting.message_id, effect, NOW))
-    assert hand.rows(MESSAGES) == [("taken", 1, 1)]
+        settle(hand, Take(second.message_id, effect))
+    assert hand.rows(MESSAGES) == [("quarantined", 1, 1), ("taken", 1, 2)]
+    assert hand.rows("SELECT name FROM account") == [("effect",)]
     assert begin(hand) == []
+
+
+def test_an_effect_that_the_store_refuses_is_its_messages_fault_and_a_failing_store_is_weather(hand: Hand) -> None:
+    """A row that breaks a rule of the tables is quarantined; a full disk undoes the batch, and it is tried again."""
+
+    def breaks_a_rule(connection: Connection) -> None:
+        connection.exec_driver_sql("INSERT INTO account (name) VALUES (NULL)")
+
+    def finds_no_room(_connection: Connection) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    receive(hand, letter(b"1"), letter(b"2"), letter(b"3"))
+    first, second, third = (waiting.message_id for waiting in begin(hand))
+    with pytest.raises(StoreFailed, match="disk is full"):
+        settle(hand, Take(first, nothing), Take(second, breaks_a_rule), Take(third, finds_no_room))
+    assert hand.rows("SELECT DISTINCT state FROM inbox_message") == [("waiting",)]
+    settle(hand, Take(first, nothing), Take(second, breaks_a_rule), Take(third, nothing))
+    assert hand.rows("SELECT state FROM inbox_message ORDER BY id") == [("taken",), ("quarantined",), ("taken",)]
 
 
 def test_what_is_taken_already_comes_again(hand: Hand) -> None:
     """The same body after its effect has none; it is counted."""
     receive(hand, letter())
-    hand.do(hand.ledger.take_letter(begin(hand)[0].message_id, nothing, NOW))
+    settle(hand, Take(begin(hand)[0].message_id, nothing))
     assert receive(hand, letter()) == [Receipt(1, again=True)]
     assert hand.rows(MESSAGES) == [("taken", 2, 1)]
     assert begin(hand) == []
@@ -99,7 +124,7 @@ def test_quarantine_and_out_of_it(hand: Hand) -> None:
     """A person lets it wait again; one that is not there, or not in quarantine, is not counted."""
     receive(hand, letter(b"1"), letter(b"2"))
     first, second = begin(hand)
-    hand.do(hand.ledger.quarantine(first.message_id, Why.NOT_READABLE, "no JSON", NOW))
+    settle(hand, Hold(first.message_id, Why.NOT_READABLE, "no JSON"))
     assert hand.rows("SELECT state, reason, detail FROM inbox_message WHERE version = 1") == [
         ("quarantined", "not_readable", "no JSON")
     ]
@@ -115,7 +140,7 @@ def test_small_ones_are_read_together_and_a_large_one_alone(hand: Hand) -> None:
         batch = begin(hand)
         batches.append([waiting.version for waiting in batch])
         for waiting in batch:
-            hand.do(hand.ledger.take_letter(waiting.message_id, nothing, NOW))
+            settle(hand, Take(waiting.message_id, nothing))
     assert batches == [[1, 2], [3], [4]]
 
 
@@ -131,7 +156,7 @@ def test_what_kills_its_process_takes_no_other_with_it(tmp_path: Path) -> None:
                 hand.writer.close()
                 hand = Hand(tmp_path / "leadsync.db")
                 break
-            hand.do(hand.ledger.take_letter(waiting.message_id, nothing, NOW))
+            settle(hand, Take(waiting.message_id, nothing))
     assert deaths == TRIES_MAX
     assert hand.rows("SELECT state, reason FROM inbox_message ORDER BY id") == [
         ("taken", None),

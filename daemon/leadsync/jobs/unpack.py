@@ -1,31 +1,32 @@
 """Reading what has come by webhook, one message after another, off the event loop and not on the store's thread.
 
 A message is read by the one handler of its kind, and what that makes of it is stored in one transaction with the mark
-that the message is taken (P4). What cannot be read waits in quarantine and stops no other: neither nonsense, nor what
-its handler fails over, nor what takes the whole process with it.
+that the message is taken (P4); small ones that have come together share a commit. What cannot be read waits in
+quarantine and stops no other: neither nonsense, nor what its handler fails over, nor what takes the process with it.
 """
 
 import asyncio
-import traceback
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
-from typing import Any, Final, Generic, TypeAlias, TypeVar
+from typing import Any, Final, Generic, TypeAlias, TypeVar, assert_never
 
 import structlog
 from sqlalchemy import Connection
 
 from leadsync import events
 from leadsync.core.letters import Opened, Unreadable, Why, inflated
-from leadsync.errors import BadWeather, Bug, UsageMistake
+from leadsync.errors import BadWeather, LeadsyncError, UsageMistake
 from leadsync.jobs.desk import Surroundings
-from leadsync.store.inbox import Waiting
+from leadsync.store.inbox import Hold, Take, Verdict, Waiting
 from leadsync.store.ledger import Ledger
 from leadsync.vendors.pace import result_unless, sleep_unless
 
 STORE_RETRY_S: Final = 60.0
+
+COLLECT_S: Final = 0.1
+"""What comes in this time is read together: on a slow disk the commits of those who wait for an answer come first."""
 
 T = TypeVar("T")
 
@@ -69,6 +70,7 @@ class Unpack:
         """Read what comes, until leadsync is asked to stop."""
         while not self._around.stopping.is_set():
             await result_unless(self._around.stopping, self._some.wait())
+            await sleep_unless(self._around.stopping, COLLECT_S)
             self._some.clear()
             try:
                 await self._read_all()
@@ -94,46 +96,29 @@ class Unpack:
             batch = await self._ledger.begin_letters(self._around.now())
             if not batch:
                 return
-            for waiting in batch:
-                if not self._around.stopping.is_set():
-                    await self._unpack(waiting)
+            verdicts = [await self._read(waiting) for waiting in batch]
+            settled = await self._ledger.settle_letters(verdicts, self._around.now())
+            for waiting, verdict in zip(batch, settled, strict=True):
+                _tell(waiting, verdict)
 
-    async def _unpack(self, waiting: Waiting) -> None:
-        kind, subject = waiting.letter.address
+    async def _read(self, waiting: Waiting) -> Verdict:
+        kind, message_id = waiting.letter.address.kind, waiting.message_id
+        handler = self._handlers.get(kind)
+        if handler is None:
+            return Hold(message_id, Why.NO_HANDLER, "this version of leadsync does not read its kind")
         try:
-            handler = self._handler_of(kind)
             content = await self._off_loop(handler, waiting)
-            effect = partial(handler.take, content)
-            await self._ledger.take_letter(waiting.message_id, effect, self._around.now())
         except Unreadable as error:
-            await self._quarantine(waiting, error.why, str(error))
-        except (BadWeather, Bug):
+            return Hold(message_id, error.why, str(error))
+        except LeadsyncError:
             raise
         except Exception as error:  # noqa: BLE001 - a message that its handler fails over stops no other
-            await self._quarantine(waiting, Why.CRASHED, _place_of(error))
-        else:
-            _log.info(events.WEBHOOK_TAKEN, id=waiting.message_id, kind=kind, subject=subject)
-
-    def _handler_of(self, kind: str) -> Handler[Any]:
-        if kind not in self._handlers:
-            raise Unreadable(Why.NO_HANDLER, "this version of leadsync does not read its kind")
-        return self._handlers[kind]
+            return Hold.over(message_id, error)
+        return Take(message_id, partial(handler.take, content))
 
     async def _off_loop(self, handler: Handler[T], waiting: Waiting) -> T:
         work = partial(_read, handler, waiting, self._inflated_max_bytes)
         return await asyncio.get_running_loop().run_in_executor(self._executor, work)
-
-    async def _quarantine(self, waiting: Waiting, why: Why, detail: str) -> None:
-        await self._ledger.quarantine(waiting.message_id, why, detail, self._around.now())
-        kind, subject = waiting.letter.address
-        _log.warning(
-            events.WEBHOOK_QUARANTINED,
-            id=waiting.message_id,
-            kind=kind,
-            subject=subject,
-            reason=why,
-            detail=detail,
-        )
 
 
 def _read(handler: Handler[T], waiting: Waiting, max_bytes: int) -> T:
@@ -142,11 +127,16 @@ def _read(handler: Handler[T], waiting: Waiting, max_bytes: int) -> T:
     return handler.read(Opened(letter.address, waiting.version, letter.headers, content))
 
 
-def _place_of(error: Exception) -> str:
-    """Where a handler failed; its words may be a part of the message."""
-    frames = traceback.extract_tb(error.__traceback__)
-    place = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
-    return f"its handler failed: {type(error).__name__}{place}"
+def _tell(waiting: Waiting, verdict: Verdict) -> None:
+    kind, subject = waiting.letter.address
+    match verdict:
+        case Take(message_id):
+            _log.info(events.WEBHOOK_TAKEN, id=message_id, kind=kind, subject=subject)
+        case Hold(message_id, why, detail):
+            told = {"id": message_id, "kind": kind, "subject": subject, "reason": why, "detail": detail}
+            _log.warning(events.WEBHOOK_QUARANTINED, **told)
+        case _:
+            assert_never(verdict)
 
 
 _log = structlog.get_logger()

@@ -5,23 +5,26 @@ wait again. The same body at the same address is one message, however often it c
 """
 
 import json
+import traceback
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from pathlib import Path
+from typing import Final, TypeAlias, assert_never
 
 from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy.exc import OperationalError
 from sqlmodel import col
 
 from leadsync.core.hooks import Address
 from leadsync.core.letters import Letter, Why
-from leadsync.errors import Bug
+from leadsync.errors import Bug, LeadsyncError
 from leadsync.store.tables import InboxMessage
 
 TRIES_MAX: Final = 3
 """Processes that may begin to read a message and not live to end it."""
 
-BATCH_MAX: Final = 100
+BATCH_MAX: Final = 500
 BATCH_MAX_BYTES: Final = 1024 * 1024
 
 # Built once: a burst brings a thousand messages a second.
@@ -49,7 +52,9 @@ _WAITING: Final = (
     .limit(BATCH_MAX)
 )
 _MESSAGE: Final = select(InboxMessage).where(col(InboxMessage.id) == bindparam("message"))
-_SETTLE: Final = update(InboxMessage).where(col(InboxMessage.id) == bindparam("message"))
+_MOVE: Final = update(InboxMessage).where(
+    col(InboxMessage.id) == bindparam("message"), col(InboxMessage.state) == "waiting"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +72,34 @@ class Waiting:
     message_id: int
     version: int
     letter: Letter
+
+
+@dataclass(frozen=True, slots=True)
+class Take:
+    """A message that was read; `effect` is what it does to the store."""
+
+    message_id: int
+    effect: Callable[[Connection], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A message that nobody can take; `detail` says why in words of our own."""
+
+    message_id: int
+    why: Why
+    detail: str
+
+    @classmethod
+    def over(cls, message_id: int, error: Exception) -> "Hold":
+        """A handler has failed: say where, and not in its words, which may be a part of the message."""
+        frames = traceback.extract_tb(error.__traceback__)
+        place = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+        return cls(message_id, Why.CRASHED, f"its handler failed: {type(error).__name__}{place}")
+
+
+Verdict: TypeAlias = Take | Hold
+"""What becomes of a message that was begun."""
 
 
 def receive(connection: Connection, letters: Sequence[Letter], now: datetime) -> list[Receipt]:
@@ -107,7 +140,7 @@ def begin(connection: Connection, fence: int, now: datetime) -> list[Waiting]:
     for message_id, tries, tried_by, size in connection.execute(_WAITING).all():
         if tries >= TRIES_MAX and tried_by != fence:
             detail = f"leadsync has ended {tries} times while it was read"
-            quarantine(connection, message_id, Why.CRASHED, detail, now)
+            _settle(connection, Hold(message_id, Why.CRASHED, detail), now)
             continue
         alone = bool(tries) or size > BATCH_MAX_BYTES
         if not (alone and batch):
@@ -126,15 +159,30 @@ def _waiting(connection: Connection, message_id: int) -> Waiting:
     return Waiting(message_id, row["version"], letter)
 
 
-def take(connection: Connection, message_id: int, effect: Callable[[Connection], None], now: datetime) -> None:
-    """Let a message have its effect, once."""
-    _settle(connection, message_id, "taken", now)
-    effect(connection)
+def settle(connection: Connection, verdicts: Sequence[Verdict], now: datetime) -> list[Verdict]:
+    """Let messages have their effects, once, or wait for a person; return what became of each.
+
+    Each is all or nothing by itself: an effect that fails over its message is undone, and the others stay.
+    """
+    return [_settle(connection, verdict, now) for verdict in verdicts]
 
 
-def quarantine(connection: Connection, message_id: int, why: Why, detail: str, now: datetime) -> None:
-    """Let a message wait for a person."""
-    _settle(connection, message_id, "quarantined", now, reason=why.value, detail=detail)
+def _settle(connection: Connection, verdict: Verdict, now: datetime) -> Verdict:
+    match verdict:
+        case Take(message_id, effect):
+            try:
+                with connection.begin_nested():
+                    _move(connection, message_id, "taken", now)
+                    effect(connection)
+            except (LeadsyncError, OperationalError, connection.dialect.loaded_dbapi.OperationalError):
+                raise  # the store's trouble, or our own: nothing of the batch has happened
+            except Exception as error:  # noqa: BLE001 - a message that its handler fails over stops no other
+                return _settle(connection, Hold.over(message_id, error), now)
+        case Hold(message_id, why, detail):
+            _move(connection, message_id, "quarantined", now, reason=why.value, detail=detail)
+        case _:
+            assert_never(verdict)
+    return verdict
 
 
 def release(connection: Connection, message_ids: Collection[int]) -> int:
@@ -151,7 +199,7 @@ def disown(connection: Connection, now: datetime) -> None:
     connection.execute(waiting.values(state="quarantined", reason=Why.FOREIGN.value, detail=detail, settled_at=now))
 
 
-def _settle(connection: Connection, message_id: int, state: str, now: datetime, **values: str) -> None:
-    settled = _SETTLE.where(col(InboxMessage.state) == "waiting").values(state=state, settled_at=now, **values)
-    if connection.execute(settled, {"message": message_id}).rowcount != 1:
+def _move(connection: Connection, message_id: int, state: str, now: datetime, **values: str) -> None:
+    moved = _MOVE.values(state=state, settled_at=now, **values)
+    if connection.execute(moved, {"message": message_id}).rowcount != 1:
         raise Bug(f"webhook {message_id} does not wait, so it cannot be {state}")

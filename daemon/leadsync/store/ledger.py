@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from sqlalchemy import Connection
 
-from leadsync.core.letters import Letter, Why
+from leadsync.core.letters import Letter
 from leadsync.core.model import End, Reason
 from leadsync.core.protocol import BudgetReserved, BudgetSpent, Close
 from leadsync.core.resume import Question, Remedy
@@ -153,13 +153,9 @@ class Ledger:
         """Return some webhooks that wait, and note that somebody has begun to read them."""
         return await self._writer.write(inbox.begin, self._writer.fence, now)
 
-    async def take_letter(self, message_id: int, effect: Callable[[Connection], None], now: datetime) -> None:
-        """Let a webhook have its effect, once (P4)."""
-        await self._writer.write(inbox.take, message_id, effect, now)
-
-    async def quarantine(self, message_id: int, why: Why, detail: str, now: datetime) -> None:
-        """Let a webhook wait for a person."""
-        await self._writer.write(inbox.quarantine, message_id, why, detail, now)
+    async def settle_letters(self, verdicts: Sequence[inbox.Verdict], now: datetime) -> list[inbox.Verdict]:
+        """Let webhooks have their effects, each once (P4), or wait for a person; return what became of each."""
+        return await self._writer.write(inbox.settle, verdicts, now)
 
     async def release(self, message_ids: Collection[int]) -> int:
         """Let webhooks wait for their handler again; return how many of these were in quarantine."""
