@@ -35,6 +35,8 @@ LIMITS: Final = Limits(
 )
 """Those of the configuration, with less time and room."""
 
+BODIES: Final = "SELECT subject, body FROM inbox_message JOIN inbox_body ON message_id = id ORDER BY id"
+
 Store = Callable[[Sequence[Letter]], Awaitable[Sequence[Receipt]]]
 
 
@@ -51,7 +53,7 @@ class Doorway:
         """A right address."""
         return hook_url("", self.hooks, Address(kind, subject))
 
-    def rows(self, query: str = "SELECT subject, body FROM inbox_message ORDER BY id") -> list[tuple[Any, ...]]:
+    def rows(self, query: str = BODIES) -> list[tuple[Any, ...]]:
         """What the store has, as another process sees it: what is not committed is not there."""
         with closing(sqlite3.connect(f"file:{self.file}?mode=ro", uri=True)) as store:
             return store.execute(query).fetchall()
@@ -142,11 +144,11 @@ async def doorway(
     async def keep(letters: Sequence[Letter]) -> Sequence[Receipt]:
         return await ledger.receive(letters, datetime.now(UTC))
 
-    taken = socket.create_server(("127.0.0.1", 0), backlog=2048)
     behind = Behind(lambda: ledger.hooks, store(keep) if store else keep, lambda: None)
     try:
-        async with door_open(taken, limits, behind):
-            yield Doorway(taken.getsockname()[1], ledger.hooks, ledger, file)
+        with socket.create_server(("127.0.0.1", 0), backlog=2048) as taken:
+            async with door_open(taken, limits, behind):
+                yield Doorway(taken.getsockname()[1], ledger.hooks, ledger, file)
         await close_store(writer, datetime.now(UTC))
     finally:
         executor.shutdown()

@@ -178,7 +178,7 @@ def test_a_compressed_one_is_read_like_any_other(build: Build) -> None:
     came = replace(good(1), body=gzip.compress(good(1).body), headers={"content-encoding": "gzip"})
     unpack(stage, came)
     assert effects(stage) == ["1"]
-    assert stage.one("SELECT body FROM inbox_message") == came.body
+    assert stage.one("SELECT body FROM inbox_body") == came.body
 
 
 def test_the_same_twice_has_one_effect_and_another_body_has_its_own(build: Build) -> None:

@@ -35,10 +35,10 @@ class GroupCommit:
         while True:
             await self._some.wait()
             self._some.clear()
-            group, self._waiting = self._waiting, []
-            await self._commit(group)
+            await self._commit()
 
-    async def _commit(self, group: Sequence[tuple[Letter, asyncio.Future[Receipt]]]) -> None:
+    async def _commit(self) -> None:
+        group, self._waiting = self._waiting, []
         try:
             receipts = await self._store([letter for letter, _ in group])
         except BadWeather as error:

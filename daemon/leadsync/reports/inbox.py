@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any, BinaryIO, Final
 
 import msgspec
-from sqlalchemy import Connection, RowMapping, func, select
+from sqlalchemy import Connection, RowMapping, select
 from sqlmodel import col
 
 from leadsync.config import Settings
@@ -20,7 +20,7 @@ from leadsync.reports import SCHEMA_VERSION
 from leadsync.reports.text import columns
 from leadsync.store.engine import sqlite_file
 from leadsync.store.reading import reading
-from leadsync.store.tables import InboxMessage
+from leadsync.store.tables import InboxBody, InboxMessage
 
 OUTLINE_MAX: Final = 60
 """Lines: a first look, not the whole of it."""
@@ -31,7 +31,7 @@ _HEAD: Final = tuple(
     col(getattr(InboxMessage, name))
     for name in ("id", "kind", "subject", "version", "copies", "state", "reason", "detail", "received_at", "headers")
 )
-_FACTS: Final = select(*_HEAD, func.length(col(InboxMessage.body)).label("bytes"))
+_FACTS: Final = select(*_HEAD, col(InboxMessage.size_bytes).label("bytes"))
 
 
 def inbox(settings: Settings) -> dict[str, Any]:
@@ -101,7 +101,8 @@ def _row(settings: Settings, message_id: int) -> Iterator[tuple[RowMapping, byte
 
 
 def _find(connection: Connection, message_id: int) -> RowMapping | None:
-    one = _FACTS.add_columns(col(InboxMessage.body)).where(col(InboxMessage.id) == message_id)
+    one = _FACTS.add_columns(col(InboxBody.body)).join(InboxBody, col(InboxBody.message_id) == col(InboxMessage.id))
+    one = one.where(col(InboxMessage.id) == message_id)
     return connection.execute(one).mappings().one_or_none()
 
 

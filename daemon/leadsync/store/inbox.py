@@ -19,7 +19,7 @@ from sqlmodel import col
 from leadsync.core.hooks import Address
 from leadsync.core.letters import Letter, Why
 from leadsync.errors import Bug, LeadsyncError
-from leadsync.store.tables import InboxMessage
+from leadsync.store.tables import InboxBody, InboxMessage
 
 TRIES_MAX: Final = 3
 """Processes that may begin to read a message and not live to end it."""
@@ -39,19 +39,24 @@ _AGAIN: Final = (
     .returning(col(InboxMessage.version))
 )
 _VERSION: Final = select(func.coalesce(func.max(col(InboxMessage.version)), 0) + 1).where(*_ALIKE)
-_NEW: Final = insert(InboxMessage)
+_NEW: Final = insert(InboxMessage).returning(col(InboxMessage.id))
+_NEW_BODY: Final = insert(InboxBody)
 _WAITING: Final = (
     select(
         col(InboxMessage.id),
         col(InboxMessage.tries),
         col(InboxMessage.fence),
-        func.length(col(InboxMessage.body)),
+        col(InboxMessage.size_bytes),
     )
     .where(col(InboxMessage.state) == "waiting")
     .order_by(col(InboxMessage.tries), col(InboxMessage.id))
     .limit(BATCH_MAX)
 )
-_MESSAGE: Final = select(InboxMessage).where(col(InboxMessage.id) == bindparam("message"))
+_MESSAGE: Final = (
+    select(InboxMessage, col(InboxBody.body))
+    .join(InboxBody, col(InboxBody.message_id) == col(InboxMessage.id))
+    .where(col(InboxMessage.id) == bindparam("message"))
+)
 _MOVE: Final = update(InboxMessage).where(
     col(InboxMessage.id) == bindparam("message"), col(InboxMessage.state) == "waiting"
 )
@@ -124,9 +129,10 @@ def _receive(connection: Connection, letter: Letter, now: datetime) -> Receipt:
         "fence": 0,
         "received_at": now,
         "headers": json.dumps(letter.headers),
-        "body": letter.body,
+        "size_bytes": len(letter.body),
     }
-    connection.execute(_NEW, values)
+    message_id = connection.execute(_NEW, values).scalar_one()
+    connection.execute(_NEW_BODY, {"message_id": message_id, "body": letter.body})
     return Receipt(version, again=False)
 
 
@@ -137,7 +143,8 @@ def begin(connection: Connection, fence: int, now: datetime) -> list[Waiting]:
     them it is quarantined.
     """
     batch: list[int] = []
-    for message_id, tries, tried_by, size in connection.execute(_WAITING).all():
+    for found, tries, tried_by, size in connection.execute(_WAITING).all():
+        message_id = found or 0
         if tries >= TRIES_MAX and tried_by != fence:
             detail = f"leadsync has ended {tries} times while it was read"
             _settle(connection, Hold(message_id, Why.CRASHED, detail), now)

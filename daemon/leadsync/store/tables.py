@@ -270,5 +270,13 @@ class InboxMessage(SQLModel, table=True):
     received_at: datetime = Field(sa_type=UtcDateTime)
     settled_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     headers: str
-    # The last column: what stands before it is read without a step through its pages.
+    size_bytes: int
+
+
+class InboxBody(SQLModel, table=True):
+    """The body of a webhook as it came; apart, since SQLite writes a row anew as a whole when its state changes."""
+
+    __tablename__: ClassVar[Any] = "inbox_body"
+
+    message_id: int = Field(primary_key=True, foreign_key="inbox_message.id")
     body: bytes = Field(sa_type=LargeBinary)

@@ -27,8 +27,15 @@ def upgrade() -> None:
         sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("settled_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("headers", sa.String(), nullable=False),
-        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.Column("size_bytes", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("kind", "subject", "digest"),
+    )
+    op.create_table(
+        "inbox_body",
+        sa.Column("message_id", sa.Integer(), nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.ForeignKeyConstraint(["message_id"], ["inbox_message.id"]),
+        sa.PrimaryKeyConstraint("message_id"),
     )
     op.create_index("inbox_message_by_state", "inbox_message", ["state", "tries", "id"])
