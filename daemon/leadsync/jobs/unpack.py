@@ -93,7 +93,7 @@ class Unpack:
     async def _read_all(self) -> None:
         """Read until nothing waits. While the store is in doubt nothing is read: whose it is, a person must say."""
         while not self._around.stopping.is_set() and self._ledger.doubt is None:
-            batch = await self._ledger.begin_letters(self._around.now())
+            batch = await self._ledger.begin_letters()
             if not batch:
                 return
             verdicts = [await self._read(waiting) for waiting in batch]
@@ -103,6 +103,8 @@ class Unpack:
 
     async def _read(self, waiting: Waiting) -> Verdict:
         kind, message_id = waiting.letter.address.kind, waiting.message_id
+        if waiting.worn_out:
+            return Hold(message_id, Why.CRASHED, "leadsync has ended again and again while it was read")
         handler = self._handlers.get(kind)
         if handler is None:
             return Hold(message_id, Why.NO_HANDLER, "this version of leadsync does not read its kind")

@@ -155,9 +155,10 @@ def _stored_job(connection: Connection, job: Job, now: datetime, *, alive: bool)
     return shown
 
 
-def _inbox(connection: Connection) -> dict[str, int]:
-    unsettled = select(col(InboxMessage.state), func.count()).where(col(InboxMessage.state).in_(_NO_MAIL))
-    return {**_NO_MAIL, **dict(connection.execute(unsettled.group_by(col(InboxMessage.state))).tuples().all())}
+def _inbox(connection: Connection) -> dict[str, Any]:
+    state = col(InboxMessage.state)
+    counted = select(state.label("state"), func.count().label("count")).where(state.in_(_NO_MAIL)).group_by(state)
+    return {**_NO_MAIL, **{row["state"]: row["count"] for row in connection.execute(counted).mappings()}}
 
 
 def _doubt(connection: Connection) -> dict[str, str]:

@@ -52,11 +52,8 @@ _WAITING: Final = (
     .order_by(col(InboxMessage.tries), col(InboxMessage.id))
     .limit(BATCH_MAX)
 )
-_MESSAGE: Final = (
-    select(InboxMessage, col(InboxBody.body))
-    .join(InboxBody, col(InboxBody.message_id) == col(InboxMessage.id))
-    .where(col(InboxMessage.id) == bindparam("message"))
-)
+_MESSAGE: Final = select(InboxMessage).where(col(InboxMessage.id) == bindparam("message"))
+_BODY: Final = select(col(InboxBody.body)).where(col(InboxBody.message_id) == bindparam("message"))
 _MOVE: Final = update(InboxMessage).where(
     col(InboxMessage.id) == bindparam("message"), col(InboxMessage.state) == "waiting"
 )
@@ -72,11 +69,12 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A message that nobody has taken yet."""
+    """A message that nobody has taken yet. `worn_out`: too many processes have ended over it; it comes without body."""
 
     message_id: int
     version: int
     letter: Letter
+    worn_out: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,34 +134,32 @@ def _receive(connection: Connection, letter: Letter, now: datetime) -> Receipt:
     return Receipt(version, again=False)
 
 
-def begin(connection: Connection, fence: int, now: datetime) -> list[Waiting]:
+def begin(connection: Connection, fence: int) -> list[Waiting]:
     """Return some messages that wait, and note that this process has begun to read them.
 
-    One that a process did not live to finish is begun alone, so that it takes no other with it; after `TRIES_MAX` of
-    them it is quarantined.
+    One that a process did not live to finish is begun alone, so that it takes no other with it.
     """
     batch: list[int] = []
-    for found, tries, tried_by, size in connection.execute(_WAITING).all():
-        message_id = found or 0
-        if tries >= TRIES_MAX and tried_by != fence:
-            detail = f"leadsync has ended {tries} times while it was read"
-            _settle(connection, Hold(message_id, Why.CRASHED, detail), now)
-            continue
-        alone = bool(tries) or size > BATCH_MAX_BYTES
-        if not (alone and batch):
-            batch.append(message_id)
-        if alone:
+    room = BATCH_MAX_BYTES
+    for message_id, tries, tried_by, size in connection.execute(_WAITING).all():
+        if tries >= TRIES_MAX and tried_by != fence and not batch:
+            return [_waiting(connection, message_id or 0, worn_out=True)]
+        if batch and (tries or size > room):
+            break
+        batch.append(message_id or 0)
+        room -= size
+        if tries:
             break
     tried = update(InboxMessage).where(col(InboxMessage.id).in_(batch), col(InboxMessage.fence) != fence)
     connection.execute(tried.values(tries=col(InboxMessage.tries) + 1, fence=fence))
     return [_waiting(connection, message_id) for message_id in batch]
 
 
-def _waiting(connection: Connection, message_id: int) -> Waiting:
+def _waiting(connection: Connection, message_id: int, *, worn_out: bool = False) -> Waiting:
     row = connection.execute(_MESSAGE, {"message": message_id}).mappings().one()
-    address = Address(row["kind"], row["subject"])
-    letter = Letter(address, json.loads(row["headers"]), row["body"], row["digest"])
-    return Waiting(message_id, row["version"], letter)
+    body = b"" if worn_out else connection.execute(_BODY, {"message": message_id}).scalar_one()
+    letter = Letter(Address(row["kind"], row["subject"]), json.loads(row["headers"]), body, row["digest"])
+    return Waiting(message_id, row["version"], letter, worn_out)
 
 
 def settle(connection: Connection, verdicts: Sequence[Verdict], now: datetime) -> list[Verdict]:

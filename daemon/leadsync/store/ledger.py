@@ -149,9 +149,9 @@ class Ledger:
         """Keep webhooks as they came; once this has returned they are durable (P9)."""
         return await self._writer.write(inbox.receive, letters, now)
 
-    async def begin_letters(self, now: datetime) -> list[inbox.Waiting]:
+    async def begin_letters(self) -> list[inbox.Waiting]:
         """Return some webhooks that wait, and note that somebody has begun to read them."""
-        return await self._writer.write(inbox.begin, self._writer.fence, now)
+        return await self._writer.write(inbox.begin, self._writer.fence)
 
     async def settle_letters(self, verdicts: Sequence[inbox.Verdict], now: datetime) -> list[inbox.Verdict]:
         """Let webhooks have their effects, each once (P4), or wait for a person; return what became of each."""
