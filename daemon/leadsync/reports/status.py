@@ -157,8 +157,8 @@ def _stored_job(connection: Connection, job: Job, now: datetime, *, alive: bool)
 
 def _inbox(connection: Connection) -> dict[str, Any]:
     state = col(InboxMessage.state)
-    counted = select(state.label("state"), func.count().label("count")).where(state.in_(_NO_MAIL)).group_by(state)
-    return {**_NO_MAIL, **{row["state"]: row["count"] for row in connection.execute(counted).mappings()}}
+    counted = connection.execute(select(state, func.count()).where(state.in_(_NO_MAIL)).group_by(state))
+    return {**_NO_MAIL, **{row[0]: row[1] for row in counted}}
 
 
 def _doubt(connection: Connection) -> dict[str, str]:
