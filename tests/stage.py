@@ -10,7 +10,7 @@ import json
 import random
 import re
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from concurrent.futures import Executor, Future
 from contextlib import asynccontextmanager, closing
 from dataclasses import replace
@@ -27,10 +27,13 @@ from leadsync.core.model import End
 from leadsync.core.resume import Choice
 from leadsync.core.witness import StoreAnswer
 from leadsync.events import CATALOGUE
+from leadsync.heartbeat import Heartbeat
 from leadsync.logs import LogStyle, set_up
 from leadsync.outside import Outside
+from leadsync.reload import Reload
 from leadsync.service import Service
 from leadsync.simulator import Simulator, Switches, World
+from leadsync.systemd import Manager
 from tests.transport import SimulatorTransport
 from tests.virtual_time import VirtualLoop
 
@@ -157,6 +160,8 @@ class Stage:
         (folder / "token").touch(0o600)
         (folder / "token").write_text(TOKEN)
         self.configure(account)
+        self.hang_up: Callable[[], None] = _nothing
+        """Send SIGHUP to the daemon that serves."""
 
     def configure(self, account: str = "") -> None:
         """Write config.toml with one account, `main`; the budget is unlimited unless `account` sets one."""
@@ -185,7 +190,7 @@ class Stage:
         settings = self.settings()
         refuse_unknown_jobs(settings, names)
         tokens = start_log(settings, self.outside)
-        set_up(LogStyle("debug", "json"), secrets=tokens.values(), now=self.clock, stream=self.log)
+        self._relog(settings, tokens.values())
         async with open_app(settings, tokens, self.outside) as app:
             yield app
 
@@ -213,9 +218,12 @@ class Stage:
                 asyncio.get_running_loop().call_later(for_s, app.around.stopping.set)
                 if meanwhile is not None:
                     group.create_task(meanwhile(app))
-                service = Service(app.settings, app.ledger, app.around, app.dispatch, hands=app.hands)
+                service = Service(app.office, app.ledger, app.around, app.dispatch, hands=app.hands)
+                heartbeat = Heartbeat(Manager(self.outside.environ), app.office, app.ledger, app.around)
+                reload = Reload(app, service, self.outside, heartbeat=heartbeat, relog=self._relog)
+                self.hang_up = reload.ask
                 with closing(self.outside.alarms()) as alarms:
-                    await service.run(alarms)
+                    await service.run(alarms, beside=(heartbeat.keep, reload.keep))
 
         self.play(act())
 
@@ -269,6 +277,9 @@ class Stage:
         with closing(sqlite3.connect(self.folder / "leadsync.db")) as store:
             store.execute(statement)
             store.commit()
+
+    def _relog(self, _settings: Settings, secrets: Iterable[str]) -> None:
+        set_up(LogStyle("debug", "json"), secrets=secrets, now=self.clock, stream=self.log)
 
     def _look_at_log(self) -> None:
         text = self.log.getvalue()

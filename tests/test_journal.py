@@ -90,7 +90,7 @@ def logged(receiver: Receiver, event: str, level: str = "info", **fields: Any) -
 def test_a_line_is_fields_to_filter_by(receiver: Receiver) -> None:
     """Each field stands under its name in capitals, MESSAGE is the line for the eye, what is empty is left out."""
     fields: dict[str, Any] = {"run": 7, "job": "phoenix", "session": "phoenix", "account": "main", "new": 0}
-    told = {"cost": 4.5, "outcome": "complete", "reason": None, "message": "nothing more to do"}
+    told: dict[str, Any] = {"cost": 4.5, "outcome": "complete", "reason": None, "message": "nothing more to do"}
     entry = logged(receiver, events.RUN_ENDED, **fields, **told)
     assert entry == {
         "MESSAGE": "run.ended run=7 job=phoenix account=main new=0 cost=4.5 outcome=complete"

@@ -2,21 +2,17 @@
 
 import asyncio
 import gc
-import os
-import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, closing
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import Any
 
 import structlog
 
-from leadsync import __version__, events
-from leadsync.config import Account, Settings, read_secret
-from leadsync.config.limits import limits_of
-from leadsync.control.board import Board
-from leadsync.control.server import listening
+from leadsync import events
+from leadsync.accounts import Accounts
+from leadsync.config import Settings, read_secret
 from leadsync.core.audit import Verdict
 from leadsync.core.model import End
 from leadsync.core.protocol import Ended, Plan
@@ -24,7 +20,7 @@ from leadsync.core.resume import Choice
 from leadsync.core.witness import DOUBTS, TOLD, StoreAnswer
 from leadsync.errors import UsageMistake
 from leadsync.jobs.audit import Auditor
-from leadsync.jobs.desk import Brief, Desk, Surroundings, Terms, Ticket
+from leadsync.jobs.desk import Brief, Desk, Office, Surroundings, Ticket
 from leadsync.jobs.dispatch import Dispatch
 from leadsync.jobs.listing import listing
 from leadsync.jobs.pull import Pull
@@ -33,18 +29,15 @@ from leadsync.jobs.runner import Runner
 from leadsync.jobs.unpack import Unpack
 from leadsync.logs import Listener, LogStyle, set_up
 from leadsync.outside import Outside
-from leadsync.reception import receiving
 from leadsync.reports.plan import View, as_totals, read_view
 from leadsync.reports.plan import plan as plan_of
-from leadsync.service import Hands, Service
-from leadsync.signals import on_signal, refuse_reload, stopping_on_signals
+from leadsync.service import Hands
 from leadsync.store.engine import sqlite_file
-from leadsync.store.ledger import Ledger
-from leadsync.store.lock import DAEMON, ONCE, InstanceLock
+from leadsync.store.ledger import Ledger, Said
+from leadsync.store.lock import ONCE, InstanceLock
 from leadsync.store.migrate import HEAD
 from leadsync.store.opening import Opened, Place, close_store, open_store
-from leadsync.store.writer import Writer
-from leadsync.vendors.batchdata import Access, BatchData
+from leadsync.vendors.batchdata import BatchData
 
 
 class App:
@@ -52,23 +45,41 @@ class App:
 
     def __init__(
         self,
-        settings: Settings,
+        office: Office,
+        accounts: Accounts,
         ledger: Ledger,
         around: Surroundings,
-        desks: Mapping[str, Desk],
         *,
         unpack: Unpack,
         installation_name: Callable[[], str],
     ) -> None:
         self._installation_name = installation_name
-        self.settings = settings
+        self.office = office
+        self.accounts = accounts
         self.ledger = ledger
         self.around = around
         self.unpack = unpack
-        self._desks = desks
-        self._auditors = {name: Auditor(desk, ledger, around) for name, desk in desks.items()}
+        self._auditors: dict[str, Auditor] = {}
+        self._appoint_auditors()
         self._runner = Runner(ledger, around, audit=self._audit, drive=self._drive)
-        self.dispatch = Dispatch(settings, ledger, desks, around.stopping, run=self._run)
+        self.dispatch = Dispatch(office, ledger, around.stopping, run=self._run)
+
+    @property
+    def settings(self) -> Settings:
+        """The configuration in force."""
+        return self.office.settings
+
+    def adopt(self, settings: Settings, tokens: Mapping[str, str], clients: Mapping[str, BatchData]) -> None:
+        """Go by another configuration from now on, all of it in one breath; see `reload`, which alone may call this."""
+        self.office.desks = self.accounts.enter(settings, tokens, clients)
+        self.office.settings = settings
+        self._appoint_auditors()
+        self.dispatch.follow()
+
+    def _appoint_auditors(self) -> None:
+        for name, desk in self.office.desks.items():
+            if name not in self._auditors:
+                self._auditors[name] = Auditor(desk, self.ledger, self.around)
 
     async def once(self, names: Iterable[str]) -> dict[str, End]:
         """Settle what earlier runs left open, then run these jobs side by side; return how each ended."""
@@ -95,9 +106,10 @@ class App:
 
     async def answer_store(self, answer: StoreAnswer) -> str:
         """Take what a person says of a store that was moved, copied or restored; return what the operator is told."""
-        if self.ledger.doubt is None:
+        if self.ledger.doubt is None and answer is not StoreAnswer.RESTORED:
             raise UsageMistake("the store is the one that was spent from last; nothing was changed")
-        await self.ledger.answer_store(answer, self._installation_name(), self.around.now())
+        sessions = [(job.account, job.session, job.name) for job in self.settings.jobs.values()]
+        await self.ledger.answer_store(Said(answer, self._installation_name(), sessions), self.around.now())
         self.unpack.ring()
         return TOLD[answer]
 
@@ -107,7 +119,7 @@ class App:
 
     async def plan(self) -> dict[str, Any]:
         """Return what the next runs would do (see `reports.plan`); each account's list is asked for, which is free."""
-        views = await asyncio.gather(*map(self._view, self._desks.values()))
+        views = await asyncio.gather(*map(self._view, self.office.desks.values()))
         return await asyncio.to_thread(plan_of, self.settings, {view.name: view for view in views})
 
     async def _view(self, desk: Desk) -> View:
@@ -121,8 +133,8 @@ class App:
             self._auditors[brief.account].forget(brief.session)
         return end
 
-    async def _audit(self, ticket: Ticket) -> Verdict | End:
-        return await self._auditors[ticket.desk.name].verdict(ticket)
+    async def _audit(self, ticket: Ticket, *, anew: bool) -> Verdict | End:
+        return await self._auditors[ticket.desk.name].verdict(ticket, anew=anew)
 
     async def _drive(self, ticket: Ticket, plan: Plan) -> Ended:
         return await Pull(ticket, self.ledger, self.around).run(plan)
@@ -130,16 +142,27 @@ class App:
 
 def start_log(settings: Settings, outside: Outside, listener: Listener | None = None) -> dict[str, str]:
     """Read the secrets, so that the log can mask them from its first line on; return the tokens by account."""
-    base = settings.path.parent
-    tokens = {
-        name: read_secret(account.token, outside.environ, base).get_secret_value()
+    tokens = read_tokens(settings, outside.environ)
+    set_up_log(settings, tokens.values(), outside=outside, listener=listener)
+    return tokens
+
+
+def read_tokens(settings: Settings, environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the tokens by account. Raises ConfigInvalid for the first that cannot be read."""
+    return {
+        name: read_secret(account.token, environ, settings.path.parent).get_secret_value()
         for name, account in settings.accounts.items()
     }
+
+
+def set_up_log(
+    settings: Settings, secrets: Iterable[str], *, outside: Outside, listener: Listener | None = None
+) -> None:
+    """Let the log be as the settings want it, and say what in them is doubtful."""
     style = LogStyle.for_stream(settings.log.level, settings.log.format, sys.stderr, outside.environ)
-    set_up(style, secrets=tokens.values(), now=outside.now, listener=listener)
+    set_up(style, secrets=secrets, now=outside.now, listener=listener)
     for doubt in settings.warnings:
         _log.warning(events.CONFIG_DOUBTED, file=doubt.file, line=doubt.line, key=doubt.key, message=doubt.message)
-    return tokens
 
 
 @asynccontextmanager
@@ -167,43 +190,17 @@ async def open_app(
                 pages=run.figures.pages,
                 records=run.figures.records,
             )
-        desks = {
-            name: _desk(name, account, tokens[name], writer, outside) for name, account in settings.accounts.items()
-        }
-        for desk in desks.values():
-            stack.push_async_callback(desk.client.close)
+        accounts = Accounts(partial(BatchData, transport=outside.transport, now=outside.now, off_loop=writer.off_loop))
+        stack.push_async_callback(accounts.close)
+        office = Office(settings, accounts.enter(settings, tokens, {}))
         around = Surroundings(outside.now, outside.draw, partial(outside.free_bytes, file.parent))
         reader = outside.executor()
         stack.callback(reader.shutdown)
         inflated_max = settings.webhooks.inflated_max if settings.webhooks else 0
         unpack = Unpack(ledger, around, reader, inflated_max_bytes=inflated_max, handlers={})
         _settle_heap()
-        yield App(settings, ledger, around, desks, unpack=unpack, installation_name=outside.installation_name)
+        yield App(office, accounts, ledger, around, unpack=unpack, installation_name=outside.installation_name)
         await close_store(writer, outside.now())
-
-
-async def run_daemon(settings: Settings, outside: Outside) -> None:
-    """Run the jobs at their times and carry out commands, until a signal comes. Raises Busy beside another leadsync."""
-    board = Board()
-    tokens = start_log(settings, outside, board.post)
-    async with open_app(settings, tokens, outside, DAEMON) as app:
-        service = Service(settings, app.ledger, app.around, app.dispatch, hands=app.hands)
-        with stopping_on_signals(app.around), on_signal(signal.SIGHUP, refuse_reload):
-            async with (
-                listening(sqlite_file(settings.store.url), service.commands, board, app.ledger.beat),
-                receiving(settings, app.ledger, app.around, app.unpack, outside.environ),
-            ):
-                with closing(outside.alarms()) as alarms:
-                    await service.run(alarms)
-    _log.info(events.DAEMON_STOPPED, version=__version__, process=os.getpid())
-
-
-def _desk(name: str, account: Account, token: str, writer: Writer, outside: Outside) -> Desk:
-    access = Access(account.base_url, token, account.requests_per_minute)
-    client = BatchData(access, transport=outside.transport, now=outside.now, off_loop=writer.off_loop)
-    return Desk(
-        name, client, Terms(limits_of(account), account.session_cap, account.session_reserve, account.audit_every)
-    )
 
 
 def _settle_heap() -> None:

@@ -54,11 +54,18 @@ DAEMON_STARTED = _event(
 DAEMON_STOPPED = _event(
     "daemon.stopped", "The daemon has ended in order; what runs were interrupted is in `runs`.", "version process"
 )
+CONFIG_RELOADED = _event(
+    "config.reloaded",
+    "The files were read again, on SIGHUP, and are in force: jobs that came, went or are others, and accounts that are."
+    " `tokens`: accounts whose token is another. Runs of a job that changed end at their next page and begin anew.",
+    "added removed changed accounts tokens",
+    "Look whether it names what you changed. A systemd credential is read by a restart alone.",
+)
 RELOAD_REFUSED = _event(
     "reload.refused",
-    "SIGHUP asks for a reload, which this version does not do; the configuration that was read at the start holds.",
-    "signal",
-    "`leadsync check`, then restart the daemon: pages under way are finished first.",
+    "SIGHUP asked for a reload, and the files cannot take effect; all of the old configuration runs on.",
+    "message",
+    "Mend what the message names (`leadsync check` shows all of it), then reload again.",
 )
 SLOT_MISSED = _event(
     "slot.missed",
@@ -151,6 +158,12 @@ PAGE_STORED = _event(
     "page.stored",
     "A page is durable: `records` were billed, `new` of them for the first time; `total` is the session's.",
     "run job session epoch page records new redelivered replays total",
+)
+KEY_REWORDED = _event(
+    "key.reworded",
+    "After a restore: the vendor knows an old key with another request, so it goes out with the next that it may have"
+    " had (level debug). A refusal of this kind bills nothing.",
+    "run job session key take",
 )
 REPLY_LOST = _event(
     "reply.lost",

@@ -6,10 +6,10 @@ daemon that is half alive would be noticed by nobody.
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
 from dataclasses import dataclass, replace
-from itertools import chain
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import structlog
 
@@ -20,8 +20,8 @@ from leadsync.control.server import Command, Errand, Result
 from leadsync.core.model import End
 from leadsync.core.resume import Choice
 from leadsync.core.witness import StoreAnswer
-from leadsync.errors import BadWeather, Busy, DaemonDiffers, LeadsyncError, OperatorMistake
-from leadsync.jobs.desk import Surroundings
+from leadsync.errors import BadWeather, Bug, Busy, DaemonDiffers, LeadsyncError, OperatorMistake
+from leadsync.jobs.desk import Office, Surroundings
 from leadsync.jobs.dispatch import Dispatch
 from leadsync.jobs.timetable import Timetable
 from leadsync.scheduler import Alarms
@@ -45,32 +45,67 @@ class Hands:
     release: Callable[[Collection[int]], Awaitable[str]]
 
 
+Beside: TypeAlias = Callable[[], Coroutine[Any, Any, None]]
+"""What goes on beside the jobs, and ends by itself when leadsync is asked to stop."""
+
+
 class Service:
     """One per daemon."""
 
     def __init__(
-        self, settings: Settings, ledger: Ledger, around: Surroundings, dispatch: Dispatch, *, hands: Hands
+        self, office: Office, ledger: Ledger, around: Surroundings, dispatch: Dispatch, *, hands: Hands
     ) -> None:
         self._hands = hands
-        self._settings = settings
+        self._office = office
         self._ledger = ledger
         self._around = around
         self._dispatch = dispatch
         self._work: asyncio.TaskGroup | None = None
+        self._timetable: Timetable | None = None
+        self._attended: set[str] = set()
+        self._settled: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
+        self._kept: set[str] = set()
 
-    async def run(self, alarms: Alarms) -> None:
+    async def run(self, alarms: Alarms, beside: Collection[Beside] = ()) -> None:
         """Run the jobs at their times until the wish to stop, and then until their runs have ended."""
         timetable = Timetable(self._ledger, self._around, set_alarm=alarms.set, run=self._dispatch.run)
-        timings = {account: _timings(self._settings, account) for account in self._settings.accounts}
-        await timetable.start(list(chain.from_iterable(timings.values())))
+        timings = _timings(self._office.settings)
+        await timetable.start(timings)
         await self._dispatch.tell_orphans()
-        jobs = sum(map(len, timings.values()))
-        _log.info(events.DAEMON_STARTED, version=__version__, process=os.getpid(), accounts=len(timings), jobs=jobs)
+        accounts = len(self._office.desks)
+        _log.info(events.DAEMON_STARTED, version=__version__, process=os.getpid(), accounts=accounts, jobs=len(timings))
         async with asyncio.TaskGroup() as self._work:
-            for account, theirs in timings.items():
-                self._work.create_task(self._attend(account, theirs, timetable))
-            self._work.create_task(timetable.watch_clock())
+            self._timetable = timetable
+            self.follow()
+            for go_on in (timetable.watch_clock, *beside):
+                self._work.create_task(go_on())
             await self._around.stopping.wait()
+
+    async def plan_anew(self, settings: Settings) -> None:
+        """Go by the times of other settings from now on. Raises StoreFailed; nothing is changed then."""
+        _, timetable = self._at_work()
+        timings = _timings(settings)
+        await timetable.change(timings, {timing.job for timing in timings} - self._kept)
+
+    def follow(self) -> None:
+        """Take on the accounts and the jobs of the office that nobody attends to yet; the others end by themselves."""
+        group, timetable = self._at_work()
+        jobs = self._office.settings.jobs
+        self._attend_to_all(group)
+        for timing in _timings(self._office.settings):
+            if timing.job not in self._kept:
+                self._kept.add(timing.job)
+                group.create_task(self._keep(timing.job, jobs[timing.job].account, timetable, group))
+
+    def _attend_to_all(self, group: asyncio.TaskGroup) -> None:
+        for account in self._office.settings.accounts.keys() - self._attended:
+            self._attended.add(account)
+            group.create_task(self._attend(account))
+
+    def _at_work(self) -> tuple[asyncio.TaskGroup, Timetable]:
+        if self._work is None or self._timetable is None:
+            raise Bug("the daemon is not at work, so it cannot be changed")
+        return self._work, self._timetable
 
     @property
     def commands(self) -> Mapping[str, Command]:
@@ -112,28 +147,38 @@ class Service:
         """
         if self._work is None or self._around.stopping.is_set():
             raise Busy("the daemon is just starting or stopping; nothing was done. Try again in a moment")
+        settings = self._office.settings
         asked: dict[str, str] = arguments["jobs"]
         for name, theirs in asked.items():
-            if name not in self._settings.jobs or fingerprint(self._settings, name) != theirs:
+            if name not in settings.jobs or fingerprint(settings, name) != theirs:
                 raise DaemonDiffers(
-                    f"the daemon was started before job {name} or its account was last changed, so it would run"
-                    " something else; nothing was done. Restart the daemon (systemctl restart leadsync), then try again"
+                    f"the daemon has read its files before job {name} or its account was last changed, so it would run"
+                    " something else; nothing was done. Reload it (systemctl reload leadsync), then try again"
                 )
-        accounts = tuple({self._settings.jobs[name].account for name in asked})
+        accounts = tuple({settings.jobs[name].account for name in asked})
         return Errand(self._work.create_task(_told(work(list(asked)))), tuple(asked), accounts)
 
     async def _run_all(self, names: list[str]) -> Result:
         return {"ends": {name: _plain(end) for name, end in (await self._dispatch.run_all(names, "once")).items()}}
 
-    async def _attend(self, account: str, timings: list[Timing], timetable: Timetable) -> None:
-        """Settle the open keys of an account, then keep its jobs' times; what stays open is tried again and again."""
+    async def _attend(self, account: str) -> None:
+        """Settle the open keys of an account, then let its jobs' times begin; what stays open is tried again."""
         rest_s = await self._settle(account)
-        async with asyncio.TaskGroup() as group:
-            for timing in timings:
-                group.create_task(timetable.keep(timing))
-            while rest_s is not None:
-                await sleep_unless(self._around.stopping, rest_s)
-                rest_s = None if self._around.stopping.is_set() else await self._settle(account)
+        self._settled[account].set()
+        while rest_s is not None and not self._around.stopping.is_set():
+            await sleep_unless(self._around.stopping, rest_s)
+            if self._around.stopping.is_set() or account not in self._office.desks:
+                break
+            rest_s = await self._settle(account)
+        self._attended.discard(account)
+
+    async def _keep(self, job: str, account: str, timetable: Timetable, group: asyncio.TaskGroup) -> None:
+        """Keep a job's times, once what was open in its account is settled."""
+        await self._settled[account].wait()
+        await timetable.keep(job)
+        self._kept.discard(job)
+        if not self._around.stopping.is_set():
+            self._attend_to_all(group)  # it may have left a key open that no run of its own will send again
 
     async def _settle(self, account: str) -> float | None:
         """Settle what is open; return how long to rest until the next try, None where nothing is left to settle."""
@@ -159,11 +204,11 @@ async def _told(work: Awaitable[Result]) -> Result | LeadsyncError:
         return error
 
 
-def _timings(settings: Settings, account: str) -> list[Timing]:
+def _timings(settings: Settings) -> list[Timing]:
     return [
         Timing(job.name, job.schedule.times, job.schedule.jitter, makes_up=job.missed == "run_once")
         for job in settings.jobs.values()
-        if job.enabled and job.account == account and job.schedule is not None
+        if job.enabled and job.schedule is not None
     ]
 
 

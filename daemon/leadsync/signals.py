@@ -55,9 +55,4 @@ def on_signal(number: signal.Signals, call: Callable[[int], None]) -> Iterator[N
         loop.remove_signal_handler(number)
 
 
-def refuse_reload(number: int) -> None:
-    """Say that this version does not reload."""
-    _log.warning(events.RELOAD_REFUSED, signal=signal.Signals(number).name)
-
-
 _log = structlog.get_logger()

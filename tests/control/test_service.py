@@ -22,7 +22,7 @@ from tests.stage import Stage
 async def open_service(stage: Stage) -> AsyncIterator[tuple[Service, Path, asyncio.Event]]:
     """A daemon that is not yet at work, its store, and the wish to stop."""
     async with stage.app() as app:
-        service = Service(app.settings, app.ledger, app.around, app.dispatch, hands=app.hands)
+        service = Service(app.office, app.ledger, app.around, app.dispatch, hands=app.hands)
         store = sqlite_file(app.settings.store.url)
         async with serving(store, service.commands, Board()):
             yield service, store, app.around.stopping
@@ -108,7 +108,7 @@ def test_other_files_than_the_daemons_are_refused(tmp_path: Path, edit: Callable
     code, words = asyncio.run(act())
     assert code == 78
     assert f"job {name} " in words
-    assert "nothing was done. Restart the daemon" in words
+    assert "nothing was done. Reload it" in words
     assert stage.rows("SELECT * FROM run") == []
 
 

@@ -31,6 +31,7 @@ def why(headers: dict[str, str], body: bytes, max_bytes: int = 1_000) -> Why:
         ("gzip", gzip.compress(BODY[:3]) + gzip.compress(BODY[3:])),
         ("deflate", zlib.compress(BODY)),
     ],
+    ids=["identity", "gzip", "spelling", "two parts", "deflate"],
 )
 def test_encodings(encoding: str, body: bytes) -> None:
     """What senders use, also in two parts."""

@@ -13,6 +13,7 @@ from leadsync.core.letters import Letter
 from leadsync.core.witness import StoreAnswer
 from leadsync.errors import StoreFailed
 from leadsync.store.inbox import Receipt
+from leadsync.store.standing import Said
 from tests.inbox.doorway import LIMITS, Doorway, Store, doorway
 
 ROWS = "SELECT kind, subject, version, copies, headers FROM inbox_message ORDER BY id"
@@ -42,6 +43,7 @@ def test_a_right_address_is_heard(tmp_path: Path, kind: str) -> None:
         ("", b""),
         ("", b"[" * 100_000),
     ],
+    ids=["gzip", "type", "nonsense", "key", "websocket", "h2c", "empty", "deep"],
 )
 def test_a_right_address_is_never_turned_away_for_its_form(tmp_path: Path, head: str, body: bytes) -> None:
     """It may be money: it goes raw into the store."""
@@ -209,7 +211,7 @@ def test_a_copy_of_the_store_answers_its_own_addresses_from_then_on(tmp_path: Pa
         async with doorway(tmp_path) as door:
             before = door.path()
             statuses = [await door.post(b"{}", before)]
-            await door.ledger.answer_store(StoreAnswer.COPIED, "fedcba9876543210", datetime.now(UTC))
+            await door.ledger.answer_store(Said(StoreAnswer.COPIED, "fedcba9876543210", ()), datetime.now(UTC))
             statuses.append(await door.post(b"{}", before))
             return [*statuses, await door.post(b"{}", replace(door, hooks=door.ledger.hooks).path())]
 

@@ -276,3 +276,14 @@ def test_a_key_without_an_answer_keeps_its_reservation(build: Build) -> None:
     assert end.outcome is Outcome.OVER_BUDGET
     assert "reserved by open keys, which have no answer yet" in end.message
     assert stage.sim.bill.records == 0
+
+
+def test_who_finds_the_only_reservation_waits_for_it(build: Build) -> None:
+    """From the moment on at which a key has reserved the budget it is known by whom, also before it is sent."""
+    stage = build(size=60, account="budget = { records_per_day = 100 }")
+    names = ["first", "second", "third"]
+    for name in names:
+        stage.job(name, buy_again=True)
+    stage.once(*names)
+    assert stage.sim.bill.records == 100
+    assert_keys_in_turn(stage)

@@ -14,6 +14,7 @@ from leadsync.jobs.desk import Desk, Surroundings, Terms
 from leadsync.jobs.listing import LIST_WAIT_S, Listed, listing
 from leadsync.simulator import Fault
 from leadsync.vendors.batchdata import Access, BatchData
+from leadsync.vendors.breaker import IN_VAIN_MIN, SILENCE_MIN_S
 from tests.stage import TOKEN, Stage
 
 Build = Callable[..., Stage]
@@ -180,3 +181,49 @@ def test_a_rate_limit_silences_the_whole_account(build: Build) -> None:
     listed, waited_s = stage.play(act())
     assert isinstance(listed, Throttled)
     assert waited_s >= 30
+
+
+def test_an_audit_that_hangs_is_waited_for_no_longer_than_the_vendor(build: Build) -> None:
+    """Who looks beside it is told after fifteen seconds, and not when the audit has given up."""
+    stage = build()
+    stage.sim.list_faults.next(Fault.HANG)
+
+    async def act() -> tuple[Listed, float]:
+        async with at_desk(stage) as (desk, around):
+            hanging = asyncio.create_task(listed_by_an_audit(desk, around))
+            await asyncio.sleep(1)
+            began_s = stage.clock.elapsed_s
+            listed = await listed_at(desk, around)
+            took_s = stage.clock.elapsed_s - began_s
+            hanging.cancel()
+            await asyncio.wait([hanging])
+            return listed, took_s
+
+    listed, took_s = stage.play(act())
+    assert listed == Lost("not within 15 s")
+    assert took_s == pytest.approx(LIST_WAIT_S, abs=0.5)
+
+
+async def listed_by_an_audit(desk: Desk, around: Surroundings) -> None:
+    """Take the list as an audit does: without a limit but the client's own."""
+    async with desk.traffic.quiet():
+        await desk.client.list_sessions(around.stopping)
+
+
+def test_an_answer_closes_the_breaker_and_a_silence_counts_nothing(build: Build) -> None:
+    """Whoever asked: the vendor is back, and what waits goes on; but who only looks is no witness of a silence."""
+    stage = build()
+
+    async def act() -> tuple[int, bool, bool]:
+        async with at_desk(stage) as (desk, around):
+            for number in range(IN_VAIN_MIN):
+                desk.hear(f"session-{number % 2}", Lost("HTTP 503"), around)
+                await asyncio.sleep(SILENCE_MIN_S / 4)
+            was_open = desk.breaker.is_open
+            stage.sim.list_faults.next(Fault.BAD_GATEWAY)
+            assert isinstance(await listed_at(desk, around), Lost)
+            in_vain = desk.breaker.in_vain
+            await listed_at(desk, around)
+            return in_vain, was_open, desk.breaker.is_open
+
+    assert stage.play(act()) == (IN_VAIN_MIN, True, False)

@@ -2,10 +2,8 @@
 
 import json
 import shutil
-import sqlite3
 from collections import Counter
 from collections.abc import Callable
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -14,34 +12,21 @@ import pytest
 from leadsync.core.model import Outcome, Reason
 from leadsync.core.witness import StoreAnswer
 from tests.jobs.books import assert_books_agree, assert_keys_in_turn, billed
+from tests.jobs.restores import STORE, back_up, restore
 from tests.stage import Stage
 
 Build = Callable[..., Stage]
-STORE = "leadsync.db"
 
 
-def back_up(stage: Stage, target: Path) -> None:
-    """Copy the store as an operator should."""
-    with closing(sqlite3.connect(stage.folder / STORE)) as store, closing(sqlite3.connect(target)) as copy:
-        store.backup(copy)
-
-
-def restore(stage: Stage, backup: Path) -> None:
-    """Put a backup in the store's place, and leave what lies beside it."""
-    for left in (STORE, f"{STORE}-wal", f"{STORE}-shm"):
-        (stage.folder / left).unlink(missing_ok=True)
-    shutil.copy(backup, stage.folder / STORE)
-
-
-def restored(build: Build, tmp_path: Path, pages: int, **switches: object) -> Stage:
+def restored(build: Build, pages: int, **switches: object) -> Stage:
     """A store whose backup was made after so many pages of a hundred, and that has pulled all 550 since."""
     stage = build(size=550, **switches)
     stage.job(records_per_run=pages * 100)
     assert stage.end().outcome is Outcome.LIMITED
-    back_up(stage, tmp_path / "backup.db")
+    back_up(stage)
     stage.job()
     assert stage.end().outcome is Outcome.COMPLETE
-    restore(stage, tmp_path / "backup.db")
+    restore(stage)
     return stage
 
 
@@ -59,10 +44,10 @@ def assert_nothing_is_spent(stage: Stage, reason: Reason) -> None:
 @pytest.mark.parametrize("pages", [1, 3])
 @pytest.mark.parametrize("changed", [{}, {"page_size": 70}, {"page_size": 500}])
 def test_a_restored_store_gets_its_pages_back(
-    build: Build, tmp_path: Path, pages: int, *, counts: bool, changed: dict[str, Any]
+    build: Build, pages: int, *, counts: bool, changed: dict[str, Any]
 ) -> None:
     """Pages of after the backup come again under their old keys, unbilled, also where the page size was changed."""
-    stage = restored(build, tmp_path, pages, totals_count_page=counts)
+    stage = restored(build, pages, totals_count_page=counts)
     stage.job(**changed)
     assert_nothing_is_spent(stage, Reason.STORE_RESTORED)
     stage.answer_store(StoreAnswer.RESTORED)
@@ -75,9 +60,9 @@ def test_a_restored_store_gets_its_pages_back(
     assert stage.one("SELECT recovering FROM search_session") == 0
 
 
-def test_a_restored_store_says_so_where_the_keys_are_forgotten(build: Build, tmp_path: Path) -> None:
+def test_a_restored_store_says_so_where_the_keys_are_forgotten(build: Build) -> None:
     """The vendor answers an old key with a new page: it is stored, once, and the job parks with what is lost."""
-    stage = restored(build, tmp_path, 1)
+    stage = restored(build, 1)
     stage.end()
     stage.sim.forget_keys()
     stage.sim.grow(200)
@@ -91,9 +76,9 @@ def test_a_restored_store_says_so_where_the_keys_are_forgotten(build: Build, tmp
     assert max(Counter(billed(stage)).values()) == 1
 
 
-def test_numbers_of_changes_are_never_given_again(build: Build, tmp_path: Path) -> None:
+def test_numbers_of_changes_are_never_given_again(build: Build) -> None:
     """Who exports from the last number on misses nothing of what comes after a restore."""
-    stage = restored(build, tmp_path, 1)
+    stage = restored(build, 1)
     stage.end()
     stage.answer_store(StoreAnswer.RESTORED)
     stage.end()

@@ -235,6 +235,7 @@ STORE = StoreFacts(FILE, stat.S_IFREG | 0o600, stat.S_IFDIR | 0o700, WHOLE)
     [
         ({}, "store", OK, "schema 0002"),
         ({"inside": replace(WHOLE, clean=False)}, "store", OK, "was not closed in order"),
+        ({"inside": replace(WHOLE, doubt=Reason.STORE_RESTORED)}, "store.witness", WRONG, "it was restored"),
         ({"inside": replace(WHOLE, quick_check="row 1 missing")}, "store.integrity", WRONG, "row 1 missing"),
         ({"inside": replace(WHOLE, quick_check=None)}, "store.integrity", UNKNOWN, "too large"),
         ({"inside": replace(WHOLE, journal_mode="delete")}, "store.settings", WRONG, "journal_mode is delete"),

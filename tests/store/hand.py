@@ -85,7 +85,7 @@ class Hand:
 
     def ask(self, order: Order, now: datetime = NOW) -> OpenPage | BudgetSpent | BudgetReserved:
         """Journal an order."""
-        asked = self.do(self.ledger.journal(order, now))
+        asked = self.do(self.ledger.journal(order, now, lambda _page: None))
         return asked.page if isinstance(asked, Asked) else asked
 
     def key(self, order: Order, now: datetime = NOW) -> OpenPage:

@@ -13,6 +13,7 @@ from leadsync.core.letters import Letter, Why
 from leadsync.core.witness import StoreAnswer
 from leadsync.errors import Bug, StoreFailed
 from leadsync.store.inbox import BATCH_MAX_BYTES, TRIES_MAX, Hold, Receipt, Take, Verdict, Waiting
+from leadsync.store.standing import Said
 from tests.store.hand import NOW, Hand
 
 MESSAGES = "SELECT state, copies, version FROM inbox_message ORDER BY id"
@@ -186,10 +187,10 @@ def test_addresses_outlive_a_restore_and_not_a_copy(tmp_path: Path) -> None:
     before = hand.ledger.hooks
     receive(hand, letter())
     for answer in (StoreAnswer.MOVED, StoreAnswer.RESTORED):
-        hand.do(hand.ledger.answer_store(answer, "other", NOW))
+        hand.do(hand.ledger.answer_store(Said(answer, "other", ()), NOW))
         assert hand.ledger.hooks == before
     assert len(begin(hand)) == 1
-    hand.do(hand.ledger.answer_store(StoreAnswer.COPIED, "other", NOW))
+    hand.do(hand.ledger.answer_store(Said(StoreAnswer.COPIED, "other", ()), NOW))
     assert (hand.ledger.hooks.installation, hand.ledger.hooks.secret) == ("other", before.secret)
     assert hand.rows("SELECT state, reason FROM inbox_message") == [("quarantined", "foreign")]
     again = hand.reopened()

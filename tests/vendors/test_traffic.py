@@ -134,3 +134,20 @@ def test_an_audit_that_is_cancelled_lets_the_senders_go() -> None:
         return await late
 
     assert run_virtually(run()) < 5.1
+
+
+def test_who_gives_up_beside_an_audit_goes_at_once() -> None:
+    """A second audit that is cancelled while the first has the line does not wait for it."""
+
+    async def run() -> float:
+        traffic, watch = Traffic(), Watch()
+        first = asyncio.create_task(_audit(traffic, watch, 0.0, 60.0))
+        second = asyncio.create_task(_audit(traffic, watch, 1.0, 0.0))
+        await asyncio.sleep(2.0)
+        second.cancel()
+        await asyncio.wait([second])
+        gone_s = asyncio.get_running_loop().time()
+        await first
+        return gone_s
+
+    assert run_virtually(run()) < 2.1

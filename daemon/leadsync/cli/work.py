@@ -27,7 +27,7 @@ def run(config: ConfigOption = DEFAULT_CONFIG) -> None:
 
     with answering():
         settings = load_settings(config)
-        from leadsync.app import run_daemon
+        from leadsync.daemon import run_daemon
         from leadsync.outside import Outside
 
         asyncio.run(run_daemon(settings, Outside()))

@@ -18,7 +18,7 @@ BEAT_WITHIN_S: Final = 5.0
 
 GOODBYE_S: Final = 1
 
-Beat: TypeAlias = Callable[[], Awaitable[None]]
+Beat: TypeAlias = Callable[[], Awaitable[object]]
 """Goes once through the store. Raises LeadsyncError where that cannot be."""
 
 

@@ -8,7 +8,6 @@ is absent, it had been adopted with properties in it:
     used        any       absent                                park session_vanished, an open key waits for the person
     used        no        the same total                        go on
     used        yes       the same, or more by at most its take replay, then compare
-    any         any       more than we have, store restored     ask the old keys again up to that total
     used        any       another total                         park session_drifted, or go on from there if allowed
     used        any       less than we had, drift allowed       park session_vanished: it was made anew
     not used    any       absent                                go on if a slot is free, else wait
@@ -17,6 +16,13 @@ is absent, it had been adopted with properties in it:
     not used    no        present, asked before, the same total go on: our own session that found nothing yet
     not used    yes       base line to base line + take         replay
     not used    yes       another total                         park session_foreign
+
+Of a store that was restored, until nothing is missing any more, before all rows but those of an absent session; "up to"
+is the total that the vendor had at the first audit after the restore:
+
+    any         any       more than we have                     ask the old keys again up to that total
+    any         any       more than that, and an open take      park session_drifted: it does not know the keys any more
+    any         any       less than that, or than we have       park session_vanished: it was made anew since the backup
 """
 
 from dataclasses import dataclass, replace
@@ -30,7 +36,8 @@ from leadsync.core.model import Books, Reason
 class Standing:
     """What the ledger knows of a session before a run. `open_take`: records that an open key may have billed.
 
-    `recovering`: the store was restored, and pages may be missing that were billed after its backup.
+    `recovering`: the store was restored, and pages may be missing that were billed after its backup; `recover_until` is
+    the vendor's total at the first audit after that, None before it.
     """
 
     session: str
@@ -38,6 +45,7 @@ class Standing:
     open_take: int | None = None
     deleted: bool = False
     recovering: bool = False
+    recover_until: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +113,9 @@ def audit(ledger: Standing, vendor_total: int | None, *, slot_free: bool, leave:
     """Judge one session; `vendor_total` is None where the vendor's list does not have it."""
     if vendor_total is None:
         return _absent(ledger, slot_free=slot_free, price=leave.price)
-    if ledger.recovering and vendor_total > ledger.books.total:
-        return GoOn(recover_until=vendor_total)
+    restored = _restored(ledger, vendor_total, leave) if ledger.recovering else None
+    if restored is not None:
+        return restored
     if ledger.books.delivered:
         return _present_used(ledger, vendor_total, leave)
     return _present_unused(ledger, vendor_total, leave)
@@ -121,6 +130,32 @@ def _absent(ledger: Standing, *, slot_free: bool, price: Decimal) -> Verdict:
     return ParkJob(
         Reason.SESSION_VANISHED,
         f"session {ledger.session} {who}; the next page would bring and bill its {known} properties again ({cost})",
+    )
+
+
+def _restored(ledger: Standing, vendor_total: int, leave: Leave) -> Verdict | None:
+    """Judge a session of a restored store; None where nothing is missing, or a person lets go what is."""
+    known, until = ledger.books.total, ledger.recover_until
+    if vendor_total < max(known, until or 0):
+        return ParkJob(
+            Reason.SESSION_VANISHED,
+            f"session {ledger.session} was made anew at the vendor since the backup: its total is {vendor_total}, after"
+            f" {max(known, until or 0)}; the next page may bring and bill properties again",
+        )
+    if vendor_total == known:
+        return None
+    if until is None or vendor_total <= until + (ledger.open_take or 0):
+        return GoOn(recover_until=vendor_total if until is None else until)
+    if leave.drift:
+        return None
+    return ParkJob(Reason.SESSION_DRIFTED, forgotten(vendor_total, until, until - known))
+
+
+def forgotten(vendor_total: int, until: int, missing: int) -> str:
+    """Say that old keys were asked in vain; `until` is the total before that, `missing` what they should bring."""
+    return (
+        f"the vendor's total is {vendor_total} after {until}: it no longer knows the old keys, or"
+        f" someone else uses the session; about {missing} properties billed before the restore are lost"
     )
 
 
@@ -141,7 +176,8 @@ def _present_used(ledger: Standing, vendor_total: int, leave: Leave) -> Verdict:
     return ParkJob(
         Reason.SESSION_DRIFTED,
         f"session {ledger.session}: the vendor's total is {vendor_total}, the ledger's {books.total}:"
-        " someone else uses it, or this store is old",
+        " someone else uses it, or this store is old (if it was put back from a backup, first"
+        " `leadsync resume --store restored`)",
     )
 
 

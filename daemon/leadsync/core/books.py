@@ -7,6 +7,7 @@ reading is drift. A replay may carry the total of its own time or of today, so b
 
 from dataclasses import dataclass, replace
 
+from leadsync.core.audit import forgotten
 from leadsync.core.model import Books, Reason
 
 
@@ -80,10 +81,7 @@ def _disagreement(before: Books, after: Books, page: PageCount, counts_own: bool
     if page.total is None:
         return "the vendor's reply carries no totalDelivered, so the books cannot be compared"
     if page.recover_until is not None and page.total > page.recover_until:
-        return (
-            f"the vendor's total is {page.total} after {page.recover_until}: it no longer knows the old keys, so this"
-            f" page is new, and about {page.recover_until - before.total} properties billed before the restore are lost"
-        )
+        return forgotten(page.total, page.recover_until, page.recover_until - before.total)
     if page.total not in _right_totals(before, after, page, counts_own):
         seen = f"the vendor's total is {page.total}, the ledger's {after.total}"
         return f"{seen}: someone else uses the session"

@@ -49,7 +49,7 @@ class Spent:
 
 @dataclass(frozen=True, slots=True)
 class Granted:
-    """So many records may be asked for; `nearly` names the limits of which four fifths are used then."""
+    """So many records may be asked for; `nearly` names the limits of which they use the fourth fifth up."""
 
     take: int
     nearly: tuple[str, ...] = ()
@@ -118,7 +118,11 @@ class _Window:
 
 
 def _nearly(limits: Limits, used: Spent, take: int) -> Iterator[str]:
-    return (window.name for window in _windows(limits, used) if window.share(take, limits.price) >= NEARLY)
+    """Those that this take brings over the mark: said once, also where leadsync is started anew beyond it."""
+    price = limits.price
+    return (
+        window.name for window in _windows(limits, used) if window.share(0, price) < NEARLY <= window.share(take, price)
+    )
 
 
 def _windows(limits: Limits, spent: Spent) -> Iterator[_Window]:

@@ -10,6 +10,8 @@ The rules, in words:
 5. A refusal closes the key, uses its number up and parks the job. A denial (401, 403) ends the run with the key open.
 6. An empty page without a cursor is the end, and so are three pages in a row without anything new. A short page is not.
 7. A run stops only between requests: before a key is journaled, or while it waits for its turn to be sent.
+8. After a restore the bytes of the old keys are not known for certain. A vendor that knows a key with other bytes says
+   so and bills nothing: the same key goes out with the next bytes that it may have had. An empty page is no end then.
 
 The table; a pair that is not in it is a bug:
 
@@ -28,11 +30,15 @@ The table; a pair that is not in it is a bug:
     Sending  Lost         Pausing  Wait, or Finish failed
     Sending  Throttled    Pausing  Wait for the account, or Finish failed
     Sending  Denied       Ended    Finish failed
-    Sending  Refused      Closing  Close
+    Sending  Refused      Closing  Close; where it names other bytes of an old key: Rewording  Reword
     Sending  SlotsFull    Closing  Close where the session is new, else as its status says
     Pausing  Waited       Sending  Send
     Pausing  Halted       Ended    Finish interrupted, key open; failed where its time is over: no answer came
     Pausing  Denied       Ended    Finish failed, key open
+    Rewording  Reworded   Sending  Send
+    Rewording  AtALoss    Closing  Close
+    Rewording  Halted     Ended    Finish interrupted, key open
+    Rewording  Denied     Ended    Finish failed, key open
     Storing  Stored       Asking   Ask, or Finish
     Closing  Closed       Ended    Finish parked or waiting
 
@@ -46,6 +52,7 @@ from leadsync.core.model import End, Outcome, PageReply, Reason, Tally
 from leadsync.core.protocol import (
     Ask,
     Asking,
+    AtALoss,
     Attempt,
     BudgetReserved,
     BudgetSpent,
@@ -61,6 +68,9 @@ from leadsync.core.protocol import (
     Plan,
     Queue,
     Queued,
+    Reword,
+    Reworded,
+    Rewording,
     Send,
     Sending,
     State,
@@ -79,6 +89,9 @@ KEY_STAYS_OPEN: Final = "the key stays open and is sent again next run"
 
 BARREN_MAX: Final = 3
 """Pages in a row without a new property that end a run: the end of the stream is OPEN at the vendor."""
+
+OLD_BARREN_MAX: Final = 1_000
+"""The same for old keys of a restored store: each run that found nothing used one up, every fifteen minutes."""
 
 
 def begin(plan: Plan, *, key_open: bool, now_s: float) -> Step:
@@ -102,16 +115,25 @@ def step(plan: Plan, state: State, event: Event, *, now_s: float, draw: float) -
             return _next_page(plan, tally)
         case Pausing(tally), Halted(message, time_over=True):
             return _finish(tally, End(Outcome.FAILED, f"{message}, and no answer came; {KEY_STAYS_OPEN}"))
-        case ((Asking(tally) | Queued(tally) | Sending(tally) | Pausing(tally)), Halted(message)):
+        case ((Asking(tally) | Queued(tally) | Sending(tally) | Pausing(tally) | Rewording(tally)), Halted(message)):
             return _finish(tally, End(Outcome.INTERRUPTED, message))
         case Sending(tally, attempt), PageReply():
             return Storing(tally, event.has_cursor), Store(event, not attempt.maybe_seen, attempt.number - 1)
         case Sending(), Lost() | Throttled():
             return _again(state, event, now_s, draw)
-        case ((Asking(tally) | Queued(tally) | Pausing(tally) | Sending(tally)), Denied(reason, status, message)):
+        case (
+            (Asking(tally) | Queued(tally) | Pausing(tally) | Sending(tally) | Rewording(tally)),
+            Denied(reason, status, message),
+        ):
             return _finish(tally, End(Outcome.FAILED, f"HTTP {status}: {message}", reason))
-        case Sending(tally), Refused(status, message):
-            return _refused(tally, status, message)
+        case Sending(tally), Refused(other_body=True) if plan.old_keys_max:
+            return Rewording(tally, event), Reword()
+        case Sending(tally), Refused():
+            return _refused(tally, event)
+        case Rewording(tally), Reworded():
+            return Sending(tally, Attempt(1, now_s, maybe_seen=True)), Send(replay=True)
+        case Rewording(tally, refused), AtALoss():
+            return _refused(tally, refused)
         case Sending(tally), SlotsFull(status, message, otherwise):
             if plan.new_session and not tally.pages:
                 return Closing(tally, _no_slot(status, message)), Close(status, message, None)
@@ -131,6 +153,8 @@ def _finish(tally: Tally, end: End) -> Step:
 
 
 def _next_page(plan: Plan, tally: Tally) -> Step:
+    if plan.old_keys_max > tally.pages:
+        return Asking(tally), Ask(plan.page_size)
     if plan.settle_only is not None:
         return _finish(tally, plan.settle_only)
     left = plan.page_size if plan.records_max is None else plan.records_max - tally.records
@@ -154,10 +178,10 @@ def _again(state: Sending, event: Lost | Throttled, now_s: float, draw: float) -
     return Pausing(tally, Attempt(attempt.number + 1, attempt.since_s, maybe_seen=True)), wait
 
 
-def _refused(tally: Tally, status: int, message: str) -> Step:
-    sentence = f"the vendor refused the request with HTTP {status}: {message}"
+def _refused(tally: Tally, refused: Refused) -> Step:
+    sentence = f"the vendor refused the request with HTTP {refused.status}: {refused.message}"
     end = End(Outcome.PARKED, sentence, Reason.REFUSED)
-    return Closing(tally, end), Close(status, sentence, Reason.REFUSED)
+    return Closing(tally, end), Close(refused.status, sentence, Reason.REFUSED)
 
 
 def _no_slot(status: int, message: str) -> End:
@@ -174,7 +198,10 @@ def _after_page(plan: Plan, tally: Tally, stored: Stored, *, has_cursor: bool) -
     )
     if stored.reason is not None:
         return _finish(tally, End(Outcome.PARKED, stored.message, stored.reason))
-    if plan.settle_only is None:
+    if plan.settle_only is not None:
+        if stored.recovered or tally.barren >= OLD_BARREN_MAX:
+            return _finish(tally, plan.settle_only)
+    else:
         if not stored.records and not has_cursor:
             return _finish(tally, End(Outcome.COMPLETE, "the session has nothing more to deliver"))
         if tally.barren >= BARREN_MAX:

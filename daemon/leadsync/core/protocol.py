@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from leadsync.core.model import End, PageReply, Reason, Tally
-from leadsync.core.replies import VendorReply
+from leadsync.core.replies import Refused, VendorReply
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,12 +15,14 @@ class Plan:
     """What one run may do. `settle_only`: how it ends once no key is open; None goes on asking.
 
     `new_session`: the vendor does not have the session yet, so a refusal for want of a slot can be meant.
+    `old_keys_max`: the store was restored, and so many keys of before that may be asked again before `settle_only`.
     """
 
     page_size: int
     records_max: int | None = None
     new_session: bool = False
     settle_only: End | None = None
+    old_keys_max: int = 0
 
 
 # States ---------------------------------------------------------------------------------------------------------------
@@ -69,6 +71,14 @@ class Pausing:
 
 
 @dataclass(frozen=True, slots=True)
+class Rewording:
+    """The vendor knows an old key with other bytes than those that were sent; `refused` is what it said."""
+
+    tally: Tally
+    refused: Refused
+
+
+@dataclass(frozen=True, slots=True)
 class Storing:
     """A whole page is being stored."""
 
@@ -92,7 +102,7 @@ class Ended:
     end: End
 
 
-State: TypeAlias = Asking | Queued | Sending | Pausing | Storing | Closing | Ended
+State: TypeAlias = Asking | Queued | Sending | Pausing | Rewording | Storing | Closing | Ended
 
 # Events ---------------------------------------------------------------------------------------------------------------
 
@@ -131,12 +141,26 @@ class Waited:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """The page, its totals and the spent key are durable; `reason` where that parked the job."""
+    """The page, its totals and the spent key are durable; `reason` where that parked the job.
+
+    `recovered`: all that the vendor had delivered before the store was restored is here.
+    """
 
     records: int
     new: int
     reason: Reason | None = None
     message: str = ""
+    recovered: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reworded:
+    """The open key has other bytes now, durably."""
+
+
+@dataclass(frozen=True, slots=True)
+class AtALoss:
+    """There are no other bytes that the open key may have had."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +168,9 @@ class Closed:
     """The refused key is closed in the ledger."""
 
 
-Event: TypeAlias = VendorReply | Journaled | BudgetSpent | BudgetReserved | Halted | Waited | Stored | Closed
+Event: TypeAlias = (
+    VendorReply | Journaled | BudgetSpent | BudgetReserved | Halted | Waited | Reworded | AtALoss | Stored | Closed
+)
 
 # Effects --------------------------------------------------------------------------------------------------------------
 
@@ -181,6 +207,11 @@ class Wait:
 
 
 @dataclass(frozen=True, slots=True)
+class Reword:
+    """Give the open key the next bytes that it may have had before the store was restored."""
+
+
+@dataclass(frozen=True, slots=True)
 class Store:
     """Store the page in one transaction. `fresh`: it answers the first sending of its key."""
 
@@ -205,5 +236,5 @@ class Finish:
     end: End
 
 
-Effect: TypeAlias = Ask | Queue | Send | Wait | Store | Close | Finish
+Effect: TypeAlias = Ask | Queue | Send | Wait | Reword | Store | Close | Finish
 Step: TypeAlias = tuple[State, Effect]

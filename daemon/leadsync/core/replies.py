@@ -32,10 +32,14 @@ class Denied:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The vendor will never answer this key with a page; `message` is the vendor's, cut and redacted."""
+    """The vendor will never answer this key with a page; `message` is the vendor's, cut and redacted.
+
+    `other_body`: it says that it knows the key with other bytes, so their page is billed.
+    """
 
     status: int
     message: str
+    other_body: bool = False
 
 
 PlainTrouble: TypeAlias = Lost | Throttled | Denied | Refused

@@ -47,9 +47,12 @@ def doubt(found: Witness | None, here: Witness, *, expected: bool, original_ther
 
 
 DOUBTS = {
-    Reason.STORE_MOVED: "the store is not where it was when it was last spent from: it was moved, or copied",
-    Reason.STORE_COPIED: "the store is a copy of one that was spent from: two that spend would buy pages twice",
-    Reason.STORE_RESTORED: "the store is older than its last request: it was restored, and lacks pages that are billed",
+    Reason.STORE_MOVED: "the store is not where it was when it was last spent from: it was moved, or copied; nothing"
+    " is sent or billed",
+    Reason.STORE_COPIED: "the witness beside the store (FILE.witness) is missing or another's: the store is a copy,"
+    " or was restored, or the witness was lost; two that spend would buy pages twice, so nothing is sent or billed",
+    Reason.STORE_RESTORED: "the store is older than its last request: it was restored, and lacks pages that are billed;"
+    " nothing is sent or billed",
 }
 """In words; nothing is spent until a person has answered."""
 
@@ -57,7 +60,9 @@ TOLD = {
     StoreAnswer.MOVED: "the store goes on from here; see that nobody starts the one that it was moved from",
     StoreAnswer.COPIED: "the store is a new installation: its leads stay, its sessions are somebody else's from now"
     " on, so its jobs park session_foreign until each has another session",
-    StoreAnswer.RESTORED: "pages that were billed after the backup are asked for again with their old keys, unbilled"
-    " where the vendor still knows them; where it does not, the job parks. Exports go on with higher change numbers",
+    StoreAnswer.RESTORED: "pages that were billed after the backup are asked for again with their old keys, also of"
+    " sessions that the backup does not know, and unbilled where the vendor still knows them; where it does not, each"
+    " job buys one new page at most, and parks with what is lost. See that the store it replaces is not started."
+    " Exports go on with higher change numbers",
 }
 """What each answer does."""

@@ -23,7 +23,8 @@ from leadsync.vendors.wire import Trouble
 Facts: TypeAlias = dict[str, tuple[Standing, int | None]]
 """By session: what the ledger and the vendor said at the moment of the audit."""
 
-STOPPED: Final = End(Outcome.INTERRUPTED, "leadsync was asked to stop; nothing was sent or billed")
+NOTHING: Final = "nothing was sent or billed"
+STOPPED: Final = End(Outcome.INTERRUPTED, f"leadsync was asked to stop; {NOTHING}")
 
 
 class Auditor:
@@ -40,8 +41,10 @@ class Auditor:
         self._slots_left = 0
         self._failed: tuple[float, End] | None = None
 
-    async def verdict(self, ticket: Ticket) -> Verdict | End:
-        """Say whether the run may go on; an End where the vendor could not be asked."""
+    async def verdict(self, ticket: Ticket, *, anew: bool = False) -> Verdict | End:
+        """Say whether the run may go on, by what is known or by asking `anew`; an End where that was in vain."""
+        if anew:
+            self.forget(ticket.session.name)
         loop = asyncio.get_running_loop()
         asked_s, name = loop.time(), ticket.session.name
         if self._is_kept(name):
@@ -62,6 +65,8 @@ class Auditor:
         verdict = self._verdicts.get(name) or self._judge(ticket)
         moved = isinstance(verdict, GoOn) and verdict.base_line is not None
         self._verdicts[name] = GoOn() if moved else verdict
+        if isinstance(verdict, GoOn) and verdict.recover_until is not None:
+            self.forget(name)  # the first old page that comes makes it untrue
         return verdict
 
     async def total(self, session: str) -> int | End | None:
@@ -118,7 +123,7 @@ class Auditor:
     async def _enter(self, totals: dict[str, int]) -> None:
         now, terms = self._around.now(), self._desk.terms
         states = await self._ledger.sessions(self._desk.name)
-        self._facts = {state.name: (_standing(state), totals.get(state.name)) for state in states}
+        self._facts = {state.name: (standing_of(state), totals.get(state.name)) for state in states}
         self._verdicts = {}
         self._taken_s = asyncio.get_running_loop().time()
         self._slots_left = terms.slots - terms.slots_reserved - len(totals)
@@ -131,9 +136,11 @@ class Auditor:
         match plain:
             case Denied(reason, status, message):
                 self._desk.denied = plain
-                return End(Outcome.FAILED, f"the session list was denied with HTTP {status}: {message}", reason)
+                return End(
+                    Outcome.FAILED, f"the session list was denied with HTTP {status}: {message}; {NOTHING}", reason
+                )
             case Refused(status, message):
-                return End(Outcome.FAILED, f"the session list was refused with HTTP {status}: {message}")
+                return End(Outcome.FAILED, f"the session list was refused with HTTP {status}: {message}; {NOTHING}")
             case Throttled(retry_after_s):
                 wait_s = throttle_wait_s(attempt, retry_after_s, self._around.draw())
                 self._desk.client.hold(wait_s)
@@ -153,9 +160,10 @@ _log = structlog.get_logger()
 
 
 def _not_had(why: str) -> End:
-    return End(Outcome.FAILED, f"the session list could not be had ({why}); nothing was sent or billed")
+    return End(Outcome.FAILED, f"the session list could not be had ({why}); {NOTHING}")
 
 
-def _standing(state: SessionState) -> Standing:
+def standing_of(state: SessionState) -> Standing:
+    """What the ledger knows of a session, for a comparison with the vendor's list."""
     open_take = state.open_page.take if state.open_page else None
-    return Standing(state.name, state.books, open_take, state.deleted, state.recovering)
+    return Standing(state.name, state.books, open_take, state.deleted, state.recovering, state.recover_until)

@@ -10,7 +10,7 @@ from typing import Any, Final
 import structlog
 
 from leadsync import events
-from leadsync.config import Job
+from leadsync.config import Job, Settings
 from leadsync.core.audit import Leave
 from leadsync.core.budget import Limits
 from leadsync.core.criteria import criteria_hash
@@ -82,11 +82,20 @@ class Desk:
         return around.now() - timedelta(seconds=self.breaker.silence_s(asyncio.get_running_loop().time()))
 
 
+@dataclass(slots=True)
+class Office:
+    """The configuration in force, and the desks of its accounts; a reload exchanges both in one breath."""
+
+    settings: Settings
+    desks: Mapping[str, Desk]
+
+
 @dataclass(frozen=True, slots=True)
 class Brief:
     """What a run is to do. `settle_only` is its end as soon as no key is open; None goes on asking.
 
-    `criteria` is the hash of what would be asked now; `records_max` is the run's own limit.
+    `criteria` is the hash of what would be asked now; `records_max` is the run's own limit. `withdrawn` is set where
+    the job's file has changed: the page under way is finished, and nothing more is asked under this brief.
     """
 
     job: str
@@ -100,6 +109,7 @@ class Brief:
     search: Mapping[str, Any] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
     settle_only: End | None = None
+    withdrawn: asyncio.Event = field(default_factory=asyncio.Event, compare=False)
 
     @classmethod
     def to_pull(cls, job: Job, price: Decimal) -> "Brief":
@@ -145,7 +155,8 @@ def _leave(job: Job, price: Decimal) -> Leave:
 class Ticket:
     """One run under way: its row, its brief, and its session as the ledger had it when the run began.
 
-    `recover_until`: the vendor's total up to which a restored store asks for pages that are billed already.
+    `recover_until`: the vendor's total up to which a restored store asks for pages that are billed already;
+    `keys_known`: the vendor has shown that it knows their keys.
     """
 
     run_id: int
@@ -153,6 +164,7 @@ class Ticket:
     session: SessionState
     desk: Desk
     recover_until: int | None = None
+    keys_known: bool = False
 
 
 _log = structlog.get_logger()

@@ -2,17 +2,17 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable
 from contextlib import asynccontextmanager
 from decimal import Decimal
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import structlog
 
 from leadsync import events
-from leadsync.config import Job, Settings
+from leadsync.config import Job
 from leadsync.core.model import End, Outcome
-from leadsync.jobs.desk import Brief, Desk
+from leadsync.jobs.desk import Brief, Desk, Office
 from leadsync.store.ledger import Ledger, SessionState
 
 RunBrief: TypeAlias = Callable[[Brief, Desk, str], Awaitable[End]]
@@ -21,25 +21,41 @@ RunBrief: TypeAlias = Callable[[Brief, Desk, str], Awaitable[End]]
 Sessions: TypeAlias = Collection[tuple[str, str]]
 """Sessions by account and name."""
 
+GONE: Final = End(Outcome.INTERRUPTED, "the job was removed or disabled before the run began; nothing was asked")
+STOPPED: Final = End(Outcome.INTERRUPTED, "leadsync was asked to stop before the run began")
+
 
 class Dispatch:
     """One per process; every run of it goes through here."""
 
-    def __init__(
-        self, settings: Settings, ledger: Ledger, desks: Mapping[str, Desk], stopping: asyncio.Event, *, run: RunBrief
-    ) -> None:
+    def __init__(self, office: Office, ledger: Ledger, stopping: asyncio.Event, *, run: RunBrief) -> None:
         self._stopping = stopping
-        self._settings = settings
+        self._office = office
         self._ledger = ledger
-        self._desks = desks
         self._run_brief = run
+        self._under_way: dict[str, Brief] = {}
         self._jobs: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._sessions: defaultdict[tuple[str, str], asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def run(self, name: str, trigger: str) -> End:
-        """Run a job, after whatever its session is at just now."""
-        job = self._settings.jobs[name]
-        return await self._run(Brief.to_pull(job, self._price(job.account)), trigger)
+        """Run a job, after whatever its session is at just now; anew, where its file is changed meanwhile."""
+        end = GONE
+        while (brief := self._brief(name)) is not None:
+            async with self.alone(brief.job, brief.account, brief.session):
+                if self._stopping.is_set():
+                    return STOPPED
+                if self._brief(name) != brief:
+                    continue  # changed while it waited
+                end = await self._run_pull(brief, trigger)
+            if end.outcome is not Outcome.INTERRUPTED or not brief.withdrawn.is_set():
+                break
+        return end
+
+    def follow(self) -> None:
+        """Let the runs whose job is another by now end at their next page."""
+        for name, brief in self._under_way.items():
+            if self._brief(name) != brief:
+                brief.withdrawn.set()
 
     async def run_all(self, names: Iterable[str], trigger: str) -> dict[str, End]:
         """Run jobs side by side; return how each ended."""
@@ -63,12 +79,13 @@ class Dispatch:
 
     def is_denied(self, account: str) -> bool:
         """Whether the vendor has turned the account down."""
-        return self._desks[account].denied is not None
+        desk = self._office.desks.get(account)
+        return desk is not None and desk.denied is not None
 
     async def tell_orphans(self) -> None:
         """Name the open keys that nobody can settle, since the configuration does not have their account."""
         for session in await self._ledger.sessions_with_open_keys():
-            if session.account not in self._desks:
+            if session.account not in self._office.desks:
                 _log.warning(events.KEY_LEFT_OPEN, job=session.job, account=session.account, session=session.name)
 
     @asynccontextmanager
@@ -88,23 +105,37 @@ class Dispatch:
     async def _settle_all(self, sessions: list[SessionState]) -> None:
         """Settle the sessions of one job, which may have had several, one after another."""
         for session in sessions:
-            brief = Brief.to_settle(session, self._job_of(session), self._price(session.account))
-            await self._run(brief, "start")
+            async with self.alone(session.job, session.account, session.name):
+                desk = self._office.desks.get(session.account)
+                if desk is None or self._stopping.is_set() or not await self._is_open(session):
+                    continue
+                brief = Brief.to_settle(session, self._job_of(session), self._price(session.account))
+                await self._run_brief(brief, desk, "start")
 
-    async def _run(self, brief: Brief, trigger: str) -> End:
-        async with self.alone(brief.job, brief.account, brief.session):
-            if self._stopping.is_set():
-                return End(Outcome.INTERRUPTED, "leadsync was asked to stop before the run began")
-            return await self._run_brief(brief, self._desks[brief.account], trigger)
+    async def _is_open(self, session: SessionState) -> bool:
+        """Whether the key is still open: a run of its job may have settled it while this one waited."""
+        return (await self._ledger.session(session.account, session.name, session.job)).open_page is not None
+
+    async def _run_pull(self, brief: Brief, trigger: str) -> End:
+        self._under_way[brief.job] = brief
+        try:
+            return await self._run_brief(brief, self._office.desks[brief.account], trigger)
+        finally:
+            del self._under_way[brief.job]
+
+    def _brief(self, name: str) -> Brief | None:
+        """What a job asks for by now; None where it is gone or disabled."""
+        job = self._office.settings.jobs.get(name)
+        return Brief.to_pull(job, self._price(job.account)) if job is not None and job.enabled else None
 
     def _job_of(self, session: SessionState) -> Job | None:
-        for job in self._settings.jobs.values():
+        for job in self._office.settings.jobs.values():
             if (job.account, job.session) == (session.account, session.name):
                 return job
         return None
 
     def _price(self, account: str) -> Decimal:
-        return self._settings.accounts[account].price_per_record
+        return self._office.settings.accounts[account].price_per_record
 
 
 _log = structlog.get_logger()

@@ -12,6 +12,7 @@ from typing import Final, TypeAlias
 from leadsync.core.replies import Lost, Throttled
 from leadsync.core.retry import throttle_wait_s
 from leadsync.jobs.desk import Desk, Surroundings
+from leadsync.vendors.breaker import THE_LIST
 from leadsync.vendors.pace import result_unless
 from leadsync.vendors.wire import Trouble
 
@@ -42,6 +43,9 @@ async def _list(desk: Desk, around: Surroundings, quiet: AsyncExitStack) -> List
         return STOPPED
     await quiet.enter_async_context(desk.traffic.quiet())
     listed = await desk.client.list_sessions(around.stopping)
+    if not isinstance(listed, Lost):
+        # An answer is an answer, whoever asked. A silence is not counted: who looks does not wait at the breaker.
+        desk.hear(THE_LIST, listed, around)
     if isinstance(listed, Throttled):
         # The vendor means the whole account, whoever asked.
         desk.client.hold(throttle_wait_s(1, listed.retry_after_s, around.draw()))

@@ -17,6 +17,7 @@ from leadsync.core.model import OpenPage, PageReply
 from leadsync.core.paging import KEY_STAYS_OPEN
 from leadsync.core.protocol import (
     Ask,
+    AtALoss,
     BudgetSpent,
     Close,
     Closed,
@@ -28,6 +29,8 @@ from leadsync.core.protocol import (
     Journaled,
     Plan,
     Queue,
+    Reword,
+    Reworded,
     Send,
     Sending,
     State,
@@ -41,14 +44,15 @@ from leadsync.core.replies import Denied
 from leadsync.core.retry import GIVE_UP_S
 from leadsync.errors import Bug, DiskLow, VendorSilent
 from leadsync.jobs.desk import Surroundings, Ticket
-from leadsync.store.ledger import Arrival, Asked, Ledger, Order, Receipt
+from leadsync.store.ledger import Again, Arrival, Asked, Ledger, Order, Receipt
 from leadsync.vendors.pace import result_unless, sleep_unless
-from leadsync.vendors.wire import search_request
+from leadsync.vendors.wire import reworded, search_request
 
 DISK_RESERVE_BYTES: Final = 128 * 1024 * 1024
 """A page is up to 14 MB, in the file and in its write-ahead log; what is paid for must find room."""
 
 STOPPED: Final = Halted("leadsync was asked to stop")
+WITHDRAWN: Final = Halted("the job's file was changed meanwhile, so nothing more is asked by what it said before")
 
 
 class Pull:
@@ -120,9 +124,8 @@ class Pull:
                 return await self._ask(take)
             case Queue(why):
                 return await self._queue(why)
-            case Send():
-                self._require_room()
-                return await self._send()
+            case Send() | Reword():
+                return await (self._send() if isinstance(effect, Send) else self._reword())
             case Store(page, fresh, replays):
                 return await self._store(page, fresh=fresh, replays=replays)
             case Close():
@@ -139,27 +142,41 @@ class Pull:
         if not await self._ticket.desk.breaker.closed(self._around.stopping, until_s):
             return self._vain("nothing new was asked for")
         self._require_room()
-        return self._halted() or await self._journal(take)
+        return self._at_boundary() or await self._journal(take)
 
     async def _journal(self, take: int) -> Event:
-        brief = self._ticket.brief
-        order = Order(
-            session_id=self._ticket.session.session_id,
-            run_id=self._ticket.run_id,
-            take=take,
-            limits=self._ticket.desk.terms.limits,
-            criteria=brief.criteria,
-            request=partial(search_request, brief.search, brief.options, brief.session),
-            again=self._ticket.recover_until is not None,
-        )
         self._change = self._ticket.desk.till.next_change
-        asked = await self._ledger.journal(order, self._around.now())
+        asked = await self._ledger.journal(self._order(take), self._around.now(), self._set_open)
         if not isinstance(asked, Asked):
             return asked
-        self._set_open(asked.page)
         self._warn(asked.nearly)
         self._log.debug(events.PAGE_ASKED, key=asked.page.key, take=asked.page.take)
         return Journaled()
+
+    def _order(self, take: int) -> Order:
+        ticket, brief = self._ticket, self._ticket.brief
+        again = Again(reworded, brief.page_size, ticket.keys_known) if ticket.recover_until is not None else None
+        return Order(
+            session_id=ticket.session.session_id,
+            run_id=ticket.run_id,
+            take=take,
+            limits=ticket.desk.terms.limits,
+            criteria=brief.criteria,
+            request=partial(search_request, brief.search, brief.options, brief.session),
+            again=again,
+        )
+
+    async def _reword(self) -> Event:
+        """Try other bytes with an old key; the vendor has refused those that were sent, and billed nothing."""
+        halted, order = self._halted(), self._order(self._ticket.brief.page_size)
+        if halted is not None or order.again is None:
+            return halted or AtALoss()
+        page = await self._ledger.reword(self._open_page().page_id, order, order.again)
+        if page is None:
+            return AtALoss()
+        self._open = page
+        self._log.debug(events.KEY_REWORDED, key=page.key, take=page.take)
+        return Reworded()
 
     async def _queue(self, why: str) -> Event:
         """Wait until somebody settles a key; where nobody has one on its way, nothing comes back for now."""
@@ -169,7 +186,7 @@ class Pull:
         with suppress(TimeoutError):
             async with asyncio.timeout_at(self._deadline_s):
                 await result_unless(self._around.stopping, self._change.wait())
-        return self._halted() or Waited()
+        return self._at_boundary() or Waited()
 
     def _warn(self, nearly: tuple[str, ...]) -> None:
         desk = self._ticket.desk
@@ -177,6 +194,7 @@ class Pull:
             self._log.warning(events.BUDGET_NEARLY_SPENT, account=desk.name, limit=limit)
 
     async def _send(self) -> Event:
+        self._require_room()
         desk = self._ticket.desk
         reply = await desk.client.search(self._open_page().request)
         if isinstance(reply, Denied):
@@ -230,8 +248,12 @@ class Pull:
                 " for until there is room"
             )
 
+    def _at_boundary(self) -> Event | None:
+        """Whatever ends the run here, where no key is open."""
+        return WITHDRAWN if self._ticket.brief.withdrawn.is_set() else self._halted()
+
     def _halted(self) -> Event | None:
-        """Whatever ends the run at this boundary, if anything does."""
+        """Whatever ends the run, be a key open or not."""
         if self._around.stopping.is_set():
             return STOPPED
         if self._loop.time() >= self._deadline_s:

@@ -4,9 +4,8 @@ The runner finds out whether the run may begin; how a page is pulled it leaves t
 """
 
 import logging
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import Any, Final, TypeAlias, assert_never
+from typing import Any, Final, assert_never
 
 import structlog
 
@@ -18,12 +17,9 @@ from leadsync.core.resume import way_out
 from leadsync.core.witness import DOUBTS
 from leadsync.errors import BadWeather
 from leadsync.jobs.desk import Brief, Desk, Surroundings, Ticket
+from leadsync.jobs.recovery import Audit, Drive, Recovery
 from leadsync.store.ledger import Figures, Ledger, NewRun
 from leadsync.vendors.pace import result_unless
-
-Audit: TypeAlias = Callable[[Ticket], Awaitable[Verdict | End]]
-Drive: TypeAlias = Callable[[Ticket, Plan], Awaitable[Ended]]
-
 
 ACCEPTED_FOR: Final = frozenset({Outcome.COMPLETE, Outcome.LIMITED, Outcome.OVER_BUDGET})
 """Ends of a run that has gone past every question: what a person accepted was for this one."""
@@ -81,7 +77,19 @@ class Runner:
         parked = ticket.session.parked
         if parked is not None and not ticket.brief.leave.answers(parked.reason):
             return _nothing(End(Outcome.PARKED, parked.message, parked.reason))
-        verdict = await self._audit(ticket)
+        verdict = await self._audit(ticket, anew=False)
+        if isinstance(verdict, GoOn) and parked is not None:
+            await self._ledger.unpark(ticket.session.session_id)
+        until = verdict.recover_until if isinstance(verdict, GoOn) else None
+        if until is not None and ticket.brief.settle_only is None:
+            back = await Recovery(self._ledger, self._audit, self._drive).run(ticket, until)
+            if isinstance(back, Ended):
+                return back
+            ticket, verdict = back
+        return await self._go_by(verdict, ticket)
+
+    async def _go_by(self, verdict: Verdict | End, ticket: Ticket) -> Ended:
+        """Do what the audit says: the run ends here, or goes on with the books that it has found or made to agree."""
         match verdict:
             case End():
                 return _nothing(verdict)
@@ -92,8 +100,8 @@ class Runner:
             case GoOn(base_line, recover_until):
                 if ticket.session.recovering and recover_until is None:
                     await self._ledger.recovered(ticket.session.session_id)
-                if parked is not None:
-                    await self._ledger.unpark(ticket.session.session_id)
+                if recover_until is not None:
+                    await self._ledger.recover(ticket.session.session_id, recover_until)
                 if base_line is not None:
                     await self._ledger.move_base_line(ticket.session.session_id, base_line)
             case _:

@@ -17,7 +17,7 @@ from leadsync.core.retry import make_up_wait_s
 from leadsync.core.schedule import At
 from leadsync.errors import BadWeather
 from leadsync.jobs.desk import Surroundings
-from leadsync.store.ledger import Ledger, Planned, Timing
+from leadsync.store.ledger import Ledger, Missed, Planned, Timing
 from leadsync.vendors.pace import result_unless, sleep_unless
 
 Run: TypeAlias = Callable[[str, str], Awaitable[End]]
@@ -41,33 +41,41 @@ class Timetable:
         self._around = around
         self._set_alarm = set_alarm
         self._run = run
+        self._timings: dict[str, Timing] = {}
         self._bells: dict[str, asyncio.Event] = {}
+        self._planning = asyncio.Lock()
 
     async def start(self, timings: Collection[Timing]) -> None:
         """Plan what comes, so that `status` shows it, and tell what passed while leadsync was down."""
-        for missed in await self._ledger.start_slots(timings, self._around.now(), self._around.draw):
-            _log.warning(
-                events.SLOT_MISSED,
-                job=missed.job,
-                due_at=missed.due_at.isoformat(),
-                cut_short=missed.cut_short,
-                made_up=missed.made_up,
-            )
+        missed = await self._ledger.start_slots(timings, self._around.now(), self._around.draw)
+        self._enter(timings, missed)
 
-    async def keep(self, timing: Timing) -> None:
-        """Run a job at its times, until leadsync is asked to stop or nothing will ever be due again."""
-        bell = self._bells[timing.job] = asyncio.Event()
+    async def change(self, timings: Collection[Timing], new: Collection[str]) -> None:
+        """Go by other times from now on; `new` are jobs that are not kept yet. A run that is under way is not touched.
+
+        Raises StoreFailed; nothing is changed then.
+        """
+        async with self._planning:
+            missed = await self._ledger.change_slots(timings, new, self._around.now(), self._around.draw)
+            self._enter(timings, missed)
+        for bell in self._bells.values():
+            bell.set()
+
+    async def keep(self, job: str) -> None:
+        """Run a job at its times, until leadsync is asked to stop, the job has gone or nothing will be due again."""
+        bell = self._bells[job] = asyncio.Event()
         while not self._around.stopping.is_set():
             try:
-                slot = await self._ledger.next_slot(timing, self._around.now(), self._around.draw())
-                if slot is None:
+                planned = await self._look(job)
+                if planned is None:
                     return
-                if slot.fire_at > self._around.now():
-                    await self._wait(timing.job, slot.fire_at, bell)
-                else:
+                timing, slot, due = planned
+                if due:
                     await self._serve(timing, slot)
+                else:
+                    await self._wait(job, slot.fire_at, bell)
             except BadWeather as error:
-                self._tell_delay(timing, error)
+                self._tell_delay(job, error)
                 await sleep_unless(self._around.stopping, STORE_RETRY_S)
 
     async def watch_clock(self) -> None:
@@ -84,6 +92,29 @@ class Timetable:
                 for bell in self._bells.values():
                     bell.set()
 
+    def _enter(self, timings: Collection[Timing], passed: Collection[Missed]) -> None:
+        self._timings = {timing.job: timing for timing in timings}
+        for missed in passed:
+            _log.warning(
+                events.SLOT_MISSED,
+                job=missed.job,
+                due_at=missed.due_at.isoformat(),
+                cut_short=missed.cut_short,
+                made_up=missed.made_up,
+            )
+
+    async def _look(self, job: str) -> tuple[Timing, Planned, bool] | None:
+        """Return what a job waits for; a slot that is due is taken, while nobody changes the timetable."""
+        async with self._planning:
+            timing = self._timings.get(job)
+            slot = await self._ledger.next_slot(timing, self._around.now(), self._around.draw()) if timing else None
+            if timing is None or slot is None:
+                return None
+            due = slot.fire_at <= self._around.now()
+            if due:
+                await self._ledger.take_slot(timing, slot, self._around.now(), self._around.draw())
+            return timing, slot, due
+
     def _ahead_s(self) -> float:
         """How far the wall clock is ahead of the time that passes."""
         return self._around.now().timestamp() - asyncio.get_running_loop().time()
@@ -95,13 +126,13 @@ class Timetable:
         await result_unless(self._around.stopping, bell.wait())
 
     async def _serve(self, timing: Timing, slot: Planned) -> None:
-        await self._ledger.take_slot(timing, slot, self._around.now(), self._around.draw())
         end = await self._run(timing.job, slot.cause)
         if end.outcome is Outcome.INTERRUPTED and self._around.stopping.is_set():
             return  # taken and not done: the next start makes up for it
         only_time = isinstance(timing.times, At)
         wait_s = make_up_wait_s(end, self._around.draw(), only_time=only_time)
-        retry_at = self._around.now() + timedelta(seconds=wait_s) if wait_s is not None else None
+        wanted = wait_s is not None and timing.job in self._timings  # not where the job has gone meanwhile
+        retry_at = self._around.now() + timedelta(seconds=wait_s or 0.0) if wanted else None
         while not await self._finish(timing, slot, retry_at) and not self._around.stopping.is_set():
             await sleep_unless(self._around.stopping, STORE_RETRY_S)
 
@@ -110,12 +141,12 @@ class Timetable:
         try:
             await self._ledger.finish_slot(timing, slot, retry_at)
         except BadWeather as error:
-            self._tell_delay(timing, error)
+            self._tell_delay(timing.job, error)
             return False
         return True
 
-    def _tell_delay(self, timing: Timing, error: BadWeather) -> None:
-        _log.warning(events.SCHEDULE_DELAYED, job=timing.job, message=str(error), wait_s=STORE_RETRY_S)
+    def _tell_delay(self, job: str, error: BadWeather) -> None:
+        _log.warning(events.SCHEDULE_DELAYED, job=job, message=str(error), wait_s=STORE_RETRY_S)
 
 
 _log = structlog.get_logger()

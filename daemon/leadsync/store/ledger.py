@@ -9,18 +9,17 @@ from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
-from sqlalchemy import Connection
-
 from leadsync.core.letters import Letter
-from leadsync.core.model import End, Reason
+from leadsync.core.model import End, OpenPage, Reason
 from leadsync.core.protocol import BudgetReserved, BudgetSpent, Close
 from leadsync.core.resume import Question, Remedy
-from leadsync.core.witness import StoreAnswer
-from leadsync.store import inbox, pages, resuming, runs, sessions, standing, timetable
+from leadsync.store import inbox, pages, pulse, resuming, runs, sessions, standing, timetable
 from leadsync.store.opening import Opened
-from leadsync.store.pages import Arrival, Asked, Order, Receipt
+from leadsync.store.pages import Again, Arrival, Asked, Order, Receipt
+from leadsync.store.pulse import Pulse
 from leadsync.store.runs import Figures, Interrupted, NewRun
 from leadsync.store.sessions import SessionState
+from leadsync.store.standing import Said
 from leadsync.store.timetable import Missed, Planned, Timing
 from leadsync.store.writer import Writer
 
@@ -84,13 +83,17 @@ class Ledger:
         """The run that an acceptance was for has ended by itself."""
         await self._writer.write(resuming.forget_acceptance, session_id)
 
+    async def recover(self, session_id: int, until: int) -> None:
+        """Ask the old keys of a restored store's session again, up to this total of the vendor's."""
+        await self._writer.write(sessions.change, session_id, {"recover_until": until})
+
     async def recovered(self, session_id: int) -> None:
         """Nothing of a session is missing any more since the store was restored."""
-        await self._writer.write(sessions.change, session_id, {"recovering": False})
+        await self._writer.write(sessions.recovered, session_id)
 
-    async def answer_store(self, answer: StoreAnswer, name: str, now: datetime) -> None:
-        """Do what a person has said of the store; `name` is for the installation of a copy."""
-        here = await self._writer.write(standing.answer, answer, name, self._witness.store, now)
+    async def answer_store(self, said: Said, now: datetime) -> None:
+        """Do what a person has said of the store."""
+        here = await self._writer.write(standing.answer, said, self._witness.store, now)
         await self._writer.off_loop(self._witness.write, here)
         self.doubt = None
         self.hooks = replace(self.hooks, installation=here.installation)
@@ -99,12 +102,22 @@ class Ledger:
         """Pause an account; return whether that is news."""
         return await self._writer.write(sessions.pause, account, reason, message, now)
 
-    async def journal(self, order: Order, now: datetime) -> Asked | BudgetSpent | BudgetReserved:
-        """Make the next key durable with its bytes, its reservation and its witness, before it is sent (P3, P10)."""
+    async def journal(
+        self, order: Order, now: datetime, reserved: Callable[[OpenPage], None]
+    ) -> Asked | BudgetSpent | BudgetReserved:
+        """Make the next key durable with its bytes, its reservation and its witness, before it is sent (P3, P10).
+
+        `reserved` is called between: whoever finds the budget reserved from now on must find out by whom.
+        """
         asked = await self._writer.write(pages.journal, order, self._writer.fence, now)
         if isinstance(asked, Asked):
+            reserved(asked.page)
             await self._writer.off_loop(self._witness.count, asked.page.page_id)
         return asked
+
+    async def reword(self, page_id: int, order: Order, again: Again) -> OpenPage | None:
+        """Give an old key that the vendor knows with other bytes the next that it may have had, before it is sent."""
+        return await self._writer.write(pages.reword, page_id, order, again)
 
     async def store(self, arrival: Arrival, now: datetime) -> Receipt:
         """Store deliveries, totals and the spent key together (P4), and park the job where books disagree (P8)."""
@@ -132,6 +145,12 @@ class Ledger:
     async def start_slots(self, timings: Collection[Timing], now: datetime, draw: Callable[[], float]) -> list[Missed]:
         """Plan these jobs' next slots, and no others; return what passed while leadsync was down."""
         return await self._writer.write(timetable.start, timings, now, draw)
+
+    async def change_slots(
+        self, timings: Collection[Timing], new: Collection[str], now: datetime, draw: Callable[[], float]
+    ) -> list[Missed]:
+        """Plan by another timetable while jobs run; return what has passed already of those that are `new` in it."""
+        return await self._writer.write(timetable.change, timings, new, now, draw)
 
     async def next_slot(self, timing: Timing, now: datetime, draw: float) -> Planned | None:
         """Plan a job's next slot and return the first to fire."""
@@ -161,16 +180,17 @@ class Ledger:
         """Let webhooks wait for their handler again; return how many of these were in quarantine."""
         return await self._writer.write(inbox.release, message_ids)
 
-    async def beat(self) -> None:
-        """Show that the store can be written: a transaction with nothing in it. Raises StoreFailed or Fenced."""
-        await self._writer.write(_nothing)
+    async def feel_pulse(self) -> Pulse:
+        """Return what waits and what comes next; that it answers at all is worth as much."""
+        return await self._writer.write(pulse.feel)
 
-
-def _nothing(_connection: Connection) -> None:
-    """What a transaction does that only shows that one can be had."""
+    async def note_reload(self, refused: str | None) -> None:
+        """Remember why the last reload was refused; None: it was not."""
+        await self._writer.write(pulse.note_reload, refused)
 
 
 __all__ = [
+    "Again",
     "Arrival",
     "Asked",
     "Figures",
@@ -179,7 +199,9 @@ __all__ = [
     "NewRun",
     "Order",
     "Planned",
+    "Pulse",
     "Receipt",
+    "Said",
     "SessionState",
     "Timing",
 ]

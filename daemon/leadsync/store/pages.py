@@ -4,7 +4,7 @@ A page's row goes from `asked` to `stored` or `refused` and nowhere else; the up
 a second attempt finds no row and is a bug, not a second page.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -18,6 +18,7 @@ from leadsync.core.budget import Exhausted, Granted, Limits, Reserved, Spent, gr
 from leadsync.core.keys import page_key
 from leadsync.core.model import Books, OpenPage, PageReply
 from leadsync.core.protocol import BudgetReserved, BudgetSpent, Close, Stored
+from leadsync.core.recovery import takes_to_try
 from leadsync.errors import Bug
 from leadsync.store import sessions
 from leadsync.store.leads import Shelf, Shelved, shelve
@@ -44,12 +45,27 @@ _SPENT: Final = select(
 ).where(col(Page.account) == bindparam("account"), col(Page.asked_at) >= bindparam("month", type_=UtcDateTime))
 
 
+PAGES_LOOKED_AT: Final = 100
+"""The last pages that are left of a session show which takes its old keys may have had."""
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """How an old key is asked again. `like` makes bytes for another key and take from those of a page that is left.
+
+    `known`: the vendor has shown that it knows the old keys, so that nothing is billed and no budget is asked.
+    """
+
+    like: Callable[[bytes, str, int], bytes]
+    page_size: int
+    known: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Order:
     """What a run wants to ask next. `request` makes the exact bytes from the key and the take, in records.
 
-    `again`: the store was restored, and the key has been asked before; its bytes were like those of the last page that
-    is left, whatever the job's file says by now.
+    `again` is set where the store was restored and the key has been asked before it.
     """
 
     session_id: int
@@ -58,7 +74,7 @@ class Order:
     limits: Limits
     criteria: str
     request: Callable[[str, int], bytes]
-    again: bool = False
+    again: Again | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,41 +123,74 @@ class Receipt:
 def journal(connection: Connection, order: Order, fence: int, now: datetime) -> Asked | BudgetSpent | BudgetReserved:
     """Enter the next key with its bytes and its reservation; refuse what the budget does not have."""
     session = connection.execute(_SESSION, {"session": order.session_id}).mappings().one()
-    if order.again:
-        order = _like_the_last(connection, order)
+    if order.again is not None:
+        order = _as_before(connection, session, order, order.again)
     match _grant(connection, session["account"], order, now):
         case Exhausted(limit):
-            return BudgetSpent(f"the account's {limit} is spent")
+            until = f"the next {limit.rpartition('_')[2]}"
+            return BudgetSpent(f"the account's {limit} is spent; nothing is asked beyond it before {until}")
         case Reserved(limit):
             return BudgetReserved(f"what is left of the account's {limit} is reserved by open keys")
+        case Granted(take, _) if order.again is not None and take < order.take:
+            # Other bytes are no way out: a vendor that knows the key would refuse them.
+            page = f"a page of {order.take} records, which was asked for before the restore"
+            return BudgetSpent(f"what is left of the account's budget has no room for {page}")
         case Granted(take, nearly):
             return Asked(_enter(connection, session, replace(order, take=take), fence, now), nearly)
 
 
-def _like_the_last(connection: Connection, order: Order) -> Order:
-    """Ask as the last page was asked, where there is one: a key that comes with other bytes may be refused."""
+def _as_before(connection: Connection, session: RowMapping, order: Order, again: Again) -> Order:
+    """Ask for an old key's page as it was asked for most likely, whatever the job's file says by now."""
+    take, request = next(_wordings(connection, order, again, _next_key(connection, session)))
+    return replace(order, take=take, request=lambda _key, _take: request)
+
+
+def _wordings(connection: Connection, order: Order, again: Again, key: str) -> Iterator[tuple[int, bytes]]:
+    """Yield each take and the bytes that an old key may have had, the likeliest first, in the same order each time.
+
+    Like the pages that are left, or as the job asks now: between the backup and its end both may have changed.
+    """
     stored = (col(Page.session_id) == order.session_id, col(Page.state) == "stored")
-    last = connection.execute(select(Page).where(*stored).order_by(col(Page.id).desc()).limit(1)).mappings().first()
-    if last is None:
-        return order
+    last = select(Page).where(*stored).order_by(col(Page.id).desc()).limit(PAGES_LOOKED_AT)
+    left = connection.execute(last).mappings().all()
+    likely, guesses = takes_to_try([page["take"] for page in left], again.page_size)
+    for takes in (likely, guesses):
+        if left:
+            yield from ((take, again.like(left[0]["request"], key, take)) for take in takes)
+        yield from ((take, order.request(key, take)) for take in takes)
 
-    def request(key: str, take: int) -> bytes:
-        same = last["request"].replace(last["key"].encode(), key.encode())
-        return same if take == last["take"] else order.request(key, take)
 
-    return replace(order, take=last["take"], request=request)
+def reword(connection: Connection, page_id: int, order: Order, again: Again) -> OpenPage | None:
+    """Give an open key that the vendor knows with other bytes the next that it may have had; None where none is left.
+
+    Its page is billed already, so its new take asks no budget.
+    """
+    page, _ = _open_page(connection, page_id)
+    wordings: dict[bytes, int] = {}
+    for take, body in _wordings(connection, order, again, page["key"]):
+        wordings.setdefault(body, take)
+    bodies = list(wordings)
+    at = bodies.index(page["request"]) + 1 if page["request"] in wordings else 0
+    if at == len(bodies):
+        return None
+    request, take = bodies[at], wordings[bodies[at]]
+    _leave_asked(connection, page_id, {"request": request, "take": take})
+    return OpenPage(page_id, page["key"], take, request)
 
 
 def _grant(connection: Connection, account: str, order: Order, now: datetime) -> Granted | Reserved | Exhausted:
-    if order.limits.unlimited:
+    if order.limits.unlimited or (order.again is not None and order.again.known):
         return Granted(order.take)
     return grant(order.take, order.limits, *spent(connection, account, order.limits, now))
 
 
-def _enter(connection: Connection, session: RowMapping, order: Order, fence: int, now: datetime) -> OpenPage:
-    number = session["next_page"]
+def _next_key(connection: Connection, session: RowMapping) -> str:
     installation = connection.execute(_INSTALLATION).scalar_one()
-    key = page_key(installation, session["account"], session["name"], session["epoch"], number)
+    return page_key(installation, session["account"], session["name"], session["epoch"], session["next_page"])
+
+
+def _enter(connection: Connection, session: RowMapping, order: Order, fence: int, now: datetime) -> OpenPage:
+    number, key = session["next_page"], _next_key(connection, session)
     request = order.request(key, order.take)
     values = {
         "account": session["account"],
@@ -191,7 +240,13 @@ def store(connection: Connection, arrival: Arrival, now: datetime) -> Receipt:
     if learned is not None:
         sessions.learn_reading(connection, page["account"], counts_own=learned)
     return Receipt(
-        stored=Stored(len(arrival.reply.leads), shelved.new, judgement.reason, judgement.message),
+        stored=Stored(
+            len(arrival.reply.leads),
+            shelved.new,
+            judgement.reason,
+            judgement.message,
+            recovered=arrival.recover_until is not None and judgement.books.total >= arrival.recover_until,
+        ),
         epoch=epoch,
         number=number,
         total=judgement.books.total,
@@ -259,8 +314,6 @@ def _enter_books(
     }
     if arrival.reply.is_new:
         values["created_at"] = now
-    if arrival.recover_until is not None and books.total >= arrival.recover_until:
-        values["recovering"] = False
     sessions.change(connection, session["id"], values)
     if judgement.reason is not None:
         sessions.park(connection, session["id"], judgement.reason, judgement.message, now)

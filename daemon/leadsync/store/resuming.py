@@ -2,16 +2,20 @@
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, func, select, update
 from sqlmodel import col
 
+from leadsync.core.model import Reason
 from leadsync.core.resume import Question, Remedy
 from leadsync.errors import Bug
 from leadsync.store import sessions
 from leadsync.store.sessions import SessionState
 from leadsync.store.tables import Delivery, Page, SearchSession
+
+_LETS_GO: Final = frozenset({Reason.SESSION_FOREIGN, Reason.SESSION_DRIFTED})
+"""Who accepts one of these after old keys were asked in vain lets go what they should have brought."""
 
 
 def question(connection: Connection, state: SessionState, job: str, price: Decimal) -> Question:
@@ -38,8 +42,11 @@ def answer(connection: Connection, state: SessionState, remedy: Remedy, now: dat
     if remedy.new_epoch:
         values |= {"epoch": state.books.epoch + 1, "next_page": 1, "delivered": 0, "base_line": 0}
         values |= {"criteria": None, "vendor_total": None, "created_at": None, "deleted_at": None}
+        values |= {"recover_until": None}  # the pages of that epoch may have been billed before a restore, too
     elif not state.books.delivered:
         values |= {"criteria": None}  # what was refused, or never asked, binds nobody
+    if remedy.accepts in _LETS_GO and state.recover_until is not None:
+        sessions.recovered(connection, state.session_id)
     if remedy.unpark:
         values |= {"park_reason": None, "park_message": None, "parked_at": None, "accepted": remedy.accepts}
     if values:

@@ -9,8 +9,9 @@ from sqlalchemy import Connection, RowMapping, bindparam, insert, select, update
 from sqlmodel import col
 
 from leadsync.core.model import Books, OpenPage, Reason
+from leadsync.core.recovery import PAGES_A_GENERATION
 from leadsync.errors import Bug
-from leadsync.store.tables import Account, Page, SearchSession
+from leadsync.store.tables import Account, Installation, Page, SearchSession
 
 _CHANGE: Final = update(SearchSession).where(col(SearchSession.id) == bindparam("session"))
 
@@ -28,7 +29,8 @@ class Parked:
 class SessionState:
     """One session as the ledger has it now. `criteria` is the hash that its epoch began with, None before that.
 
-    `accepted` is what a person has accepted for the next run; `recovering`: billed pages are missing since a restore.
+    `accepted` is what a person has accepted for the next run; `recovering`: billed pages are missing since a restore,
+    and are asked for again up to the vendor's total `recover_until`, None before the first audit.
     """
 
     session_id: int
@@ -42,6 +44,7 @@ class SessionState:
     parked: Parked | None
     accepted: Reason | None
     recovering: bool
+    recover_until: int | None
 
 
 def enter(connection: Connection, account: str, name: str, job: str) -> SessionState:
@@ -105,6 +108,16 @@ def unpark(connection: Connection, session_id: int) -> None:
     change(connection, session_id, {"park_reason": None, "park_message": None, "parked_at": None})
 
 
+def recovered(connection: Connection, session_id: int) -> None:
+    """Ask no old keys any more; the next key has a number that none of before the restore can have."""
+    generation = connection.execute(select(col(Installation.generation))).scalar_one()
+    used = select(col(SearchSession.next_page)).where(col(SearchSession.id) == session_id)
+    next_page = connection.execute(used).scalar_one()
+    first = 1 if next_page == 1 else generation * PAGES_A_GENERATION + 1
+    done = {"recovering": False, "recover_until": None, "next_page": max(next_page, first)}
+    change(connection, session_id, done)
+
+
 def books_of(row: RowMapping) -> Books:
     """Read the books of the present epoch out of a session's row."""
     return Books(row["epoch"], row["next_page"], row["delivered"], row["base_line"])
@@ -158,4 +171,5 @@ def _state(connection: Connection, row: RowMapping) -> SessionState:
         parked=parked,
         accepted=Reason(row["accepted"]) if row["accepted"] else None,
         recovering=row["recovering"],
+        recover_until=row["recover_until"],
     )

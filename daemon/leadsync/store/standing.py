@@ -4,6 +4,8 @@ Functions of one connection, each within one transaction.
 """
 
 import hashlib
+from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -13,7 +15,7 @@ from sqlmodel import col
 
 from leadsync.core.model import Reason
 from leadsync.core.witness import StoreAnswer, Witness, doubt
-from leadsync.store import inbox
+from leadsync.store import inbox, sessions
 from leadsync.store.tables import Installation, Page, SearchSession
 from leadsync.store.witness import WitnessFile
 
@@ -41,18 +43,33 @@ def look(connection: Connection, file: Path, witness: WitnessFile) -> Reason | N
     return reason
 
 
-def answer(connection: Connection, said: StoreAnswer, name: str, file: Path, now: datetime) -> Witness:
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a person says has happened; `name` is for the installation of a copy.
+
+    `sessions` are those of the jobs that there are, as account, session and job: a restored store may know nothing of
+    some that it has used.
+    """
+
+    answer: StoreAnswer
+    name: str
+    sessions: Collection[tuple[str, str, str]]
+
+
+def answer(connection: Connection, said: Said, file: Path, now: datetime) -> Witness:
     """Do what a person has said, and return the witness that is true from now on."""
     values: dict[str, Any] = {"doubt": None}
-    match said:
+    match said.answer:
         case StoreAnswer.COPIED:
-            values["name"] = name
+            values["name"] = said.name
             _leave_sessions(connection, now)
             inbox.disown(connection, now)
         case StoreAnswer.RESTORED:
             generation = connection.execute(select(col(Installation.generation))).scalar_one() + 1
             values["generation"] = generation
-            connection.execute(update(SearchSession).values(recovering=True))
+            for account, session, job in said.sessions:
+                sessions.enter(connection, account, session, job)
+            connection.execute(update(SearchSession).values(recovering=True, recover_until=None))
             _number_changes_from(connection, generation * CHANGES_A_GENERATION)
         case StoreAnswer.MOVED:
             pass
@@ -75,6 +92,7 @@ def _leave_sessions(connection: Connection, now: datetime) -> None:
     connection.execute(void)
     fresh = {"next_page": 1, "delivered": 0, "base_line": 0, "criteria": None, "vendor_total": None, "created_at": None}
     open_again = {"deleted_at": None, "park_reason": None, "park_message": None, "parked_at": None, "accepted": None}
+    fresh |= {"recovering": False, "recover_until": None}
     connection.execute(update(SearchSession).values(epoch=col(SearchSession.epoch) + 1, **fresh, **open_again))
 
 

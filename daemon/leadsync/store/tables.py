@@ -43,7 +43,8 @@ class Installation(SQLModel, table=True):
     """One row: who this store is. `name` is random and part of every key; `fence` counts the starts (P5).
 
     `witnessed`: there is a witness beside it; `doubt` is why nothing is spent until a person has answered; `generation`
-    counts the times that it was restored; `hook_secret` is random too, and part of every address of a webhook.
+    counts the times that it was restored. `reload_refused`: why the daemon's last reload was not done; `checked_at`:
+    when SQLite last looked the whole file through. `hook_secret` is random too, and part of every address of a webhook.
     """
 
     __tablename__: ClassVar[Any] = "installation"
@@ -57,6 +58,8 @@ class Installation(SQLModel, table=True):
     created_at: datetime = Field(sa_type=UtcDateTime)
     stopped_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     hook_secret: bytes | None = Field(default=None, sa_type=LargeBinary)
+    reload_refused: str | None = None
+    checked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
 class Account(SQLModel, table=True):
@@ -79,7 +82,8 @@ class SearchSession(SQLModel, table=True):
 
     `job` is the job that used it last, `criteria` the hash that the epoch began with, `park_reason` is set while the
     job waits for a person, `accepted` is the reason that a person has accepted for the next run,
-    `recovering` whether pages are missing that were billed after the backup that this store was restored from.
+    `recovering` whether pages are missing that were billed after the backup that this store was restored from, and
+    `recover_until` the vendor's total up to which they are asked for again, null until the first audit.
     """
 
     __tablename__: ClassVar[Any] = "search_session"
@@ -102,6 +106,7 @@ class SearchSession(SQLModel, table=True):
     parked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     accepted: str | None = None
     recovering: bool = Field(default=False, sa_column_kwargs=_NO)
+    recover_until: int | None = None
 
 
 class Run(SQLModel, table=True):

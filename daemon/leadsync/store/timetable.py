@@ -108,6 +108,21 @@ def start(
     return [missed for timing in timings for missed in _start(connection, timing, now, draw())]
 
 
+def change(
+    connection: Connection, timings: Collection[Timing], new: Collection[str], now: datetime, draw: Callable[[], float]
+) -> list[Missed]:
+    """Plan what comes by another timetable while jobs run: a slot that is taken stays with its run.
+
+    `new` are jobs that nobody has kept the times of until now; return what of theirs has passed already.
+    """
+    gone = (col(Slot.state) == "planned", col(Slot.job).not_in([timing.job for timing in timings]))
+    connection.execute(delete(Slot).where(*gone))
+    passed = [missed for timing in timings if timing.job in new for missed in _start(connection, timing, now, draw())]
+    for timing in timings:
+        next_slot(connection, timing, now, draw())
+    return passed
+
+
 def _start(connection: Connection, timing: Timing, now: datetime, draw: float) -> list[Missed]:
     next_slot(connection, timing, now, draw)
     cut = _read(connection, _TAKEN_SLOTS, timing.job)

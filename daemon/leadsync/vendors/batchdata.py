@@ -100,6 +100,10 @@ class BatchData:
         """Wait until the account may send; False where `stopping` was set before that."""
         return await self._pace.turn(stopping)
 
+    def change_pace(self, requests_per_minute: int) -> None:
+        """Speak at another rate from now on."""
+        self._pace.change(requests_per_minute)
+
     def hold(self, wait_s: float) -> None:
         """Let nobody of this account send for so long."""
         self._pace.hold(wait_s)

@@ -20,8 +20,12 @@ class Pace:
     """One per account. Nobody sends without having waited for a turn."""
 
     def __init__(self, requests_per_minute: int) -> None:
-        self._limiter = AsyncLimiter(max_rate=1, time_period=60.0 / requests_per_minute * _KEPT_BACK)
         self._silent_until = 0.0
+        self.change(requests_per_minute)
+
+    def change(self, requests_per_minute: int) -> None:
+        """Speak at another rate from now on; who queues already leaves at the old one."""
+        self._limiter = AsyncLimiter(max_rate=1, time_period=60.0 / requests_per_minute * _KEPT_BACK)
 
     def hold(self, wait_s: float) -> None:
         """Send nothing for so long: the vendor said 429 to one of us, and means all."""

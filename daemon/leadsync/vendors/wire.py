@@ -42,6 +42,13 @@ def search_request(search: Mapping[str, Any], options: Mapping[str, Any], sessio
     return _encoder.encode({"searchCriteria": search, "options": {**options, **own}})
 
 
+def reworded(request: bytes, key: str, take: int) -> bytes:
+    """Return the body of a request as it would be for another key, or for another take."""
+    body = msgspec.json.decode(request)
+    own = {"take": take, "searchSession": {**body["options"]["searchSession"], "idempotencyKey": key}}
+    return _encoder.encode({**body, "options": {**body["options"], **own}})
+
+
 def decipher(status: int, headers: Mapping[str, str], body: bytes, now: datetime) -> VendorReply:
     """Turn the reply to a search with a session into an event. `headers` has lower-case names."""
     if status != HTTPStatus.OK:
@@ -111,7 +118,7 @@ def _by_status(status: int, message: str, headers: Mapping[str, str], now: datet
         case HTTPStatus.CONFLICT if not _speaks_of_another_body(message):
             return Lost("HTTP 409: the vendor is busy with this session")
         case _ if HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR:
-            return Refused(status, message)
+            return Refused(status, message, other_body=_speaks_of_another_body(message))
         case _:
             # 5xx, redirects (never followed: they would carry the token away) and anything unheard of.
             return Lost(f"HTTP {status}")

@@ -16,6 +16,7 @@ from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.pool import NullPool
 from sqlmodel import col
 
+from leadsync.core.model import Reason
 from leadsync.errors import StoreRefused
 from leadsync.reports.doctor.look import mode_of
 from leadsync.reports.doctor.store import Inside, StoreFacts
@@ -90,12 +91,14 @@ def _inside(file: Path, now: Callable[[], datetime]) -> Inside | str | None:
 
 
 def _read(connection: Connection, now: Callable[[], datetime]) -> Inside:
-    stopped_at = connection.execute(select(col(Installation.stopped_at))).scalar_one_or_none()
+    columns = (col(Installation.stopped_at), col(Installation.doubt))
+    stopped_at, doubt = connection.execute(select(*columns)).one_or_none() or (None, None)
     return Inside(
         schema=HEAD,
         journal_mode=connection.exec_driver_sql("PRAGMA journal_mode").scalar_one(),
         quick_check=_quick_check(connection, now),
         clean=stopped_at is not None,
+        doubt=Reason(doubt) if doubt else None,
     )
 
 

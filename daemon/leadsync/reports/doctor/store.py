@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from leadsync.core.model import Reason
+from leadsync.core.resume import way_out
+from leadsync.core.witness import DOUBTS
 from leadsync.reports.doctor.check import Check, ok, unknown, wrong
 from leadsync.reports.doctor.machine import MIB
 
@@ -18,12 +21,16 @@ OTHERS_WRITE: Final = 0o022
 
 @dataclass(frozen=True, slots=True)
 class Inside:
-    """What the file says. `quick_check`: SQLite's verdict, None where it took too long; `clean`: closed in order."""
+    """What the file says. `quick_check`: SQLite's verdict, None where it took too long; `clean`: closed in order.
+
+    `doubt`: why it cannot be told to be the store that was spent from.
+    """
 
     schema: str
     journal_mode: str
     quick_check: str | None
     clean: bool
+    doubt: Reason | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +54,9 @@ def judge_store(store: StoreFacts) -> Iterator[Check]:
         yield ok("store", f"there is none yet; the first run makes {store.file}")
         return
     yield _opened(store.file, store.inside)
+    if isinstance(store.inside, Inside) and store.inside.doubt is not None:
+        doubt = store.inside.doubt
+        yield wrong("store.witness", DOUBTS[doubt], way_out(doubt, ""))
     yield from _inside(store.inside)
     if store.file_mode:
         yield _modes(store)

@@ -156,7 +156,7 @@ def _standing(session: str, state: SessionState | None) -> Standing:
     if state is None:
         return Standing(session, Books())
     open_take = state.open_page.take if state.open_page else None
-    return Standing(session, state.books, open_take, state.deleted, state.recovering)
+    return Standing(session, state.books, open_take, state.deleted, state.recovering, state.recover_until)
 
 
 def delivered_by(view: View, session: str, criteria: str) -> Iterator[SessionState]:

@@ -1,0 +1,157 @@
+"""SIGHUP: the files are read again, all aside, and take effect as a whole, or not at all.
+
+What can fail comes first: reading, the secrets, a look at whose a new token is, the plan of the times. Then all is
+exchanged in one breath. A page under way is finished; a run whose job is another by then ends after it, and begins
+anew. Where anything is wrong the old configuration runs on, and log and status say so once.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import replace
+from typing import Final, TypeAlias
+
+import structlog
+
+from leadsync import events
+from leadsync.app import App, read_tokens
+from leadsync.config import Settings, load
+from leadsync.core.team import is_same_team
+from leadsync.errors import BadWeather, ConfigInvalid, OperatorMistake, Problem, VendorSilent
+from leadsync.heartbeat import Heartbeat
+from leadsync.jobs.audit import standing_of
+from leadsync.jobs.listing import listing
+from leadsync.outside import Outside
+from leadsync.reports.plan import as_totals
+from leadsync.service import Service
+from leadsync.vendors.batchdata import BatchData
+from leadsync.vendors.pace import result_unless
+
+Relog: TypeAlias = Callable[[Settings, Collection[str]], None]
+"""Sets the log up anew, with these secrets masked."""
+
+FIXED: Final[Mapping[str, Callable[[Settings], object]]] = {
+    "store": lambda settings: settings.store,
+    "webhooks": lambda settings: settings.webhooks,
+    "health": lambda settings: settings.health,
+}
+"""What a running daemon cannot exchange: where its ledger is, and the doors that it holds open."""
+
+RESTART: Final = "cannot be changed while leadsync runs; nothing was: systemctl restart leadsync"
+
+ANOTHER_TEAM: Final = (
+    "the token that it names belongs to another team: none of our sessions is there with the total that the ledger has,"
+    " and what we ask would be billed to somebody else. Put back the right one; or, if all sessions were deleted or"
+    " used elsewhere, restart leadsync: it then judges each by itself"
+)
+
+
+class Reload:
+    """One per daemon. `ask` may come at any time, and several wishes are one."""
+
+    def __init__(self, app: App, service: Service, outside: Outside, *, heartbeat: Heartbeat, relog: Relog) -> None:
+        self._app = app
+        self._service = service
+        self._outside = outside
+        self._heartbeat = heartbeat
+        self._relog = relog
+        self._asked = asyncio.Event()
+        self._secrets = set(app.accounts.tokens.values())
+
+    def ask(self, _signal: int = 0) -> None:
+        """Wish for a reload."""
+        self._asked.set()
+
+    async def keep(self) -> None:
+        """Reload whenever somebody wishes, until leadsync is asked to stop."""
+        stopping = self._app.around.stopping
+        while not stopping.is_set():
+            await result_unless(stopping, self._asked.wait())
+            if self._asked.is_set() and not stopping.is_set():
+                self._asked.clear()
+                await self._carry_out()
+
+    async def _carry_out(self) -> None:
+        self._heartbeat.reloading()
+        refused = None
+        try:
+            difference = await self._attempt()
+        except (OperatorMistake, BadWeather) as error:
+            refused = _in_one_line(error)
+            _log.error(events.RELOAD_REFUSED, message=refused)
+        else:
+            _log.info(events.CONFIG_RELOADED, **difference)
+        with suppress(BadWeather):  # the log has said it, and the heartbeat says how the store is
+            await self._app.ledger.note_reload(refused)
+        await self._heartbeat.reloaded(refused)
+
+    async def _attempt(self) -> dict[str, list[str]]:
+        """Exchange everything, and return what is different now. Raises OperatorMistake or BadWeather: nothing is."""
+        before, tokens_before = self._app.settings, self._app.accounts.tokens
+        with self._outside.executor() as thread:
+            reading = asyncio.get_running_loop().run_in_executor(thread, load, before.path, self._outside.environ)
+            settings = await reading
+        tokens = read_tokens(settings, self._outside.environ)
+        _refuse_fixed(before, settings)
+        self._secrets.update(tokens.values())
+        async with AsyncExitStack() as quiet, AsyncExitStack() as unused:
+            clients = {}
+            for name in self._app.accounts.moved(settings, tokens):
+                clients[name] = self._app.accounts.connect(name, settings, tokens)
+                unused.push_async_callback(clients[name].close)
+                await quiet.enter_async_context(self._same_team(name, clients[name], settings))
+            await self._service.plan_anew(settings)
+            # From here on nothing waits, and nothing fails.
+            unused.pop_all()
+            for name in clients:
+                unused.push_async_callback(self._app.accounts.desk(name).client.close)
+            self._app.adopt(settings, tokens, clients)
+            self._service.follow()
+            self._relog(settings, self._secrets)
+        return {**_difference(before, settings), "tokens": _others(tokens_before, tokens)}
+
+    @asynccontextmanager
+    async def _same_team(self, name: str, client: BatchData, settings: Settings) -> AsyncIterator[None]:
+        """Let nothing of the account be sent in the block, which is entered where the client speaks for the same team.
+
+        Raises ConfigInvalid where it speaks for another, VendorSilent where that could not be seen.
+        """
+        async with listing(replace(self._app.accounts.desk(name), client=client), self._app.around) as listed:
+            totals = as_totals(listed)
+            if isinstance(totals, str):
+                raise VendorSilent(f"whose the new token of account {name} is could not be seen: {totals}")
+            if not is_same_team([standing_of(state) for state in await self._app.ledger.sessions(name)], totals):
+                source = settings.accounts[name].token
+                raise ConfigInvalid((Problem(source.file, source.line, source.key, ANOTHER_TEAM),))
+            yield
+
+
+def _in_one_line(error: OperatorMistake | BadWeather) -> str:
+    """Say all that is wrong; a key with a colon behind it would look like a secret to the log, and be masked."""
+    if not isinstance(error, ConfigInvalid):
+        return str(error)
+    return "; ".join(f"{one.file}:{one.line} ({one.key}) {one.message}" for one in error.problems)
+
+
+def _refuse_fixed(before: Settings, after: Settings) -> None:
+    moved = [key for key, value in FIXED.items() if value(before) != value(after)]
+    if moved:
+        raise ConfigInvalid(tuple(Problem(str(after.path), 0, key, RESTART) for key in moved))
+
+
+def _difference(before: Settings, after: Settings) -> dict[str, list[str]]:
+    """Name the jobs that came, went or are others now, and the accounts that did."""
+    both = before.jobs.keys() & after.jobs.keys()
+    return {
+        "added": sorted(after.jobs.keys() - both),
+        "removed": sorted(before.jobs.keys() - both),
+        "changed": sorted(name for name in both if after.jobs[name] != before.jobs[name]),
+        "accounts": _others(before.accounts, after.accounts),
+    }
+
+
+def _others(before: Mapping[str, object], after: Mapping[str, object]) -> list[str]:
+    return sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
+
+
+_log = structlog.get_logger()

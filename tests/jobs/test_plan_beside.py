@@ -1,0 +1,50 @@
+"""`plan` beside a daemon under load: it disturbs nobody, and compares what belongs together."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, ParamSpec, TypeVar
+
+from leadsync.app import App
+from leadsync.simulator import Fault
+from tests.jobs.books import assert_books_agree
+from tests.stage import InlineExecutor, Stage
+
+Build = Callable[..., Stage]
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class AtOnce(ThreadPoolExecutor):
+    """Reads the store on the caller's thread: virtual time cannot wait for another."""
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """Call `fn` now."""
+        return InlineExecutor().submit(fn, *args, **kwargs)
+
+
+NAMES = [f"job-{number}" for number in range(4)]
+
+
+def test_the_books_agree_in_every_plan(build: Build) -> None:
+    """Between two pages of many sessions the vendor's totals and the ledger's are the same: no plan sees a drift."""
+    stage = build(size=120, account="requests_per_minute = 60", slow_s=0.7)
+    for name in NAMES:
+        stage.job(name, page_size=10, buy_again=True, schedule='every = "1m"')
+    stage.sim.faults.storm(0.5, [Fault.SLOW, Fault.CUT_AFTER, Fault.UNAVAILABLE_AFTER], seed=3)
+    plans: list[dict[str, Any]] = []
+
+    async def look(app: App) -> None:
+        asyncio.get_running_loop().set_default_executor(AtOnce())
+        while not app.around.stopping.is_set():
+            await asyncio.sleep(5)
+            plans.append(await app.plan())
+
+    stage.serve(200, look)
+    verdicts = {job["audit"]["verdict"] for plan in plans for job in plan["jobs"]}
+    assert len(plans) > 10
+    assert verdicts <= {"go_on", "unknown"}
+    assert any(job["open_key"] for plan in plans for job in plan["jobs"])
+    stage.sim.faults.calm()
+    stage.once(*NAMES)
+    assert_books_agree(stage)

@@ -1,0 +1,369 @@
+"""SIGHUP in the middle of everything: the new files take effect whole or not at all, and no page is lost over it."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import httpx  # noqa: TID251 - the test edge
+import pytest
+
+from leadsync.app import App
+from leadsync.simulator import Fault, Simulator, World
+from tests.jobs.books import assert_books_agree, run_rows
+from tests.stage import TOKEN, Stage, Wire
+from tests.transport import SimulatorTransport
+
+Build = Callable[..., Stage]
+Act = Callable[[App], Coroutine[Any, Any, None]]
+
+HOUR_S = 3600.0
+OTHER_TOKEN = "canary-token-of-another-day"
+
+
+class Tokens(Wire):
+    """The vendor as a whole: a token speaks for the team that it belongs to."""
+
+    def __init__(self, stage: Stage, teams: dict[str, Simulator]) -> None:
+        super().__init__(stage.sim)
+        self._teams = teams
+        stage.wire = self
+        stage.change(transport=self)
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Carry one request to the team of its token."""
+        team = self._teams.get(request.headers["authorization"].removeprefix("Bearer "))
+        if team is not None and team is not self.simulator:
+            return await SimulatorTransport(team).handle_async_request(request)
+        if team is not None:
+            request.headers["authorization"] = f"Bearer {team.token}"
+        return await super().handle_async_request(request)
+
+
+async def pull(team: Simulator, session: str, count: int) -> None:
+    """Another team pulls that many properties into a session of its own."""
+    body = {
+        "searchCriteria": {"query": "", "orQuickLists": []},
+        "options": {"take": count, "searchSession": {"id": session, "idempotencyKey": "theirs-1"}},
+    }
+    headers = {"authorization": f"Bearer {team.token}"}
+    async with httpx.AsyncClient(transport=SimulatorTransport(team), base_url="http://127.0.0.1:9") as client:
+        (await client.post("/api/v1/property/search", json=body, headers=headers)).raise_for_status()
+
+
+def after(stage: Stage, wait_s: float, edit: Callable[[], object]) -> Act:
+    """Change the files after so long, and hang up."""
+
+    async def act(_app: App) -> None:
+        await asyncio.sleep(wait_s)
+        edit()
+        stage.hang_up()
+
+    return act
+
+
+def at_request(stage: Stage, number: int, edit: Callable[[], object]) -> Act:
+    """Change the files and hang up while that search is on its way; the vendor is slow enough for it to be read."""
+
+    def now() -> None:
+        edit()
+        stage.hang_up()
+
+    stage.wire.before[number] = now
+
+    async def act(_app: App) -> None:
+        """Nothing more."""
+
+    return act
+
+
+def rotate(stage: Stage, token: str, *, team: bool = True) -> None:
+    """Put another token into its file; the vendor takes it for the same team unless that has none of it."""
+    (stage.folder / "token").write_text(token)
+    if team:
+        stage.sim.token = token
+
+
+def test_a_good_reload_is_whole(build: Build) -> None:
+    """Jobs that came are run, those that went or were disabled no more, and a changed one by its new file and time."""
+    stage = build(size=250)
+    for name in ("phoenix", "tampa", "boise", "reno"):
+        stage.job(name, schedule='every = "1h"', search=f'query = "{name}"\norQuickLists = []')
+
+    def edit() -> None:
+        stage.remove("tampa")
+        stage.job("boise", schedule='every = "1h"', enabled=False)
+        stage.job("reno", schedule='every = "20m"', search='query = "reno"\norQuickLists = []')
+        stage.job("yuma", schedule='every = "1h"', search='query = "yuma"\norQuickLists = []')
+
+    stage.serve(4 * HOUR_S + 60, after(stage, 2 * HOUR_S + 60, edit))
+    (line,) = stage.logged("config.reloaded")
+    changes = {key: line[key] for key in ("added", "removed", "changed", "accounts", "tokens")}
+    assert changes == {
+        "added": ["yuma"],
+        "removed": ["tampa"],
+        "changed": ["boise", "reno"],
+        "accounts": [],
+        "tokens": [],
+    }
+    runs = dict(stage.rows("SELECT job, count(*) FROM run GROUP BY job"))
+    assert runs == {"phoenix": 4, "tampa": 2, "boise": 2, "reno": 2 + 6, "yuma": 2}
+    assert stage.rows("SELECT DISTINCT job FROM slot WHERE state = 'planned' ORDER BY job") == [
+        ("phoenix",),
+        ("reno",),
+        ("yuma",),
+    ]
+
+
+def break_syntax(stage: Stage) -> None:
+    """A job file that is no TOML."""
+    (stage.folder / "jobs.d" / "tampa.toml").write_text("kind = ")
+
+
+def break_key(stage: Stage) -> None:
+    """A typo."""
+    stage.job("tampa", pagesize=3)
+
+
+def lose_token(stage: Stage) -> None:
+    """The file of the token is gone."""
+    (stage.folder / "token").unlink()
+
+
+def move_store(stage: Stage) -> None:
+    """The ledger would be another."""
+    config = stage.folder / "config.toml"
+    config.write_text('[store]\nurl = "sqlite:///other.db"\n' + config.read_text())
+
+
+BAD: dict[Callable[[Stage], None], str] = {
+    break_syntax: "tampa.toml:1",
+    break_key: "pagesize",
+    lose_token: "(accounts.main.token) the file that it names does not exist",
+    move_store: "(store) cannot be changed while leadsync runs",
+}
+
+
+@pytest.mark.parametrize("spoil", BAD)
+def test_a_bad_reload_changes_nothing(build: Build, spoil: Callable[[Stage], None]) -> None:
+    """Also what is good in it has no effect: the old jobs run on, and it is said once, and kept for `status`."""
+    stage = build(size=250)
+    stage.job("phoenix", schedule='every = "1h"')
+
+    def edit() -> None:
+        stage.job("phoenix", schedule='every = "10m"')
+        spoil(stage)
+
+    stage.serve(4 * HOUR_S + 60, after(stage, 2 * HOUR_S + 60, edit))
+    (line,) = stage.logged("reload.refused")
+    assert BAD[spoil] in line["message"]
+    assert stage.one("SELECT reload_refused FROM installation") == line["message"]
+    assert len(run_rows(stage)) == 4
+    assert not stage.logged("config.reloaded")
+
+
+def test_a_mended_file_is_taken_and_the_refusal_forgotten(build: Build) -> None:
+    """The next good reload makes up for it."""
+    stage = build(size=250)
+    stage.job("phoenix", schedule='every = "1h"')
+
+    async def act(_app: App) -> None:
+        break_syntax(stage)
+        await asyncio.sleep(10)
+        stage.hang_up()
+        await asyncio.sleep(10)
+        stage.job("tampa")
+        stage.hang_up()
+
+    stage.serve(60, act)
+    assert [line["added"] for line in stage.logged("config.reloaded")] == [["tampa"]]
+    assert stage.one("SELECT reload_refused FROM installation") is None
+
+
+@pytest.mark.parametrize("fault", [None, Fault.CUT_AFTER])
+def test_a_page_under_way_is_finished_under_its_old_job(build: Build, fault: Fault | None) -> None:
+    """A run whose job has changed ends at its page, however often that is asked again, and begins anew at once."""
+    stage = build(size=600, slow_s=5.0)
+    stage.sim.faults.next(None, Fault.SLOW if fault is None else fault)
+    stage.job("phoenix", schedule='every = "1h"')
+    act = at_request(stage, 2, lambda: stage.job("phoenix", schedule='every = "1h"', page_size=50, records_per_run=100))
+    stage.serve(HOUR_S + 60, act)
+    assert run_rows(stage) == [("phoenix", "interrupted", None), ("phoenix", "limited", None)]
+    takes = [take for (take,) in stage.rows("SELECT take FROM page ORDER BY id")]
+    assert takes == [100, 100, 50, 50]
+    assert_books_agree(stage)
+
+
+@pytest.mark.parametrize("how", ["remove", "disable"])
+def test_a_job_that_is_taken_away_ends_at_its_page(build: Build, how: str) -> None:
+    """It is not begun anew, and nothing of it is planned."""
+    stage = build(size=600, slow_s=5.0)
+    stage.sim.faults.next(None, Fault.SLOW)
+    stage.job("phoenix", schedule='every = "1h"')
+
+    def edit() -> None:
+        stage.remove("phoenix") if how == "remove" else stage.job("phoenix", enabled=False)
+
+    stage.serve(3 * HOUR_S, at_request(stage, 2, edit))
+    assert run_rows(stage) == [("phoenix", "interrupted", None)]
+    assert stage.one("SELECT count(*) FROM slot WHERE state IN ('planned', 'taken')") == 0
+    assert_books_agree(stage)
+
+
+def test_what_does_not_concern_a_run_does_not_end_it(build: Build) -> None:
+    """Another time, another comment, another job: the run goes on to its end."""
+    stage = build(size=600, slow_s=5.0)
+    stage.sim.faults.next(None, Fault.SLOW)
+    stage.job("phoenix", schedule='every = "1h"')
+
+    def edit() -> None:
+        stage.job("phoenix", schedule='every = "2h"', missed="skip")
+        stage.job("tampa", search='query = "Tampa, FL"')
+
+    stage.serve(HOUR_S + 60, at_request(stage, 2, edit))
+    assert run_rows(stage) == [("phoenix", "complete", None)]
+
+
+def test_a_removed_job_leaves_no_key_behind(build: Build) -> None:
+    """What it had asked in vain is settled by the account, although no run of its own comes any more."""
+    stage = build(size=600)
+    stage.job("phoenix", schedule='every = "1h"')
+    stage.sim.faults.next(*[Fault.CUT_AFTER] * 40)
+    stage.serve(3 * HOUR_S, at_request(stage, 2, lambda: stage.remove("phoenix")))
+    outcomes = [outcome for _, outcome, _ in run_rows(stage)]
+    assert outcomes[0] == "failed"
+    assert outcomes[-1] == "limited"
+    assert_books_agree(stage)
+
+
+def test_budgets_hold_from_the_next_page_on(build: Build) -> None:
+    """A smaller limit of the account ends a run that is under way, to the record."""
+    stage = build(size=1_000, slow_s=5.0)
+    stage.sim.faults.next(None, Fault.SLOW)
+    stage.job("phoenix", schedule='every = "1h"')
+    edit = at_request(stage, 2, lambda: stage.configure("budget = { records_per_day = 250 }"))
+    stage.serve(HOUR_S + 60, edit)
+    assert run_rows(stage) == [("phoenix", "over_budget", None)]
+    assert stage.sim.bill.records == 250
+    assert [line["accounts"] for line in stage.logged("config.reloaded")] == [["main"]]
+
+
+def test_a_rotated_token_is_read_again(build: Build) -> None:
+    """The next page goes out with it, no run ends over it, and neither token is in the log."""
+    stage = build(size=600, slow_s=5.0)
+    stage.sim.faults.next(None, Fault.SLOW)
+    stage.job("phoenix", schedule='every = "1h"')
+
+    async def act(_app: App) -> None:
+        await asyncio.sleep(HOUR_S + 60)
+        stage.sim.world.grow(200)
+        rotate(stage, OTHER_TOKEN)
+        stage.hang_up()
+
+    stage.serve(2 * HOUR_S + 60, act)
+    assert [line["tokens"] for line in stage.logged("config.reloaded")] == [["main"]]
+    assert run_rows(stage) == [("phoenix", "complete", None)] * 2
+    assert TOKEN not in stage.log.getvalue()
+    assert OTHER_TOKEN not in stage.log.getvalue()
+    assert_books_agree(stage)
+
+
+def test_a_token_is_rotated_between_two_pages(build: Build) -> None:
+    """The exchange waits for the page that is on its way, and the run goes on with the new token."""
+    stage = build(size=600, slow_s=5.0)
+    stage.sim.faults.next(None, Fault.SLOW)
+    stage.job("phoenix", schedule='every = "1h"')
+    Tokens(stage, {OTHER_TOKEN: stage.sim})  # both are good for a while
+    stage.serve(HOUR_S + 60, at_request(stage, 2, lambda: rotate(stage, OTHER_TOKEN, team=False)))
+    assert [line["tokens"] for line in stage.logged("config.reloaded")] == [["main"]]
+    assert run_rows(stage) == [("phoenix", "complete", None)]
+    assert_books_agree(stage)
+
+
+@pytest.mark.parametrize("same_names", [False, True])
+def test_a_token_of_another_team_is_not_used(build: Build, same_names: bool) -> None:
+    """Its list does not have our sessions, or has others of their names: refused, and not a page is asked with it."""
+    stage = build(size=600)
+    stage.job("phoenix", schedule='every = "1h"')
+    others = Simulator(World(8, 50), now=stage.clock, token=OTHER_TOKEN)
+    Tokens(stage, {OTHER_TOKEN: others})
+
+    async def act(_app: App) -> None:
+        if same_names:
+            await pull(others, "phoenix", 10)
+        await asyncio.sleep(2 * HOUR_S + 60)
+        rotate(stage, OTHER_TOKEN, team=False)
+        stage.hang_up()
+
+    stage.serve(3 * HOUR_S + 60, act)
+    (line,) = stage.logged("reload.refused")
+    assert "config.toml:2 (accounts.main.token) the token that it names belongs to another team" in line["message"]
+    assert others.bill.records == (10 if same_names else 0)
+    assert run_rows(stage) == [("phoenix", "complete", None)] * 3
+    assert_books_agree(stage)
+
+
+@pytest.mark.parametrize("trouble", ["revoked", "silent"])
+def test_a_token_that_cannot_be_seen_through_is_not_used(build: Build, trouble: str) -> None:
+    """The vendor turns it down, or does not answer: the old one stays, and the next reload looks again."""
+    stage = build(size=600)
+    stage.job("phoenix", schedule='every = "1h"')
+    old = stage.sim.token
+
+    async def act(_app: App) -> None:
+        await asyncio.sleep(HOUR_S + 60)
+        rotate(stage, OTHER_TOKEN, team=False)
+        if trouble == "silent":
+            stage.sim.list_faults.next(Fault.HANG)
+        stage.hang_up()
+        await asyncio.sleep(60)
+        assert stage.logged("reload.refused")
+        stage.sim.token = OTHER_TOKEN
+        stage.hang_up()
+
+    stage.serve(2 * HOUR_S + 60, act)
+    assert old == TOKEN
+    assert [line["tokens"] for line in stage.logged("config.reloaded")] == [["main"]]
+    assert run_rows(stage) == [("phoenix", "complete", None)] * 2
+
+
+def test_accounts_come_and_go(build: Build) -> None:
+    """A new account's jobs run under its own token; one that goes takes its times along, and comes back as it was."""
+    stage = build(size=300)
+    stage.job("phoenix", schedule='every = "1h"', account="main")
+    others = Simulator(World(8, 120), now=stage.clock, token=OTHER_TOKEN)
+    Tokens(stage, {OTHER_TOKEN: others})
+    config = stage.folder / "config.toml"
+    alone = config.read_text()
+    (stage.folder / "second").touch(0o600)
+    (stage.folder / "second").write_text(OTHER_TOKEN)
+    second = '[accounts.second]\ntoken = { file = "second" }\nbase_url = "http://127.0.0.1:9"\nbudget = "unlimited"\n'
+
+    async def act(_app: App) -> None:
+        for number in range(3):
+            config.write_text(alone + second if number != 1 else alone)
+            if number != 1:
+                stage.job("tampa", schedule='every = "1h"', account="second")
+            else:
+                stage.remove("tampa")
+            await asyncio.sleep(60)
+            stage.hang_up()
+            await asyncio.sleep(HOUR_S - 60)
+
+    stage.serve(3 * HOUR_S + 60, act)
+    assert [line["accounts"] for line in stage.logged("config.reloaded")] == [["second"]] * 3
+    assert run_rows(stage).count(("tampa", "complete", None)) == 2
+    assert others.bill.records == 120
+
+
+def test_several_wishes_are_one(build: Build) -> None:
+    """Who hangs up ten times gets what the files say at the end."""
+    stage = build(size=100)
+
+    async def act(_app: App) -> None:
+        await asyncio.sleep(1)
+        stage.job("phoenix")
+        for _ in range(10):
+            stage.hang_up()
+
+    stage.serve(60, act)
+    assert [line["added"] for line in stage.logged("config.reloaded")] == [["phoenix"]]
