@@ -13,6 +13,7 @@ import structlog
 from leadsync import events
 from leadsync.accounts import Accounts
 from leadsync.config import Settings, read_secret
+from leadsync.config.tables import INFLATED_MAX
 from leadsync.core.audit import Verdict
 from leadsync.core.model import End
 from leadsync.core.protocol import Ended, Plan
@@ -196,7 +197,7 @@ async def open_app(
         around = Surroundings(outside.now, outside.draw, partial(outside.free_bytes, file.parent))
         reader = outside.executor()
         stack.callback(reader.shutdown)
-        inflated_max = settings.webhooks.inflated_max if settings.webhooks else 0
+        inflated_max = settings.webhooks.inflated_max if settings.webhooks else INFLATED_MAX
         unpack = Unpack(ledger, around, reader, inflated_max_bytes=inflated_max, handlers={})
         _settle_heap()
         yield App(office, accounts, ledger, around, unpack=unpack, installation_name=outside.installation_name)

@@ -164,6 +164,9 @@ class Housekeeping(Section):
     """Days since the last request of a disabled job's session."""
 
 
+INFLATED_MAX = size("128MiB")
+
+
 class Webhooks(Section):
     """The inbox for results that the vendors push; async pulls and skip traces need it."""
 
@@ -188,7 +191,7 @@ class Webhooks(Section):
     request_within: PositiveDuration = duration("60s")
     """How long the rest of a request may take to arrive."""
 
-    inflated_max: Annotated[Size, Field(json_schema_extra={"default": "128MiB"})] = size("128MiB")
+    inflated_max: Annotated[Size, Field(json_schema_extra={"default": "128MiB"})] = INFLATED_MAX
     """The most that a compressed body may become when it is unpacked, in bytes once it is read."""
 
     connections_max: Annotated[int, Field(ge=1, le=100_000)] = 512
