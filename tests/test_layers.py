@@ -68,7 +68,7 @@ def imported(file: Path) -> set[str]:
     [
         ("httpx", ["control/client.py", "vendors/http.py"]),  # one to the daemon's own socket, one to the vendors
         ("apscheduler", ["scheduler.py"]),
-        ("uvicorn", ["control/server.py", "simulator/server.py"]),
+        ("uvicorn", ["inbox/guard.py", "serving.py", "simulator/server.py"]),
         ("cronsim", ["core/schedule.py"]),
     ],
 )

@@ -3,7 +3,7 @@
 import asyncio
 import gc
 import sys
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from functools import partial
@@ -14,6 +14,7 @@ import structlog
 from leadsync import events
 from leadsync.accounts import Accounts
 from leadsync.config import Job, Settings, read_secret
+from leadsync.config.tables import INFLATED_MAX
 from leadsync.core.audit import Verdict
 from leadsync.core.model import End, Reason
 from leadsync.core.plain import PlainPlan
@@ -32,6 +33,7 @@ from leadsync.jobs.plain import Plain
 from leadsync.jobs.pull import Pull
 from leadsync.jobs.resume import Resume
 from leadsync.jobs.runner import Runner
+from leadsync.jobs.unpack import Unpack
 from leadsync.logs import Listener, LogStyle, set_up
 from leadsync.outside import Outside
 from leadsync.reports.plan import View, as_totals, read_view
@@ -54,6 +56,8 @@ class App:
         accounts: Accounts,
         ledger: Ledger,
         around: Surroundings,
+        *,
+        unpack: Unpack,
         installation_name: Callable[[], str],
     ) -> None:
         self._installation_name = installation_name
@@ -61,6 +65,7 @@ class App:
         self.accounts = accounts
         self.ledger = ledger
         self.around = around
+        self.unpack = unpack
         self.dispatch = Dispatch(office, ledger, around.stopping, run=self._run)
         self.household = Household(office, ledger, around, self.dispatch.if_idle)
         self._auditors: dict[str, Auditor] = {}
@@ -124,7 +129,7 @@ class App:
     @property
     def hands(self) -> Hands:
         """What a daemon carries commands out with."""
-        return Hands(self.resume, self.answer_store, self.plan, self.household)
+        return Hands(self.resume, self.answer_store, self.plan, self.household, self.release)
 
     async def answer_store(self, answer: StoreAnswer) -> str:
         """Take what a person says of a store that was moved, copied or restored; return what the operator is told."""
@@ -135,7 +140,12 @@ class App:
         one_shots = [(job.account, job.name) for job in jobs if job.kind == "one_shot"]
         said = Said(answer, self._installation_name(), sessions, one_shots)
         await self.ledger.answer_store(said, self.around.now())
+        self.unpack.ring()
         return TOLD[answer]
+
+    async def release(self, messages: Collection[int]) -> str:
+        """Let webhooks out of quarantine; return what the operator is told."""
+        return await self.unpack.release(messages)
 
     async def plan(self) -> dict[str, Any]:
         """Return what the next runs would do (see `reports.plan`); each account's list is asked for, which is free."""
@@ -234,7 +244,7 @@ async def open_app(
     async with AsyncExitStack() as stack:
         stack.callback(executor.shutdown)
         stack.enter_context(InstanceLock(file, role))
-        place = Place(file, outside.creator(file), executor, outside.installation_name)
+        place = Place(file, outside.creator(file), executor, outside.installation_name, outside.hook_secret)
         writer, opened = await open_store(place, outside.now())
         _tell(opened)
         ledger = Ledger(writer, opened)
@@ -250,7 +260,11 @@ async def open_app(
         stack.push_async_callback(accounts.close)
         office = Office(settings, accounts.enter(settings, tokens, {}))
         around = Surroundings(outside.now, outside.draw, partial(outside.free_bytes, file.parent))
-        app = App(office, accounts, ledger, around, outside.installation_name)
+        reader = outside.executor()
+        stack.callback(reader.shutdown)
+        inflated_max = settings.webhooks.inflated_max if settings.webhooks else INFLATED_MAX
+        unpack = Unpack(ledger, around, reader, inflated_max_bytes=inflated_max, handlers={})
+        app = App(office, accounts, ledger, around, unpack=unpack, installation_name=outside.installation_name)
         await app.household.note_jobs(settings)
         _settle_heap()
         yield app

@@ -58,6 +58,14 @@ def answer_store(settings: Settings, answer: StoreAnswer, outside: Outside) -> s
     return str(reply["message"])
 
 
+def release(settings: Settings, messages: list[int], outside: Outside) -> str:
+    """Let webhooks out of quarantine, by the daemon where one has the store; return what the operator is told."""
+    reply = _ask_daemon(settings, "release", (), {"messages": messages}, None)
+    if reply is None:
+        return asyncio.run(_here(settings, outside, lambda app: app.release(messages)))
+    return str(reply["message"])
+
+
 def plan(settings: Settings, outside: Outside) -> dict[str, Any]:
     """Return what the next runs would do, as the daemon sees it where one has the store."""
     reply = _ask_daemon(settings, "plan", settings.jobs, {}, None)

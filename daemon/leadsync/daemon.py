@@ -14,6 +14,7 @@ from leadsync.control.board import Board
 from leadsync.control.server import listening
 from leadsync.heartbeat import Heartbeat
 from leadsync.outside import Outside
+from leadsync.reception import receiving
 from leadsync.reload import Reload
 from leadsync.service import Service
 from leadsync.signals import on_signal, stopping_on_signals
@@ -32,9 +33,12 @@ async def run_daemon(settings: Settings, outside: Outside) -> None:
         relog = partial(set_up_log, outside=outside, listener=board.post)
         reload = Reload(app, service, outside, heartbeat=heartbeat, relog=relog)
         with stopping_on_signals(app.around), on_signal(signal.SIGHUP, reload.ask):
-            async with listening(sqlite_file(settings.store.url), service.commands, board):
+            async with (
+                listening(sqlite_file(settings.store.url), service.commands, board, app.ledger.feel_pulse),
+                receiving(settings, app.ledger, app.around, app.unpack.ring, outside.environ),
+            ):
                 with closing(outside.alarms()) as alarms:
-                    await service.run(alarms, beside=(heartbeat.keep, reload.keep))
+                    await service.run(alarms, beside=(heartbeat.keep, reload.keep, app.unpack.run))
     _log.info(events.DAEMON_STOPPED, version=__version__, process=os.getpid())
 
 

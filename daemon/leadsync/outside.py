@@ -26,6 +26,10 @@ def _installation_name() -> str:
     return secrets.token_hex(8)
 
 
+def _hook_secret() -> bytes:
+    return secrets.token_bytes(32)
+
+
 def _one_thread() -> Executor:
     return ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
 
@@ -42,6 +46,7 @@ class Outside:
     now: Callable[[], datetime] = _now
     draw: Callable[[], float] = random.random
     installation_name: Callable[[], str] = _installation_name
+    hook_secret: Callable[[], bytes] = _hook_secret
     executor: Callable[[], Executor] = _one_thread
     creator: Callable[[Path], Creator] = file_creator
     free_bytes: Callable[[Path], int] = _free_bytes

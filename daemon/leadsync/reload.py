@@ -33,8 +33,9 @@ Relog: TypeAlias = Callable[[Settings, Collection[str]], None]
 FIXED: Final[Mapping[str, Callable[[Settings], object]]] = {
     "store": lambda settings: settings.store,
     "webhooks": lambda settings: settings.webhooks,
+    "health": lambda settings: settings.health,
 }
-"""What a running daemon cannot exchange: where its ledger is, and the door that it holds open."""
+"""What a running daemon cannot exchange: where its ledger is, and the doors that it holds open."""
 
 RESTART: Final = "cannot be changed while leadsync runs; nothing was: systemctl restart leadsync"
 

@@ -23,6 +23,7 @@ COMMANDS = (
     "export",
     "simulate",
     "demo",
+    "inbox",
     "sessions",
 )
 HEAVY = {

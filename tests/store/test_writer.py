@@ -107,7 +107,9 @@ def test_a_cancelled_caller_does_not_undo_a_commit(tmp_path: Path) -> None:
 
     async def act() -> None:
         with ThreadPoolExecutor(1) as thread:
-            writer, _ = await open_store(Place(file, file_creator(file), thread, lambda: "name"), NOW)
+            writer, _ = await open_store(
+                Place(file, file_creator(file), thread, lambda: "name", lambda: bytes(32)), NOW
+            )
             writing = asyncio.create_task(writer.write(slowly))
             await asyncio.to_thread(began.wait, 10)
             writing.cancel()

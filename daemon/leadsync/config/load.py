@@ -20,6 +20,7 @@ from leadsync.config.tables import (
     NAME,
     Account,
     ConfigFile,
+    Health,
     Housekeeping,
     Log,
     SkipTrace,
@@ -47,6 +48,7 @@ class Settings:
     housekeeping: Housekeeping
     webhooks: Webhooks | None
     """None where there is no [webhooks]."""
+    health: Health
     skip_trace: SkipTrace | None
     """None where there is no [skip_trace]."""
     jobs: Mapping[str, Job]
@@ -78,6 +80,7 @@ def load(path: Path, environ: Mapping[str, str]) -> Settings:
         accounts=MappingProxyType({name: _account(config, name, one) for name, one in tables.accounts.items()}),
         housekeeping=tables.housekeeping,
         webhooks=tables.webhooks,
+        health=tables.health,
         skip_trace=_skip_trace(config, tables.skip_trace) if tables.skip_trace else None,
         jobs=MappingProxyType({job.name: job for job in jobs if job}),
         warnings=_warnings(config, documents, tables),

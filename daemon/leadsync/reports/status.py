@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, TypeAlias
 
-from sqlalchemy import Connection, RowMapping, select
+from sqlalchemy import Connection, RowMapping, func, select
 from sqlmodel import col
 
 from leadsync.config import Account, Job, Settings
@@ -26,11 +26,12 @@ from leadsync.store.engine import sqlite_file
 from leadsync.store.lock import holder
 from leadsync.store.pages import used
 from leadsync.store.reading import reading
-from leadsync.store.tables import MICROS, Installation, Run, SearchSession, Slot
+from leadsync.store.tables import MICROS, InboxMessage, Installation, Run, SearchSession, Slot
 
 Row: TypeAlias = Mapping[str, Any] | RowMapping
 
 _NEW_ACCOUNT: Row = {"paused_reason": None, "paused_message": None}
+_NO_MAIL: Row = {"waiting": 0, "quarantined": 0}
 _NEW_SESSION: Row = {"delivered": 0, "base_line": 0, "vendor_total": None, "park_reason": None, "park_message": None}
 
 
@@ -38,7 +39,8 @@ def status(settings: Settings, now: datetime) -> dict[str, Any]:
     """Return `accounts` and `jobs` (design § 8); times are ISO 8601 in UTC, costs US dollars.
 
     `process` is the leadsync that has the store, if one has, and `serving` whether that is the daemon. `overdue`: the
-    job's time has passed, and it does not run.
+    job's time has passed, and it does not run. `inbox` counts the webhooks that wait to be read, and those in
+    quarantine.
     """
     file = sqlite_file(settings.store.url)
     with reading(file) as connection:
@@ -47,6 +49,7 @@ def status(settings: Settings, now: datetime) -> dict[str, Any]:
                 "schema_version": SCHEMA_VERSION,
                 "process": None,
                 "serving": False,
+                "inbox": dict(_NO_MAIL),
                 "accounts": [_new_account(name, one) for name, one in settings.accounts.items()],
                 "jobs": [_job(job, _NEW_SESSION, None, progress_of(None, job)) for job in settings.jobs.values()],
             }
@@ -55,6 +58,7 @@ def status(settings: Settings, now: datetime) -> dict[str, Any]:
             "schema_version": SCHEMA_VERSION,
             "process": alive and alive.process,
             "serving": alive is not None and alive.serves,
+            "inbox": _inbox(connection),
             "accounts": [_stored_account(connection, name, one, now) for name, one in settings.accounts.items()],
             "jobs": [_stored_job(connection, job, now, alive=alive is not None) for job in settings.jobs.values()],
         }
@@ -87,7 +91,8 @@ def in_words(report: Row) -> str:
         if one["reason"]
     ]
     waiting += [line for job in report["jobs"] for line in _unknown(job)]
-    return "\n\n".join(part for part in (_who_runs(report), accounts, jobs, "\n".join(waiting)) if part)
+    parts = (_who_runs(report), accounts, jobs, "\n".join(waiting), _in_quarantine(report))
+    return "\n\n".join(part for part in parts if part)
 
 
 def _new_account(name: str, account: Account) -> dict[str, Any]:
@@ -151,6 +156,12 @@ def _stored_job(connection: Connection, job: Job, now: datetime, *, alive: bool)
         shown["next_run_at"] = due_at.isoformat()
         shown["overdue"] = due_at < now and shown["state"] != "running"
     return shown
+
+
+def _inbox(connection: Connection) -> dict[str, Any]:
+    state = col(InboxMessage.state)
+    counted = connection.execute(select(state, func.count()).where(state.in_(_NO_MAIL)).group_by(state))
+    return {**_NO_MAIL, **{row[0]: row[1] for row in counted}}
 
 
 def _doubt(connection: Connection) -> dict[str, str]:
@@ -258,6 +269,11 @@ def _next(job: Row) -> str | None:
     if job["next_run_at"] is None:
         return None
     return f"{'overdue since ' if job['overdue'] else ''}{job['next_run_at'][:16].replace('T', ' ')}"
+
+
+def _in_quarantine(report: Row) -> str:
+    count = report["inbox"]["quarantined"]
+    return f"webhooks in quarantine: {count:,}; `leadsync inbox list` says why" if count else ""
 
 
 def _who_runs(report: Row) -> str:

@@ -1,20 +1,22 @@
 """The ledger: what was asked, what came, what it cost. Every method is one transaction (P4) on the writer's thread.
 
-What a method does stands in `sessions`, `slots`, `one_shots`, `resuming`, `pages`, `runs` and `timetable`; here is the
-list of promises that the jobs may rely on.
+What a method does stands in `sessions`, `slots`, `one_shots`, `resuming`, `pages`, `runs`, `timetable` and `inbox`;
+here is the list of promises that the jobs may rely on.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
+from leadsync.core.letters import Letter
 from leadsync.core.model import End, Listing, OpenPage, Outcome, Reason, Route, SessionListing
 from leadsync.core.one_shot import Life, Wanted
 from leadsync.core.pace import Births
 from leadsync.core.protocol import BudgetReserved, BudgetSpent, Close
 from leadsync.core.resume import Question, Remedy
 from leadsync.core.slots import Occupancy, Room, Tenant
-from leadsync.store import one_shots, pages, pulse, resuming, runs, sessions, slots, standing, timetable
+from leadsync.store import inbox, one_shots, pages, pulse, resuming, runs, sessions, slots, standing, timetable
 from leadsync.store.opening import Opened
 from leadsync.store.pages import Again, Arrival, Asked, Order, Receipt
 from leadsync.store.pulse import Pulse
@@ -34,6 +36,8 @@ class Ledger:
         self._witness = opened.witness
         self.doubt = opened.doubt
         """Why nothing may be spent until a person has said what became of the store."""
+        self.hooks = opened.hooks
+        """What addresses of webhooks are made and known with."""
 
     async def session(self, account: str, name: str, job: str, *, throwaway: bool = False) -> SessionState:
         """Return a session, entering it where it is new; `job` is the one that uses it now."""
@@ -100,6 +104,7 @@ class Ledger:
         here = await self._writer.write(standing.answer, said, self._witness.store, now)
         await self._writer.off_loop(self._witness.write, here)
         self.doubt = None
+        self.hooks = replace(self.hooks, installation=here.installation)
 
     async def pause(self, account: str, reason: Reason, message: str, now: datetime) -> bool:
         """Pause an account; return whether that is news."""
@@ -242,6 +247,22 @@ class Ledger:
     async def finish_slot(self, timing: Timing, slot: Planned, retry_at: datetime | None) -> None:
         """Note that a slot's run has ended by itself, and when it is tried again, if it is."""
         await self._writer.write(timetable.finish, timing, slot, retry_at)
+
+    async def receive(self, letters: Sequence[Letter], now: datetime) -> list[inbox.Receipt]:
+        """Keep webhooks as they came; once this has returned they are durable (P9)."""
+        return await self._writer.write(inbox.receive, letters, now)
+
+    async def begin_letters(self) -> list[inbox.Waiting]:
+        """Return some webhooks that wait, and note that somebody has begun to read them."""
+        return await self._writer.write(inbox.begin, self._writer.fence)
+
+    async def settle_letters(self, verdicts: Sequence[inbox.Verdict], now: datetime) -> list[inbox.Verdict]:
+        """Let webhooks have their effects, each once (P4), or wait for a person; return what became of each."""
+        return await self._writer.write(inbox.settle, verdicts, now)
+
+    async def release(self, message_ids: Collection[int]) -> int:
+        """Let webhooks wait for their handler again; return how many of these were in quarantine."""
+        return await self._writer.write(inbox.release, message_ids)
 
     async def feel_pulse(self) -> Pulse:
         """Return what waits and what comes next; that it answers at all is worth as much."""

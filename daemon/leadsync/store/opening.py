@@ -18,6 +18,7 @@ from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.exc import DatabaseError
 from sqlmodel import col
 
+from leadsync.core.hooks import HookKey
 from leadsync.core.model import Reason
 from leadsync.store import migrate, standing
 from leadsync.store.engine import Creator, check_settings, open_writer
@@ -33,7 +34,8 @@ _ONE_ROW: Final = 1
 class Opened:
     """What opening found. `clean`: the last process closed the store; `backup` was made before an upgrade.
 
-    `doubt`: nothing may be spent until a person has said what became of the store.
+    `doubt`: nothing may be spent until a person has said what became of the store. `hooks` is what addresses of
+    webhooks are made and known with.
     """
 
     installation: str
@@ -43,6 +45,7 @@ class Opened:
     backup: Path | None
     doubt: Reason | None
     witness: WitnessFile
+    hooks: HookKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,7 @@ class Place:
     creator: Creator
     executor: Executor
     installation_name: Callable[[], str]
+    hook_secret: Callable[[], bytes]
 
 
 async def open_store(place: Place, now: datetime) -> tuple[Writer, Opened]:
@@ -65,7 +69,8 @@ async def open_store(place: Place, now: datetime) -> tuple[Writer, Opened]:
     def prepare(upgraded: tuple[str | None, Path | None], connection: Connection) -> int:
         name, fence, clean = _take_over(connection, place, now)
         doubt = standing.look(connection, place.file, witness)
-        found.append(Opened(name, fence, clean, *upgraded, doubt, witness))
+        hooks = HookKey(name, _hook_secret(connection, place))
+        found.append(Opened(name, fence, clean, *upgraded, doubt, witness, hooks))
         return fence
 
     def work() -> None:
@@ -102,6 +107,15 @@ def _take_over(connection: Connection, place: Place, now: datetime) -> tuple[str
     fence = row["fence"] + 1
     connection.execute(update(Installation).values(fence=fence, stopped_at=None))
     return row["name"], fence, clean
+
+
+def _hook_secret(connection: Connection, place: Place) -> bytes:
+    """Return the secret of the store's addresses; it is drawn once, and comes back with every backup."""
+    secret = connection.execute(select(col(Installation.hook_secret))).scalar_one()
+    if secret is None:
+        secret = place.hook_secret()
+        connection.execute(update(Installation).values(hook_secret=secret))
+    return secret
 
 
 def _look_through(connection: Connection, file: Path) -> None:

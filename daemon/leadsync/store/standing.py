@@ -15,7 +15,7 @@ from sqlmodel import col
 
 from leadsync.core.model import Reason
 from leadsync.core.witness import StoreAnswer, Witness, doubt
-from leadsync.store import one_shots, sessions, slots
+from leadsync.store import inbox, one_shots, sessions, slots
 from leadsync.store.tables import Installation, Page, SearchSession
 from leadsync.store.witness import WitnessFile
 
@@ -66,6 +66,7 @@ def answer(connection: Connection, said: Said, file: Path, now: datetime) -> Wit
             _leave_sessions(connection, now)
             one_shots.leave_to_the_original(connection, now)
             slots.leave_actions(connection, now)
+            inbox.disown(connection, now)
         case StoreAnswer.RESTORED:
             generation = connection.execute(select(col(Installation.generation))).scalar_one() + 1
             values["generation"] = generation
