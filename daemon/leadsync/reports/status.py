@@ -33,8 +33,9 @@ _NEW_SESSION: Row = {"delivered": 0, "base_line": 0, "vendor_total": None, "park
 def status(settings: Settings, now: datetime) -> dict[str, Any]:
     """Return `accounts` and `jobs` (design § 8); times are ISO 8601 in UTC, costs US dollars.
 
-    `process` is the leadsync that has the store, if one has, and `serving` whether that is the daemon. `overdue`: the
-    job's time has passed, and it does not run.
+    `process` is the leadsync that has the store, if one has, and `serving` whether that is the daemon.
+    `reload_refused`: why it goes by older files than those here. `overdue`: the job's time has passed, and it does not
+    run.
     """
     file = sqlite_file(settings.store.url)
     with reading(file) as connection:
@@ -43,14 +44,18 @@ def status(settings: Settings, now: datetime) -> dict[str, Any]:
                 "schema_version": SCHEMA_VERSION,
                 "process": None,
                 "serving": False,
+                "reload_refused": None,
                 "accounts": [_account(name, one, _NEW_ACCOUNT, Spent()) for name, one in settings.accounts.items()],
                 "jobs": [_job(job, _NEW_SESSION, None) for job in settings.jobs.values()],
             }
         alive = holder(file)
+        serving = alive is not None and alive.serves
+        refused = connection.execute(select(col(Installation.reload_refused))).scalar_one() if serving else None
         return {
             "schema_version": SCHEMA_VERSION,
             "process": alive and alive.process,
-            "serving": alive is not None and alive.serves,
+            "serving": serving,
+            "reload_refused": refused,
             "accounts": [_stored_account(connection, name, one, now) for name, one in settings.accounts.items()],
             "jobs": [_stored_job(connection, job, now, alive=alive is not None) for job in settings.jobs.values()],
         }
@@ -247,7 +252,13 @@ def _next(job: Row) -> str | None:
 def _who_runs(report: Row) -> str:
     """Say so where nobody will run what is planned (P12)."""
     if report["serving"]:
-        return f"the daemon is at work (process {report['process']})"
+        at_work = f"the daemon is at work (process {report['process']})"
+        refused = report["reload_refused"]
+        return (
+            at_work
+            if refused is None
+            else f"{at_work}\nthe daemon goes by older files: a reload was refused: {refused}"
+        )
     if any(job["next_run_at"] for job in report["jobs"]):
         return "the daemon is not running: no job runs by its schedule until `leadsync run`"
     return ""
