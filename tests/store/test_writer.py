@@ -1,8 +1,10 @@
 """The one writer: fenced, all or nothing, and indifferent to a caller that went away."""
 
 import asyncio
+import sqlite3
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -143,5 +145,6 @@ def test_a_store_is_looked_through_after_a_crash_or_a_week(hand: Hand, clean: bo
     place = Place(hand.file, file_creator(hand.file), InlineExecutor(), lambda: "name")
     writer, _ = asyncio.run(open_store(place, later))
     asyncio.run(close_store(writer, later))
-    checked_at = Hand(hand.file).one("SELECT checked_at FROM installation")
+    with closing(sqlite3.connect(hand.file)) as store:
+        ((checked_at,),) = store.execute("SELECT checked_at FROM installation")
     assert datetime.fromisoformat(checked_at).replace(tzinfo=UTC) == (later if looked else NOW)
