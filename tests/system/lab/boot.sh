@@ -1,7 +1,7 @@
 #!/bin/bash
 # Boots a real systemd as PID 1 of its own namespaces, over a view of this machine's / to which nothing is written.
 # boot.sh DIR [SRC:DST]...   serves until it is killed, and takes its control group away; needs root.
-# DIR/launcher holds the process whose child is the lab's PID 1. Each SRC is seen at DST.
+# DIR/launcher holds the process whose child is the lab's PID 1. Each SRC is seen at DST. The network is the machine's own.
 set -euo pipefail
 dir=$1; shift
 
@@ -16,7 +16,7 @@ if [ "$LAB_STAGE" = outer ]; then
     mount -t cgroup2 -o nosuid,nodev,noexec cgroup2 "$dir/groups"
     group=$dir/groups/leadsync-lab.$$; home=$dir/groups$(sed -n 's/^0:://p' /proc/self/cgroup)
     mkdir "$group"; echo $$ >"$group/cgroup.procs"
-    LAB_STAGE=inner unshare --pid --ipc --uts --cgroup --net --fork --kill-child -- bash "$0" "$dir" "$@" &
+    LAB_STAGE=inner unshare --mount --pid --ipc --uts --cgroup --fork --kill-child -- bash "$0" "$dir" "$@" &
     echo $! >"$dir/launcher"
     trap 'kill -KILL $! 2>/dev/null' TERM INT
     wait $! || wait $! || true
@@ -35,6 +35,7 @@ mkdir "$dir"/disk/{upper,work,root}
 mount -t overlay -o "lowerdir=/,upperdir=$dir/disk/upper,workdir=$dir/disk/work" lab "$root"
 mount -t proc -o nosuid,nodev,noexec proc "$root/proc"
 for file in sys sysrq-trigger; do # these are the machine's own kernel
+    [ -e "$root/proc/$file" ] || continue
     mount --bind "$root/proc/$file" "$root/proc/$file"
     mount -o remount,bind,ro "$root/proc/$file"
 done
@@ -44,7 +45,9 @@ mount -t tmpfs -o nosuid,mode=755 dev "$root/dev"
 for file in null zero full random urandom tty; do
     touch "$root/dev/$file"; mount --bind "/dev/$file" "$root/dev/$file"
 done
-mkdir "$root/dev/shm"
+mkdir "$root"/dev/{shm,pts,mqueue}
+mount -t devpts -o newinstance,ptmxmode=0666 devpts "$root/dev/pts"; ln -s pts/ptmx "$root/dev/ptmx"
+mount -t mqueue mqueue "$root/dev/mqueue"
 ln -s /proc/self/fd "$root/dev/fd"
 touch "$root/dev/console"; mount --bind /dev/null "$root/dev/console"
 for folder in run tmp var/tmp dev/shm; do mount -t tmpfs -o nosuid,nodev,mode=1777 tmp "$root/$folder"; done
