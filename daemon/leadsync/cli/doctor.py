@@ -1,6 +1,8 @@
 """`doctor`: what is wrong, and what to do about it."""
 
+import shutil
 import socket
+import subprocess
 from contextlib import closing
 from pathlib import Path
 from typing import Final
@@ -15,7 +17,8 @@ ANSWER_WAIT_S: Final = 5.0
 def doctor(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> None:
     """Look whether all is well, and say what to do where it is not.
 
-    Configuration, tokens and their abilities, slots, wallet, clock, disk, store, daemon, time zones. It works beside a
+    Configuration, tokens and their abilities, slots, wallet, clock, disk, store, daemon, the unit with its credentials,
+    its folder and its door, the public URL from outside, time zones. It works beside a
     daemon, writes nothing, and asks the vendor only what is free; what that cannot show is said to be unknown. Exit 1
     where something is wrong.
     """
@@ -34,12 +37,27 @@ def doctor(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -
             free_bytes=outside.free_bytes,
             disk_wanted_bytes=DISK_RESERVE_BYTES,
             answers=_answers,
+            show_unit=_show_unit,
             transport=outside.transport,
         )
         report = asyncio.run(report_of(config, hands))
         print_json(report) if as_json else typer.echo(in_words(report))
         if not report["ok"]:
             raise typer.Exit(1)
+
+
+def _show_unit(name: str) -> dict[str, str]:
+    """What systemd says of a unit, by property; nothing where there is no systemd, or it does not answer."""
+    systemctl = shutil.which("systemctl")
+    if systemctl is None:
+        return {}
+    try:
+        shown = subprocess.run(  # noqa: S603 - a program of the system, with words of our own
+            [systemctl, "show", name], capture_output=True, check=False, encoding="utf-8", timeout=ANSWER_WAIT_S
+        )
+    except subprocess.TimeoutExpired:
+        return {}
+    return dict(line.split("=", 1) for line in shown.stdout.splitlines() if "=" in line)
 
 
 def _answers(store: Path) -> bool | None:
