@@ -12,11 +12,18 @@ from pathlib import Path
 import pytest
 
 from leadsync.simulator import TOKEN
-from tests.system.lab.lab import Lab, refuse_where_there_can_be_none
+from tests.system.lab.lab import ROOT, Lab, refuse_where_there_can_be_none
 from tests.system.process import Vendor
 
 NOBODY = ("setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups")
 NOTHING = "0000000000000000"
+JOB = """kind = "incremental"
+schedule = { every = "1s" }
+[search]
+query = ""
+orQuickLists = []
+"""
+COMPLETION = "/usr/share/bash-completion/completions/leadsync"
 
 
 @pytest.fixture
@@ -65,11 +72,33 @@ def test_nobody_else_reads_its_secrets_or_its_leads(lab: Lab, vendor: Vendor) ->
     lab.configure(vendor.url)
     lab.do("systemctl", "start", "leadsync")
     for secret in ("/run/credentials/leadsync.service/batchdata-token", "/etc/leadsync/credentials/batchdata-token"):
-        assert "Permission denied" in lab.do(*NOBODY, "cat", secret, check=False)
-    assert "Permission denied" in lab.do(*NOBODY, "ls", "/var/lib/private/leadsync/", check=False)
+        assert lab.refuses(*NOBODY, "cat", secret)
+    assert lab.refuses(*NOBODY, "ls", "/var/lib/private/leadsync/")
     modes = lab.do("stat", "-c", "%a", "/var/lib/private/leadsync", "/var/lib/private/leadsync/leadsync.db").split()
     assert modes == ["700", "600"]
     assert TOKEN not in lab.do("cat", f"/proc/{lab.show('MainPID')}/environ")
+
+
+def test_the_doctor_sees_what_the_unit_sees(lab: Lab, vendor: Vendor) -> None:
+    """Typed by root beside the daemon: the token it was given, the vendor, unit, credentials, state folder, door."""
+    lab.configure(vendor.url)
+    lab.do("systemctl", "start", "leadsync")
+    lab.saw("EVENT=run.ended")
+    report = json.loads(lab.do("leadsync", "doctor", "--json"))
+    found = {check["name"]: check["state"] for check in report["checks"]}
+    wanted = [
+        "accounts.main.token",
+        "accounts.main.vendor",
+        "process",
+        "service",
+        "service.credentials",
+        "service.state",
+    ]
+    assert {name: found[name] for name in wanted} == dict.fromkeys(wanted, "ok")
+    lab.drop_in("LoadCredential=\nLoadCredential=other:/etc/leadsync/credentials/batchdata-token")
+    report = json.loads(lab.do("leadsync", "doctor", "--json", check=False))
+    wrong = [check["name"] for check in report["checks"] if check["state"] == "wrong"]
+    assert wrong == ["service.credentials"]
 
 
 def test_a_reload_is_good_or_changes_nothing(lab: Lab, vendor: Vendor) -> None:
@@ -142,5 +171,27 @@ def test_a_stop_finishes_the_page(lab: Lab, vendor: Vendor) -> None:
 
 def test_the_units_are_well_formed(lab: Lab) -> None:
     """Systemd has nothing to say about them."""
-    units = ["/etc/systemd/system/leadsync.service", "/etc/systemd/system/leadsync.socket"]
-    assert lab.do("systemd-analyze", "verify", "--man=no", *units) == ""
+    units = "/etc/systemd/system/leadsync.service /etc/systemd/system/leadsync.socket"
+    assert lab.do("sh", "-c", f"systemd-analyze verify --man=no {units} 2>&1") == ""
+
+
+@pytest.mark.long
+def test_it_is_installed_and_upgraded_on_a_fresh_machine(tmp_path: Path, vendor: Vendor) -> None:
+    """Three commands and a job file bring it up; the same again is an upgrade, which keeps the ledger and a copy."""
+    refuse_where_there_can_be_none()
+    install = ("env", "HOME=/root", str(ROOT / "deploy" / "install.sh"))
+    with Lab.open(tmp_path, bare=True) as lab:
+        lab.do(*install, timeout_s=600.0)
+        lab.write("/etc/leadsync/credentials/batchdata-token", f"{TOKEN}\n", "600")
+        lab.do("sh", "-c", f"""echo 'base_url = "{vendor.url}"' >>/etc/leadsync/config.toml""")
+        lab.write("/etc/leadsync/jobs.d/phoenix.toml", JOB)
+        lab.do("/usr/local/bin/leadsync", "check")
+        lab.do("systemctl", "enable", "--now", "leadsync")
+        assert lab.saw("EVENT=run.ended", "OUTCOME=complete")
+        lab.do(*install, timeout_s=600.0)
+        assert lab.show("ActiveState") == "active"
+        assert lab.journal("EVENT=store.opened", "FENCE=2", "CLEAN=true")
+        assert len(lab.do("/usr/local/bin/leadsync", "export").splitlines()) == 120
+        assert lab.do("ls", "/var/backups/leadsync").count(".db") == 1
+        completed = f"source {COMPLETION}; COMP_WORDS=(leadsync sta); COMP_CWORD=1; _leadsync_completion leadsync"
+        assert lab.do("bash", "-c", f"{completed}; echo ${{COMPREPLY[*]}}") == "status\n"

@@ -1,8 +1,11 @@
 """`doctor`: what is wrong, and what to do about it."""
 
+import os
+import re
 import shutil
 import socket
 import subprocess
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Final
@@ -12,6 +15,11 @@ import typer
 from leadsync.cli.answers import DEFAULT_CONFIG, ConfigOption, JsonOption, answering, print_json
 
 ANSWER_WAIT_S: Final = 5.0
+
+CREDENTIALS: Final = Path("/run/credentials/leadsync.service")
+
+LOADS: Final = re.compile(r"(?:Load|Set)Credential(?:Encrypted)?=\s*(.*)")
+"""A line of a unit file; an empty one takes back those before it."""
 
 
 def doctor(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> None:
@@ -32,7 +40,7 @@ def doctor(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -
 
         outside = Outside()
         hands = Hands(
-            environ=outside.environ,
+            environ=_environ(outside.environ),
             now=outside.now,
             free_bytes=outside.free_bytes,
             disk_wanted_bytes=DISK_RESERVE_BYTES,
@@ -46,18 +54,37 @@ def doctor(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -
             raise typer.Exit(1)
 
 
+def _environ(environ: Mapping[str, str]) -> Mapping[str, str]:
+    """See the credentials that the running unit was given, where we may look at them: root may."""
+    if "CREDENTIALS_DIRECTORY" in environ or not os.access(CREDENTIALS, os.R_OK | os.X_OK):
+        return environ
+    return {**environ, "CREDENTIALS_DIRECTORY": str(CREDENTIALS)}
+
+
 def _show_unit(name: str) -> dict[str, str]:
-    """What systemd says of a unit, by property; nothing where there is no systemd, or it does not answer."""
+    """What systemd says of a unit, by property; nothing where there is no systemd, or it does not answer.
+
+    The credentials that it loads are no property in systemd 252, so they are read from its files.
+    """
+    shown = dict(line.split("=", 1) for line in _systemctl("show", name) if "=" in line)
+    loaded: list[str] = []
+    for line in _systemctl("cat", name):
+        if setting := LOADS.fullmatch(line):
+            loaded = [*loaded, setting[1]] if setting[1] else []
+    return {**shown, "LoadCredential": " ".join(loaded)} if shown else {}
+
+
+def _systemctl(*words: str) -> list[str]:
     systemctl = shutil.which("systemctl")
     if systemctl is None:
-        return {}
+        return []
     try:
-        shown = subprocess.run(  # noqa: S603 - a program of the system, with words of our own
-            [systemctl, "show", name], capture_output=True, check=False, encoding="utf-8", timeout=ANSWER_WAIT_S
+        said = subprocess.run(  # noqa: S603 - a program of the system, with words of our own
+            [systemctl, *words], capture_output=True, check=False, encoding="utf-8", timeout=ANSWER_WAIT_S
         )
     except subprocess.TimeoutExpired:
-        return {}
-    return dict(line.split("=", 1) for line in shown.stdout.splitlines() if "=" in line)
+        return []
+    return said.stdout.splitlines()
 
 
 def _answers(store: Path) -> bool | None:

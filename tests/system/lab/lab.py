@@ -62,12 +62,13 @@ class Lab:
 
     @classmethod
     @contextmanager
-    def open(cls, folder: Path) -> Iterator[Self]:
-        """Boot, install the unit, and let the machine go at the end."""
+    def open(cls, folder: Path, *, bare: bool = False) -> Iterator[Self]:
+        """Boot, install the unit unless the machine shall be `bare`, and let it go at the end."""
         etc = folder / "etc"
         (etc / "jobs.d").mkdir(parents=True)
         libraries = sysconfig.get_path("purelib")
         views = {libraries: "/opt/leadsync/lib", ROOT / "daemon": "/opt/leadsync/daemon", etc: "/etc/leadsync"}
+        views = {} if bare else views
         boot = ["bash", str(BOOT), str(folder), *(f"{here}:{there}" for here, there in views.items())]
         with (
             (folder / "console").open("w") as console,
@@ -76,7 +77,8 @@ class Lab:
             try:
                 lab = cls(etc, _init_of(folder, process))
                 lab.do("systemctl", "is-system-running", "--wait")
-                lab._install()
+                if not bare:
+                    lab._install()
                 yield lab
             finally:
                 process.terminate()
@@ -87,7 +89,12 @@ class Lab:
             self._inside(command), capture_output=True, check=False, encoding="utf-8", timeout=timeout_s
         )
         assert not check or ended.returncode == 0, f"{command}: {ended.returncode}: {ended.stdout}{ended.stderr}"
-        return ended.stdout + ended.stderr
+        return ended.stdout
+
+    def refuses(self, *command: str) -> bool:
+        """Whether a command may not do what it wants to."""
+        ended = subprocess.run(self._inside(command), capture_output=True, check=False, encoding="utf-8")
+        return ended.returncode != 0 and "Permission denied" in ended.stderr
 
     def configure(self, url: str, **job: Any) -> None:
         """Write a configuration with one account and the job `phoenix`, which has a run at once."""
@@ -141,10 +148,21 @@ class Lab:
 
     def _inside(self, command: Any) -> list[str]:
         spaces = ["nsenter", "-t", str(self._init), "-m", "-u", "-i", "-p", "-C", "-r", "--"]
-        return [*spaces, "env", "-C", "/", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8", *command]
+        return [
+            *spaces,
+            "env",
+            "-C",
+            "/",
+            "-i",
+            "PATH=/usr/sbin:/usr/bin:/sbin:/bin",
+            "LC_ALL=C.UTF-8",
+            "LEADSYNC_CONFIG=/etc/leadsync/config.toml",
+            *command,
+        ]
 
     def _install(self) -> None:
         self.write("/opt/leadsync/bin/leadsync", PROGRAM, "755")
+        self.do("ln", "-s", "/opt/leadsync/bin/leadsync", "/usr/bin/leadsync")
         for unit in ("leadsync.service", "leadsync.socket"):
             self.write(f"/etc/systemd/system/{unit}", (ROOT / "deploy" / unit).read_text())
         self.write("/etc/leadsync/credentials/batchdata-token", TOKEN, "600")

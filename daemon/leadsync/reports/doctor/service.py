@@ -74,8 +74,7 @@ def _state(service: Mapping[str, str]) -> Check:
 
 
 def _credentials(service: Mapping[str, str], wanted: Wanted) -> Check:
-    loaded = " ".join(service.get(name, "") for name in ("LoadCredential", "LoadCredentialEncrypted", "SetCredential"))
-    names = {word.partition(":")[0] for word in loaded.split()}
+    names = {word.partition(":")[0] for word in service.get("LoadCredential", "").split()}
     missing = sorted(set(wanted.credentials) - names)
     if missing:
         lines = " ".join(f"LoadCredential={name}:/etc/leadsync/credentials/{name}" for name in missing)
