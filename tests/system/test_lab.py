@@ -185,13 +185,13 @@ def test_it_is_installed_and_upgraded_on_a_fresh_machine(tmp_path: Path, vendor:
         lab.write("/etc/leadsync/credentials/batchdata-token", f"{TOKEN}\n", "600")
         lab.do("sh", "-c", f"""echo 'base_url = "{vendor.url}"' >>/etc/leadsync/config.toml""")
         lab.write("/etc/leadsync/jobs.d/phoenix.toml", JOB)
-        lab.do("/usr/local/bin/leadsync", "check")
+        lab.do("leadsync", "check")
         lab.do("systemctl", "enable", "--now", "leadsync")
         assert lab.saw("EVENT=run.ended", "OUTCOME=complete")
         lab.do(*install, timeout_s=600.0)
         assert lab.show("ActiveState") == "active"
         assert lab.journal("EVENT=store.opened", "FENCE=2", "CLEAN=true")
-        assert len(lab.do("/usr/local/bin/leadsync", "export").splitlines()) == 120
+        assert len(lab.do("leadsync", "export").splitlines()) == 120
         assert lab.do("ls", "/var/backups/leadsync").count(".db") == 1
         completed = f"source {COMPLETION}; COMP_WORDS=(leadsync sta); COMP_CWORD=1; _leadsync_completion leadsync"
         assert lab.do("bash", "-c", f"{completed}; echo ${{COMPREPLY[*]}}") == "status\n"

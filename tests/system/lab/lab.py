@@ -154,7 +154,7 @@ class Lab:
             "-C",
             "/",
             "-i",
-            "PATH=/usr/sbin:/usr/bin:/sbin:/bin",
+            "PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
             "LC_ALL=C.UTF-8",
             "LEADSYNC_CONFIG=/etc/leadsync/config.toml",
             *command,
@@ -162,7 +162,7 @@ class Lab:
 
     def _install(self) -> None:
         self.write("/opt/leadsync/bin/leadsync", PROGRAM, "755")
-        self.do("ln", "-s", "/opt/leadsync/bin/leadsync", "/usr/bin/leadsync")
+        self.do("ln", "-s", "/opt/leadsync/bin/leadsync", "/usr/local/bin/leadsync")
         for unit in ("leadsync.service", "leadsync.socket"):
             self.write(f"/etc/systemd/system/{unit}", (ROOT / "deploy" / unit).read_text())
         self.write("/etc/leadsync/credentials/batchdata-token", TOKEN, "600")
