@@ -191,7 +191,7 @@ class Stage:
         settings = self.settings()
         refuse_unknown_jobs(settings, names)
         tokens = start_log(settings, self.outside)
-        self._relog(settings, tokens.values())
+        self.relog(settings, tokens.values())
         async with open_app(settings, tokens, self.outside) as app:
             yield app
 
@@ -221,7 +221,7 @@ class Stage:
                     group.create_task(meanwhile(app))
                 service = Service(app.office, app.ledger, app.around, app.dispatch, hands=app.hands)
                 heartbeat = Heartbeat(Manager(self.outside.environ), app.office, app.ledger, app.around)
-                reload = Reload(app, service, self.outside, heartbeat=heartbeat, relog=self._relog)
+                reload = Reload(app, service, self.outside, heartbeat=heartbeat, relog=self.relog)
                 self.hang_up = reload.ask
                 with closing(self.outside.alarms()) as alarms:
                     await service.run(alarms, beside=(heartbeat.keep, reload.keep))
@@ -279,7 +279,8 @@ class Stage:
             store.execute(statement)
             store.commit()
 
-    def _relog(self, _settings: Settings, secrets: Iterable[str]) -> None:
+    def relog(self, _settings: Settings, secrets: Iterable[str]) -> None:
+        """Set the log up, into `log`."""
         set_up(LogStyle("debug", "json"), secrets=secrets, now=self.clock, stream=self.log)
 
     def _look_at_log(self) -> None:

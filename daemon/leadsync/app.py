@@ -85,12 +85,17 @@ class App:
         """The configuration in force."""
         return self.office.settings
 
-    def adopt(self, settings: Settings, tokens: Mapping[str, str], clients: Mapping[str, BatchData]) -> None:
-        """Go by another configuration from now on, all of it in one breath; see `reload`, which alone may call this."""
+    def adopt(self, settings: Settings, tokens: Mapping[str, str], clients: Mapping[str, BatchData]) -> list[BatchData]:
+        """Go by another configuration from now on, all of it in one breath; return the clients that are left over.
+
+        It is for `reload`, which has made sure that this may be done.
+        """
+        left = self.accounts.left_for(clients)
         self.office.desks = self.accounts.enter(settings, tokens, clients)
         self.office.settings = settings
         self._appoint()
         self.dispatch.follow()
+        return left
 
     def _appoint(self) -> None:
         """See to it that each account has those who work for it."""
@@ -258,7 +263,7 @@ async def open_app(
             )
         accounts = Accounts(partial(BatchData, transport=outside.transport, now=outside.now, off_loop=writer.off_loop))
         stack.push_async_callback(accounts.close)
-        office = Office(settings, accounts.enter(settings, tokens, {}))
+        office = Office(settings, accounts.enter(settings, tokens, accounts.connect(settings, tokens)))
         around = Surroundings(outside.now, outside.draw, partial(outside.free_bytes, file.parent))
         reader = outside.executor()
         stack.callback(reader.shutdown)

@@ -94,21 +94,21 @@ class Reload:
         tokens = read_tokens(settings, self._outside.environ)
         _refuse_fixed(before, settings)
         self._secrets.update(tokens.values())
-        async with AsyncExitStack() as quiet, AsyncExitStack() as unused:
-            clients = {}
-            for name in self._app.accounts.moved(settings, tokens):
-                clients[name] = self._app.accounts.connect(name, settings, tokens)
-                unused.push_async_callback(clients[name].close)
-                await quiet.enter_async_context(self._same_team(name, clients[name], settings))
+        async with AsyncExitStack() as quiet, AsyncExitStack() as undo:
+            clients = self._app.accounts.connect(settings, tokens)
+            for name, client in clients.items():
+                undo.push_async_callback(client.close)
+                if name in tokens_before:
+                    await quiet.enter_async_context(self._same_team(name, client, settings))
+            self._relog(settings, self._secrets)
+            undo.callback(self._relog, before, self._secrets)
             await self._app.household.note_jobs(settings)
             await self._service.plan_anew(settings)
             # From here on nothing waits, and nothing fails.
-            unused.pop_all()
-            for name in clients:
-                unused.push_async_callback(self._app.accounts.desk(name).client.close)
-            self._app.adopt(settings, tokens, clients)
+            undo.pop_all()
+            for client in self._app.adopt(settings, tokens, clients):
+                undo.push_async_callback(client.close)
             self._service.follow()
-            self._relog(settings, self._secrets)
         return {**_difference(before, settings), "tokens": _others(tokens_before, tokens)}
 
     @asynccontextmanager

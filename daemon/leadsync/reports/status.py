@@ -38,9 +38,9 @@ _NEW_SESSION: Row = {"delivered": 0, "base_line": 0, "vendor_total": None, "park
 def status(settings: Settings, now: datetime) -> dict[str, Any]:
     """Return `accounts` and `jobs` (design § 8); times are ISO 8601 in UTC, costs US dollars.
 
-    `process` is the leadsync that has the store, if one has, and `serving` whether that is the daemon. `overdue`: the
-    job's time has passed, and it does not run. `inbox` counts the webhooks that wait to be read, and those in
-    quarantine.
+    `process` is the leadsync that has the store, if one has, and `serving` whether that is the daemon.
+    `reload_refused`: why it goes by older files than those here. `overdue`: the job's time has passed, and it does not
+    run. `inbox` counts the webhooks that wait to be read, and those in quarantine.
     """
     file = sqlite_file(settings.store.url)
     with reading(file) as connection:
@@ -49,15 +49,19 @@ def status(settings: Settings, now: datetime) -> dict[str, Any]:
                 "schema_version": SCHEMA_VERSION,
                 "process": None,
                 "serving": False,
+                "reload_refused": None,
                 "inbox": dict(_NO_MAIL),
                 "accounts": [_new_account(name, one) for name, one in settings.accounts.items()],
                 "jobs": [_job(job, _NEW_SESSION, None, progress_of(None, job)) for job in settings.jobs.values()],
             }
         alive = holder(file)
+        serving = alive is not None and alive.serves
+        refused = connection.execute(select(col(Installation.reload_refused))).scalar_one() if serving else None
         return {
             "schema_version": SCHEMA_VERSION,
             "process": alive and alive.process,
-            "serving": alive is not None and alive.serves,
+            "serving": serving,
+            "reload_refused": refused,
             "inbox": _inbox(connection),
             "accounts": [_stored_account(connection, name, one, now) for name, one in settings.accounts.items()],
             "jobs": [_stored_job(connection, job, now, alive=alive is not None) for job in settings.jobs.values()],
@@ -279,7 +283,13 @@ def _in_quarantine(report: Row) -> str:
 def _who_runs(report: Row) -> str:
     """Say so where nobody will run what is planned (P12)."""
     if report["serving"]:
-        return f"the daemon is at work (process {report['process']})"
+        at_work = f"the daemon is at work (process {report['process']})"
+        refused = report["reload_refused"]
+        return (
+            at_work
+            if refused is None
+            else f"{at_work}\nthe daemon goes by older files: a reload was refused: {refused}"
+        )
     if any(job["next_run_at"] for job in report["jobs"]):
         return "the daemon is not running: no job runs by its schedule until `leadsync run`"
     return ""

@@ -1,7 +1,7 @@
 """Opening the store: up to date, checked, fenced, and closed in order.
 
-The lock is taken first (see `lock`). After a clean stop the file is trusted; after any other it is looked through
-before anything is spent on its word.
+The lock is taken first (see `lock`). After a clean stop the file is trusted for a week; after any other it is looked
+through before anything is spent on its word.
 """
 
 import os
@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -28,6 +28,9 @@ from leadsync.store.witness import WitnessFile
 from leadsync.store.writer import Writer
 
 _ONE_ROW: Final = 1
+
+LOOK_THROUGH_EVERY: Final = timedelta(days=7)
+"""Damage that a disk does by itself is found by looking; at each start that would cost minutes with a large store."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,14 +101,17 @@ def _take_over(connection: Connection, place: Place, now: datetime) -> tuple[str
     row = connection.execute(select(Installation)).mappings().one_or_none()
     if row is None:
         name = place.installation_name()
-        values = {"id": _ONE_ROW, "name": name, "fence": 1, "created_at": now}
+        values = {"id": _ONE_ROW, "name": name, "fence": 1, "created_at": now, "checked_at": now}
         connection.execute(insert(Installation).values(**values))
         return name, 1, True
     clean = row["stopped_at"] is not None
-    if not clean:
+    checked_at = row["checked_at"]
+    if not clean or checked_at is None or not timedelta() <= now - checked_at < LOOK_THROUGH_EVERY:
         _look_through(connection, place.file)
+        checked_at = now
     fence = row["fence"] + 1
-    connection.execute(update(Installation).values(fence=fence, stopped_at=None))
+    fresh = {"stopped_at": None, "checked_at": checked_at, "reload_refused": None}
+    connection.execute(update(Installation).values(fence=fence, **fresh))
     return row["name"], fence, clean
 
 
