@@ -143,6 +143,20 @@ def listen_address(value: object) -> str:
     return str(value)
 
 
+def split_address(address: str) -> tuple[str, int]:
+    """Return host and port of what `listen_address` has let through."""
+    parts = urlsplit(f"//{address}")
+    return parts.hostname or "", parts.port or 0
+
+
+def loopback_address(value: object) -> str:
+    """Read `host:port` of this machine alone."""
+    address = listen_address(value)
+    if not is_loopback(split_address(address)[0]):
+        raise ValueError(f"must be an address of this machine alone, such as 127.0.0.1:8481, not {shown(value)}")
+    return address
+
+
 DURATION_SCHEMA = {
     "type": "string",
     "pattern": r"^(?=.)(\d+w)?(\d+d)?(\d+h)?(\d+m)?(\d+s)?$",
@@ -166,3 +180,4 @@ Dollars = Annotated[Decimal, BeforeValidator(dollars), WithJsonSchema(DOLLARS_SC
 Zone = Annotated[ZoneInfo, BeforeValidator(zone), WithJsonSchema(ZONE_SCHEMA)]
 Url = Annotated[str, BeforeValidator(url), WithJsonSchema(URL_SCHEMA)]
 ListenAddress = Annotated[str, BeforeValidator(listen_address)]
+LoopbackAddress = Annotated[str, BeforeValidator(loopback_address)]
