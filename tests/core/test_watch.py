@@ -34,9 +34,9 @@ ACCOUNT = AccountFacts("main", budget=(Share("records_per_day", 20, 800),), slot
 WELL = Facts(StoreFacts((ACCOUNT,), (JOB,)), silence_s={"main": 0.0}, free_bytes=50 * 1024**3)
 
 
-def seen(facts: Facts, *held: Held) -> dict[Condition, Sight | None]:
+def seen(facts: Facts, *held: Held) -> dict[Condition, Sight]:
     """What is seen, by condition: there is one account and one job."""
-    return {key.condition: sight for key, sight in sights(facts, held, NOW).items()}
+    return {key.condition: sight for key, sight in sights(facts, held, NOW).items() if sight is not None}
 
 
 def job(**changes: object) -> Facts:
@@ -75,9 +75,7 @@ FLOOD = Unusual(Condition.JOB_MUCH, 10.0, "3,000 records")
         pytest.param(job(unusual=FLOOD), {Condition.JOB_MUCH}, id="unusual"),
         pytest.param(account(paused=Reason.WALLET_EMPTY), {Condition.ACCOUNT_PAUSED}, id="paused"),
         pytest.param(account(budget=SPENT[1:]), {Condition.BUDGET_NEARLY_SPENT}, id="four fifths of a budget"),
-        pytest.param(
-            account(budget=SPENT), {Condition.BUDGET_NEARLY_SPENT, Condition.BUDGET_SPENT}, id="the end of a budget"
-        ),
+        pytest.param(account(budget=SPENT), {Condition.BUDGET_SPENT}, id="the end of a budget"),
         pytest.param(account(slots_left=5), {Condition.SLOTS_LOW}, id="five slots"),
         pytest.param(account(slots_left=6), set(), id="six slots"),
         pytest.param(account(slots_left=None), set(), id="no list was had yet"),
@@ -122,7 +120,17 @@ def test_what_is_not_known_stays() -> None:
     after, news = step([parked, silent], sights(facts, [parked, silent], NOW), NOW)
     assert [(type(one), one.held.key.condition) for one in news] == [(Began, Condition.STORE_FAILING)]
     assert after[:2] == [parked, silent]
-    assert all(sight is None for sight in seen(replace(WELL, silence_s={"main": None})).values())
+    assert seen(replace(WELL, silence_s={"main": None})) == {}
+
+
+def test_a_budget_that_is_spent_is_nearly_spent_no_more() -> None:
+    """Who was told of four fifths is not told that they are over at five; who was not is told of the end alone."""
+    nearly = held(Condition.BUDGET_NEARLY_SPENT)
+    after, news = step([nearly], sights(account(budget=SPENT), [nearly], NOW), NOW)
+    assert after[0] == nearly
+    assert [one.held.key.condition for one in news] == [Condition.BUDGET_SPENT]
+    _, news = step(after, sights(WELL, after, NOW), NOW)
+    assert [type(one) for one in news] == [Ended, Ended]
 
 
 def test_from_begin_to_end() -> None:

@@ -5,6 +5,7 @@ The tables that these tests assert are the promise; `-rP` shows them as they cam
 
 import asyncio
 import random
+import urllib.request
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -113,6 +114,7 @@ def calm(stage: Stage) -> None:
     stage.sim.list_faults.calm()
 
 
+SEEN: Final = "leadsync_loop_seen_timestamp_seconds "
 JOBS: Final = {"all": "", "phoenix": "Phoenix, AZ", "mesa": "Mesa, AZ"}
 
 
@@ -153,8 +155,8 @@ class BadDay:
             (self.calm, "over vendor_silent main"),
             (self.gone, "new job_parked mesa"),
             (self.answered, "over job_parked mesa"),
-            (self.grown, "2 new"),
-            (self.midnight, "2 over"),
+            (self.grown, "new budget_spent main"),
+            (self.midnight, "over budget_spent main"),
         ]
 
 
@@ -202,6 +204,35 @@ def test_who_notices_what_and_how_soon(build: Build, record_property: Record) ->
     assert minute <= 125
     assert first_fail <= 130
     assert all(path.endswith("/fail") for minute, path in words.items() if minute >= first_fail)
+
+
+def loop_seen_s() -> float:
+    """When the loop last came round, as the figures say; a thread of the daemon's answers."""
+    with urllib.request.urlopen("http://127.0.0.1:29483/metrics") as reply:
+        (line,) = [line for line in reply.read().decode().splitlines() if line.startswith(SEEN)]
+    return float(line.split()[1])
+
+
+def test_a_loop_that_hangs_calls_nobody(build: Build, record_property: Record) -> None:
+    """For as long as it hangs no switch is called, and the figures, which are served beside it, show their age."""
+    stage, switch = set_stage(build, account='budget = "unlimited"')
+    Outbox(stage)
+    with (stage.folder / "config.toml").open("a") as file:
+        file.write('[metrics]\nlisten = "127.0.0.1:29483"\n')
+    stage.job(schedule='every = "1h"')
+    ages: list[float] = []
+
+    async def hang(_app: App) -> None:
+        await asyncio.sleep(12 * MINUTE_S)
+        asyncio.get_running_loop()._jumping.now_s += 20 * MINUTE_S  # type: ignore[attr-defined]  # noqa: SLF001
+        ages.append(stage.clock().timestamp() - loop_seen_s())
+
+    stage.serve(50 * MINUTE_S, hang, watched=True)
+    record_property("seconds since the loop came round, as the figures say", round(ages[0]))
+    assert ages[0] >= 20 * MINUTE_S
+    assert [minute for minute, _ in switch.calls if 12 < minute < 32] == []
+    (line,) = [line for line in stage.logged("condition.began") if line["condition"] == "loop_lags"]
+    assert minute_of(stage, line) < 34
 
 
 EMPTY_FROM: Final = 10

@@ -258,7 +258,7 @@ def _covered_accounts(facts: Facts, held: Collection[Held], now: datetime) -> se
     return lasting | paused | {account for account, silence_s in facts.silence_s.items() if silence_s}
 
 
-def _of_accounts(store: StoreFacts) -> Iterator[tuple[Key, Sight]]:
+def _of_accounts(store: StoreFacts) -> Iterator[tuple[Key, Sight | None]]:
     if store.doubt is not None:
         yield Key(Condition.STORE_DOUBTED), Sight(0.0, store.doubt)
     if store.reload_refused is not None:
@@ -266,18 +266,24 @@ def _of_accounts(store: StoreFacts) -> Iterator[tuple[Key, Sight]]:
     for account in store.accounts:
         if account.paused is not None:
             yield Key(Condition.ACCOUNT_PAUSED, account.name), Sight(0.0, account.paused)
-        nearly = [share for share in account.budget if share.percent >= NEARLY_PERCENT]
-        if nearly:
-            yield Key(Condition.BUDGET_NEARLY_SPENT, account.name), _of_shares(nearly)
-        spent = [share for share in nearly if share.is_spent]
-        if spent:
-            yield Key(Condition.BUDGET_SPENT, account.name), _of_shares(spent)
+        yield from _of_budget(account)
         if account.slots_left is not None and account.slots_left <= max(1, account.slots_cap // 20):
             left = max(account.slots_left, 0)
             yield (
                 Key(Condition.SLOTS_LOW, account.name),
                 Sight(float(account.slots_cap - left), f"{left} left for jobs"),
             )
+
+
+def _of_budget(account: AccountFacts) -> Iterator[tuple[Key, Sight | None]]:
+    nearly = [share for share in account.budget if share.percent >= NEARLY_PERCENT]
+    spent = [share for share in nearly if share.is_spent]
+    if spent:
+        yield Key(Condition.BUDGET_SPENT, account.name), _of_shares(spent)
+        # That it is nearly spent is no news any more, and not over.
+        yield Key(Condition.BUDGET_NEARLY_SPENT, account.name), None
+    elif nearly:
+        yield Key(Condition.BUDGET_NEARLY_SPENT, account.name), _of_shares(nearly)
 
 
 def _of_shares(shares: Collection[Share]) -> Sight:
