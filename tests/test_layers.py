@@ -67,7 +67,9 @@ def imported(file: Path) -> set[str]:
     ("library", "modules"),
     [
         ("httpx", ["control/client.py", "vendors/http.py"]),  # one to the daemon's own socket, one to the vendors
+        ("apprise", ["vendors/notifiers.py"]),
         ("apscheduler", ["scheduler.py"]),
+        ("prometheus_client", ["reports/metrics.py"]),
         ("uvicorn", ["inbox/guard.py", "serving.py", "simulator/server.py"]),
         ("cronsim", ["core/schedule.py"]),
     ],

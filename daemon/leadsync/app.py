@@ -13,7 +13,7 @@ import structlog
 
 from leadsync import events
 from leadsync.accounts import Accounts
-from leadsync.config import Job, Settings, read_secret
+from leadsync.config import Job, Settings, read_secret, sources_of_telling
 from leadsync.config.tables import INFLATED_MAX
 from leadsync.core.audit import Verdict
 from leadsync.core.model import End, Reason
@@ -45,6 +45,7 @@ from leadsync.store.lock import ONCE, InstanceLock
 from leadsync.store.migrate import HEAD
 from leadsync.store.opening import Opened, Place, close_store, open_store
 from leadsync.vendors.batchdata import BatchData
+from leadsync.watching import Watched
 
 
 class App:
@@ -61,6 +62,7 @@ class App:
         installation_name: Callable[[], str],
     ) -> None:
         self._installation_name = installation_name
+        self._listeners: list[Callable[[str, End | None], None]] = []
         self.office = office
         self.accounts = accounts
         self.ledger = ledger
@@ -136,6 +138,11 @@ class App:
         """What a daemon carries commands out with."""
         return Hands(self.resume, self.answer_store, self.plan, self.household, self.release)
 
+    @property
+    def watched(self) -> Watched:
+        """What a daemon watches of itself."""
+        return Watched(self.office, self.ledger, self.around, self._listeners.append)
+
     async def answer_store(self, answer: StoreAnswer) -> str:
         """Take what a person says of a store that was moved, copied or restored; return what the operator is told."""
         if self.ledger.doubt is None and answer is not StoreAnswer.RESTORED:
@@ -165,10 +172,18 @@ class App:
             return replace(view, house=house)
 
     async def _run(self, brief: Brief, desk: Desk, trigger: str) -> End:
+        self._tell_run(brief, None)
         end = await self._runner.run(brief, desk, trigger)
+        self._tell_run(brief, end)
         if brief.aim is not None:
             await self._dismiss(brief)
         return end
+
+    def _tell_run(self, brief: Brief, end: End | None) -> None:
+        """Tell who listens; a run that only settles what was left open is not the job's."""
+        if brief.settle_only is None:
+            for listener in self._listeners:
+                listener(brief.job, end)
 
     def _ended(self, ticket: Ticket, end: End) -> None:
         """A run has ended, and others may have waited for that."""
@@ -211,10 +226,15 @@ class App:
         return await Plain(ticket, self.ledger, self.around, cursor=cursor).run(plan)
 
 
-def start_log(settings: Settings, outside: Outside, listener: Listener | None = None) -> dict[str, str]:
-    """Read the secrets, so that the log can mask them from its first line on; return the tokens by account."""
+def start_log(
+    settings: Settings, outside: Outside, listener: Listener | None = None, also: Iterable[str] = ()
+) -> dict[str, str]:
+    """Read the secrets, so that the log can mask them from its first line on; return the tokens by account.
+
+    `also` are secrets that not every command needs.
+    """
     tokens = read_tokens(settings, outside.environ)
-    set_up_log(settings, tokens.values(), outside=outside, listener=listener)
+    set_up_log(settings, [*tokens.values(), *also], outside=outside, listener=listener)
     return tokens
 
 
@@ -224,6 +244,12 @@ def read_tokens(settings: Settings, environ: Mapping[str, str]) -> dict[str, str
         name: read_secret(account.token, environ, settings.path.parent).get_secret_value()
         for name, account in settings.accounts.items()
     }
+
+
+def read_telling(settings: Settings, environ: Mapping[str, str]) -> list[str]:
+    """Return the addresses of those who are told. Raises ConfigInvalid for the first that cannot be read."""
+    sources = sources_of_telling(settings)
+    return [read_secret(source, environ, settings.path.parent).get_secret_value() for source in sources]
 
 
 def set_up_log(

@@ -316,6 +316,36 @@ UNPACKING_DELAYED = _event(
     "message wait_s",
     "Look at the disk: the message says what it complained of.",
 )
+CONDITION_BEGAN = _event(
+    "condition.began",
+    "Something is not as it should be, and stays so until condition.ended; the README has a table of the conditions.",
+    "condition job account severity message do",
+    "What its `do` says.",
+)
+CONDITION_WORSENED = _event(
+    "condition.worsened",
+    "A condition is half as bad again as was last said.",
+    "condition job account severity message do",
+    "What its `do` says.",
+)
+CONDITION_ENDED = _event(
+    "condition.ended",
+    "A condition is over; `message` is what was last seen of it.",
+    "condition job account severity message lasted_s",
+)
+NOTICE_SENT = _event("notice.sent", "A notifier was told of the conditions in `told`.", "notifier told")
+NOTICE_FAILED = _event(
+    "notice.failed",
+    "A notifier could not be told; what is due is sent again after `wait_s`. No run is touched by that.",
+    "notifier message wait_s",
+    "Nothing once. If it goes on: `leadsync notify --test` tries it by hand; look at its URL, and at the network.",
+)
+PING_FAILED = _event(
+    "ping.failed",
+    "The dead-man's switch could not be reached; it is tried again after `wait_s`, and calls you if it hears nothing.",
+    "job message wait_s",
+    "Nothing once. If it goes on: look at the address of the ping, and at the network.",
+)
 STOP_ASKED = _event(
     "stop.asked",
     "A signal came; runs end at their next page boundary. A second signal ends the process at once, and loses nothing.",

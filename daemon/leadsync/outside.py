@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from leadsync.jobs.notify import Send
 from leadsync.scheduler import Alarms, Scheduler
 from leadsync.store.engine import Creator, file_creator
 from leadsync.vendors.http import Transport
@@ -38,6 +39,12 @@ def _free_bytes(folder: Path) -> int:
     return shutil.disk_usage(folder).free
 
 
+def _notifier(url: str) -> Send | None:
+    from leadsync.vendors.notifiers import apprise_notifier  # noqa: PLC0415 - an extra that need not be installed
+
+    return apprise_notifier(url)
+
+
 @dataclass(frozen=True, slots=True)
 class Outside:
     """Time, chance, threads, files and the network."""
@@ -52,3 +59,4 @@ class Outside:
     free_bytes: Callable[[Path], int] = _free_bytes
     transport: Transport | None = None
     alarms: Callable[[], Alarms] = Scheduler
+    notifier: Callable[[str], Send | None] = _notifier

@@ -14,8 +14,8 @@ from typing import Final, TypeAlias
 import structlog
 
 from leadsync import events
-from leadsync.app import App, read_tokens
-from leadsync.config import Settings, load
+from leadsync.app import App, read_telling, read_tokens
+from leadsync.config import Settings, load, sources_of_telling
 from leadsync.core.team import is_same_team
 from leadsync.errors import BadWeather, ConfigInvalid, OperatorMistake, Problem, VendorSilent
 from leadsync.heartbeat import Heartbeat
@@ -34,8 +34,9 @@ FIXED: Final[Mapping[str, Callable[[Settings], object]]] = {
     "store": lambda settings: settings.store,
     "webhooks": lambda settings: settings.webhooks,
     "health": lambda settings: settings.health,
+    "notify, ping or metrics": lambda settings: (settings.metrics, _told(settings)),
 }
-"""What a running daemon cannot exchange: where its ledger is, and the doors that it holds open."""
+"""What a running daemon cannot exchange: where its ledger is, the doors that it holds open, and who is told of it."""
 
 RESTART: Final = "cannot be changed while leadsync runs; nothing was: systemctl restart leadsync"
 
@@ -44,6 +45,16 @@ ANOTHER_TEAM: Final = (
     " and what we ask would be billed to somebody else. Put back the right one; or, if all sessions were deleted or"
     " used elsewhere, restart leadsync: it then judges each by itself"
 )
+
+
+def _told(settings: Settings) -> list[object]:
+    """Who is told and how, without where in the files that stands."""
+    notify = settings.notify
+    how = (notify.quiet, notify.remind_every, notify.together) if notify else None
+    least = [(name, one.least) for name, one in notify.to.items()] if notify else []
+    pinged = [name for name, job in settings.jobs.items() if job.ping]
+    addresses = [(source.kind, source.name) for source in sources_of_telling(settings)]
+    return [how, least, settings.ping and settings.ping.every, pinged, *addresses]
 
 
 class Reload:
@@ -56,7 +67,7 @@ class Reload:
         self._heartbeat = heartbeat
         self._relog = relog
         self._asked = asyncio.Event()
-        self._secrets = set(app.accounts.tokens.values())
+        self._secrets = {*app.accounts.tokens.values(), *read_telling(app.settings, outside.environ)}
 
     def ask(self, _signal: int = 0) -> None:
         """Wish for a reload."""

@@ -18,6 +18,7 @@ COMMANDS = (
     "schema",
     "events",
     "doctor",
+    "notify",
     "status",
     "runs",
     "export",

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from leadsync.core.conditions import Condition
 from leadsync.core.model import Outcome, Reason
 from leadsync.core.resume import needed
 from tests.cli.test_help import COMMANDS
@@ -23,6 +24,17 @@ def rows(head: str) -> dict[str, str]:
 def test_every_command_is_there() -> None:
     """What `--help` lists, with what it does."""
     assert set(rows("command")) == set(COMMANDS)
+
+
+def test_every_condition_is_there() -> None:
+    """What people are told of: how urgent it is, what it means, and how long it must last."""
+    table = rows("condition")
+    assert set(table) == set(Condition)
+    for condition in Condition:
+        about = condition.about
+        minutes = int(about.patience.total_seconds() // 60)
+        told = f"after {minutes} min" if minutes else "at once"
+        assert table[condition] == f" {about.severity} | {about.meaning} | {told} |"
 
 
 def test_every_outcome_is_there() -> None:

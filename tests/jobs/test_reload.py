@@ -401,3 +401,21 @@ def test_several_wishes_are_one(build: Build) -> None:
 
     stage.serve(60, act)
     assert [line["added"] for line in stage.logged("config.reloaded")] == [["phoenix"]]
+
+
+def test_who_is_told_is_not_exchanged_and_a_refused_reload_is_a_condition(build: Build) -> None:
+    """Whoever adds a switch is told to restart, `status` shows it as held, and a good reload ends it."""
+    stage = build()
+    stage.job(schedule='every = "1h"')
+
+    async def act(_app: App) -> None:
+        for edit in ('\n[ping]\nurl = { env = "PING" }\n', ""):
+            stage.configure(edit)
+            stage.hang_up()
+            await asyncio.sleep(180)
+
+    stage.serve(400, act, watched=True)
+    (refused,) = stage.logged("reload.refused")
+    assert "cannot be changed while leadsync runs" in refused["message"]
+    assert [line["condition"] for line in stage.logged("condition.began")] == ["reload_refused"]
+    assert [line["condition"] for line in stage.logged("condition.ended")] == ["reload_refused"]

@@ -1,10 +1,10 @@
 """The configuration: TOML files in, frozen settings out, or every problem at once with its file, line and key."""
 
 from leadsync.config.job import Job, JobSkipTrace
-from leadsync.config.load import Settings, load, missing_secrets
+from leadsync.config.load import Settings, load, missing_secrets, sources_of_telling
 from leadsync.config.schedule import Schedule, refuse_bad_cron
 from leadsync.config.schema import json_schema
-from leadsync.config.secret import SecretSource, read_secret
+from leadsync.config.secret import SecretSource, read_secret, refusal
 from leadsync.config.tables import (
     Account,
     Budget,
@@ -16,6 +16,7 @@ from leadsync.config.tables import (
     Store,
     Webhooks,
 )
+from leadsync.config.telling import Metrics, NotifierTable, Notify, Ping, QuietHours
 
 __all__ = [
     "Account",
@@ -26,6 +27,11 @@ __all__ = [
     "Job",
     "JobSkipTrace",
     "Log",
+    "Metrics",
+    "NotifierTable",
+    "Notify",
+    "Ping",
+    "QuietHours",
     "Schedule",
     "SecretSource",
     "Settings",
@@ -36,5 +42,7 @@ __all__ = [
     "load",
     "missing_secrets",
     "read_secret",
+    "refusal",
     "refuse_bad_cron",
+    "sources_of_telling",
 ]

@@ -1,5 +1,7 @@
 """The tables of config.toml, each key with its default and its unit: store, log, accounts, housekeeping, the inbox.
 
+Those about who is told stand in `telling`.
+
 What is written here is what `leadsync schema config` tells an editor.
 """
 
@@ -13,6 +15,7 @@ from pydantic import AfterValidator, Field, Strict, ValidationInfo, WithJsonSche
 
 from leadsync.config.secret import Secret
 from leadsync.config.section import Section
+from leadsync.config.telling import Metrics, Notify, Ping
 from leadsync.config.units import (
     Dollars,
     Duration,
@@ -254,3 +257,6 @@ class ConfigFile(Section):
     webhooks: Webhooks | None = None
     health: Health = Health()
     skip_trace: SkipTrace | None = None
+    notify: Notify | None = None
+    ping: Ping | None = None
+    metrics: Metrics | None = None

@@ -16,6 +16,7 @@ from leadsync.config.limits import limits_of
 from leadsync.core.budget import Limits, Spent
 from leadsync.core.model import Reason
 from leadsync.core.slots import Room
+from leadsync.core.watch import Held
 from leadsync.core.witness import DOUBTS
 from leadsync.reports import SCHEMA_VERSION
 from leadsync.reports.one_shots import progress_of, seat_of
@@ -27,6 +28,7 @@ from leadsync.store.lock import holder
 from leadsync.store.pages import used
 from leadsync.store.reading import reading
 from leadsync.store.tables import MICROS, InboxMessage, Installation, Run, SearchSession, Slot
+from leadsync.store.watching import open_conditions
 
 Row: TypeAlias = Mapping[str, Any] | RowMapping
 
@@ -36,11 +38,12 @@ _NEW_SESSION: Row = {"delivered": 0, "base_line": 0, "vendor_total": None, "park
 
 
 def status(settings: Settings, now: datetime) -> dict[str, Any]:
-    """Return `accounts` and `jobs` (design § 8); times are ISO 8601 in UTC, costs US dollars.
+    """Return `accounts`, `jobs` and `conditions`; times are ISO 8601 in UTC, costs US dollars.
 
     `process` is the leadsync that has the store, if one has, and `serving` whether that is the daemon.
     `reload_refused`: why it goes by older files than those here. `overdue`: the job's time has passed, and it does not
-    run. `inbox` counts the webhooks that wait to be read, and those in quarantine.
+    run. `inbox` counts the webhooks that wait to be read, and those in quarantine. `conditions` are those that were
+    held at the daemon's last look.
     """
     file = sqlite_file(settings.store.url)
     with reading(file) as connection:
@@ -53,6 +56,7 @@ def status(settings: Settings, now: datetime) -> dict[str, Any]:
                 "inbox": dict(_NO_MAIL),
                 "accounts": [_new_account(name, one) for name, one in settings.accounts.items()],
                 "jobs": [_job(job, _NEW_SESSION, None, progress_of(None, job)) for job in settings.jobs.values()],
+                "conditions": [],
             }
         alive = holder(file)
         serving = alive is not None and alive.serves
@@ -65,6 +69,7 @@ def status(settings: Settings, now: datetime) -> dict[str, Any]:
             "inbox": _inbox(connection),
             "accounts": [_stored_account(connection, name, one, now) for name, one in settings.accounts.items()],
             "jobs": [_stored_job(connection, job, now, alive=alive is not None) for job in settings.jobs.values()],
+            "conditions": [_condition(one) for one in open_conditions(connection)],
         }
 
 
@@ -95,7 +100,8 @@ def in_words(report: Row) -> str:
         if one["reason"]
     ]
     waiting += [line for job in report["jobs"] for line in _unknown(job)]
-    parts = (_who_runs(report), accounts, jobs, "\n".join(waiting), _in_quarantine(report))
+    conditions = [_condition_line(one) for one in report["conditions"]]
+    parts = (_who_runs(report), accounts, jobs, "\n".join(waiting), _in_quarantine(report), "\n".join(conditions))
     return "\n\n".join(part for part in parts if part)
 
 
@@ -203,6 +209,25 @@ def _job(job: Job, session: Row, last: Row | None, progress: Row | None, *, runn
         "next_run_at": None,
         "overdue": False,
     }
+
+
+def _condition(one: Held) -> dict[str, Any]:
+    """A condition that is held: `subject` is a job or an account, null where leadsync as a whole is meant."""
+    about = one.key.condition.about
+    return {
+        "name": one.key.condition,
+        "subject": one.key.subject or None,
+        "severity": about.severity,
+        "began_at": one.began_at.isoformat(),
+        "message": f"{about.meaning} ({one.detail})",
+        "do": about.do,
+    }
+
+
+def _condition_line(one: Row) -> str:
+    whose = f" {one['subject']}" if one["subject"] else ""
+    since = one["began_at"][:16].replace("T", " ")
+    return f"{one['severity']} since {since}: {one['name']}{whose}: {one['message']}; {one['do']}"
 
 
 def _told(reason: str | None, message: str | None, job: str) -> str | None:

@@ -1,7 +1,7 @@
 """The ledger: what was asked, what came, what it cost. Every method is one transaction (P4) on the writer's thread.
 
-What a method does stands in `sessions`, `slots`, `one_shots`, `resuming`, `pages`, `runs`, `timetable` and `inbox`;
-here is the list of promises that the jobs may rely on.
+What a method does stands in `sessions`, `slots`, `one_shots`, `resuming`, `pages`, `runs`, `timetable`, `inbox` and
+`watching`; here is the list of promises that the jobs may rely on.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -16,7 +16,21 @@ from leadsync.core.pace import Births
 from leadsync.core.protocol import BudgetReserved, BudgetSpent, Close
 from leadsync.core.resume import Question, Remedy
 from leadsync.core.slots import Occupancy, Room, Tenant
-from leadsync.store import inbox, one_shots, pages, pulse, resuming, runs, sessions, slots, standing, timetable
+from leadsync.core.unusual import Past
+from leadsync.core.watch import Held
+from leadsync.store import (
+    inbox,
+    one_shots,
+    pages,
+    pulse,
+    resuming,
+    runs,
+    sessions,
+    slots,
+    standing,
+    timetable,
+    watching,
+)
 from leadsync.store.opening import Opened
 from leadsync.store.pages import Again, Arrival, Asked, Order, Receipt
 from leadsync.store.pulse import Pulse
@@ -25,6 +39,7 @@ from leadsync.store.sessions import SessionState
 from leadsync.store.slots import Place, SlotAsked, State, Wish
 from leadsync.store.standing import Said
 from leadsync.store.timetable import Missed, Planned, Timing
+from leadsync.store.watching import Look, Watched
 from leadsync.store.writer import Writer
 
 
@@ -272,6 +287,22 @@ class Ledger:
         """Remember why the last reload was refused; None: it was not."""
         await self._writer.write(pulse.note_reload, refused)
 
+    async def look(self, watched: Watched, now: datetime) -> Look:
+        """Read what shows whether all is as it should be."""
+        return await self._writer.write(watching.look, watched, now)
+
+    async def past(self, job: str) -> list[Past]:
+        """Return a job's latest runs that have ended, oldest first."""
+        return await self._writer.write(watching.past, job)
+
+    async def conditions(self, now: datetime) -> list[Held]:
+        """Return what was held when leadsync ended, and what had ended shortly before; forget what is long over."""
+        return await self._writer.write(watching.conditions, now)
+
+    async def note_conditions(self, changed: Collection[Held]) -> None:
+        """Write down what began, became worse or ended, and who was told."""
+        await self._writer.write(watching.note, changed)
+
 
 __all__ = [
     "Again",
@@ -279,6 +310,7 @@ __all__ = [
     "Asked",
     "Figures",
     "Ledger",
+    "Look",
     "Missed",
     "NewRun",
     "Order",
@@ -291,5 +323,6 @@ __all__ = [
     "SlotAsked",
     "State",
     "Timing",
+    "Watched",
     "Wish",
 ]

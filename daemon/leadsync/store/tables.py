@@ -18,6 +18,7 @@ _RUNNING = text("outcome IS NULL")
 _OPEN = text("state = 'asked'")
 _PLANNED = text("state = 'planned'")
 _SCHEDULED = text("cause = 'schedule'")
+_HELD = text("ended_at IS NULL")
 _NO = {"server_default": false()}
 
 
@@ -364,3 +365,27 @@ class InboxBody(SQLModel, table=True):
 
     message_id: int = Field(primary_key=True, foreign_key="inbox_message.id")
     body: bytes = Field(sa_type=LargeBinary)
+
+
+class Condition(SQLModel, table=True):
+    """Something that is not as it should be (see `core.conditions`), from its begin to its end.
+
+    `worst` is its worst measure, `said` the one that the log has said last, `told` as JSON what each notifier has told
+    of it and when (see `core.watch.Told`), by the notifiers' names.
+    """
+
+    __tablename__: ClassVar[Any] = "condition"
+    __table_args__ = (
+        UniqueConstraint("name", "subject", "began_at"),
+        Index("condition_one_open", "name", "subject", unique=True, sqlite_where=_HELD, postgresql_where=_HELD),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    name: str
+    subject: str
+    began_at: datetime = Field(sa_type=UtcDateTime)
+    ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    worst: float
+    said: float
+    detail: str
+    told: str
