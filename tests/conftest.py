@@ -16,6 +16,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--daemon-kills", type=int, default=3, help="how often tests/system kills a daemon")
     parser.addoption("--power-images", type=int, default=4_000, help="how many disks tests/system/power looks at")
     parser.addoption("--power-seed", type=int, default=None, help="the seed of what those disks keep; else a new one")
+    parser.addoption("--inbox-seconds", type=int, default=4, help="how long tests/system sends webhooks")
+    parser.addoption("--inbox-kill-every", type=float, default=1.5, help="how long a daemon may receive them")
     parser.addoption("--long", action="store_true", help="also what takes minutes and is shown by its shorter kin")
     parser.addoption("--daemon-days", type=int, default=1, help="how long the daemon runs around a change of the clock")
 

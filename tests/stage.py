@@ -12,7 +12,7 @@ import re
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from concurrent.futures import Executor, Future
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager, closing, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -34,6 +34,7 @@ from leadsync.reload import Reload
 from leadsync.service import Service
 from leadsync.simulator import Simulator, Switches, World
 from leadsync.systemd import Manager
+from leadsync.watching import watching
 from tests.transport import SimulatorTransport
 from tests.virtual_time import VirtualLoop
 
@@ -191,7 +192,7 @@ class Stage:
         settings = self.settings()
         refuse_unknown_jobs(settings, names)
         tokens = start_log(settings, self.outside)
-        self._relog(settings, tokens.values())
+        self.relog(settings, tokens.values())
         async with open_app(settings, tokens, self.outside) as app:
             yield app
 
@@ -211,8 +212,17 @@ class Stage:
 
         return self.play(act())
 
-    def serve(self, for_s: float, meanwhile: Callable[[App], Coroutine[Any, Any, object]] | None = None) -> None:
-        """Be the daemon for so long, as `leadsync run` is one, but for the socket; `meanwhile` acts beside it."""
+    def serve(
+        self,
+        for_s: float,
+        meanwhile: Callable[[App], Coroutine[Any, Any, object]] | None = None,
+        *,
+        watched: bool = False,
+    ) -> None:
+        """Be the daemon for so long, as `leadsync run` is one, but for the socket; `meanwhile` acts beside it.
+
+        It watches itself only where that is `watched`: a look a minute is most of what an idle day has to do.
+        """
 
         async def act() -> None:
             async with self.app() as app, asyncio.TaskGroup() as group:
@@ -221,10 +231,11 @@ class Stage:
                     group.create_task(meanwhile(app))
                 service = Service(app.office, app.ledger, app.around, app.dispatch, hands=app.hands)
                 heartbeat = Heartbeat(Manager(self.outside.environ), app.office, app.ledger, app.around)
-                reload = Reload(app, service, self.outside, heartbeat=heartbeat, relog=self._relog)
+                reload = Reload(app, service, self.outside, heartbeat=heartbeat, relog=self.relog)
                 self.hang_up = reload.ask
                 with closing(self.outside.alarms()) as alarms:
-                    await service.run(alarms, beside=(heartbeat.keep, reload.keep))
+                    async with watching(app.watched, alarms, self.outside) if watched else nullcontext():
+                        await service.run(alarms, beside=(heartbeat.keep, reload.keep))
 
         self.play(act())
 
@@ -279,7 +290,8 @@ class Stage:
             store.execute(statement)
             store.commit()
 
-    def _relog(self, _settings: Settings, secrets: Iterable[str]) -> None:
+    def relog(self, _settings: Settings, secrets: Iterable[str]) -> None:
+        """Set the log up, into `log`."""
         set_up(LogStyle("debug", "json"), secrets=secrets, now=self.clock, stream=self.log)
 
     def _look_at_log(self) -> None:

@@ -67,8 +67,10 @@ def imported(file: Path) -> set[str]:
     ("library", "modules"),
     [
         ("httpx", ["control/client.py", "vendors/http.py"]),  # one to the daemon's own socket, one to the vendors
+        ("apprise", ["vendors/notifiers.py"]),
         ("apscheduler", ["scheduler.py"]),
-        ("uvicorn", ["control/server.py", "simulator/server.py"]),
+        ("prometheus_client", ["reports/metrics.py"]),
+        ("uvicorn", ["inbox/guard.py", "serving.py", "simulator/server.py"]),
         ("cronsim", ["core/schedule.py"]),
     ],
 )

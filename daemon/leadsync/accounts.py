@@ -34,41 +34,35 @@ class Accounts:
         """Return the desk of an account that was entered once."""
         return self._desks[name]
 
-    def connect(self, name: str, settings: Settings, tokens: Mapping[str, str]) -> BatchData:
-        """Make a client of what the settings say of an account."""
-        return self._connect(_access(settings.accounts[name], tokens[name]))
+    def connect(self, settings: Settings, tokens: Mapping[str, str]) -> dict[str, BatchData]:
+        """Make a client for each account that is new, or would be reached with another token or elsewhere."""
+        wanted = {name: _access(account, tokens[name]) for name, account in settings.accounts.items()}
+        return {
+            name: self._connect(access)
+            for name, access in wanted.items()
+            if name not in self._access or _way(access) != _way(self._access[name])
+        }
 
-    def moved(self, settings: Settings, tokens: Mapping[str, str]) -> list[str]:
-        """Return the accounts that would be reached with another token, or elsewhere."""
-        return [
-            name
-            for name, account in settings.accounts.items()
-            if name in self._access and _way(_access(account, tokens[name])) != _way(self._access[name])
-        ]
+    def left_for(self, clients: Mapping[str, BatchData]) -> list[BatchData]:
+        """Return the clients in whose place these would step."""
+        return [self._desks[name].client for name in clients if name in self._desks]
 
     def enter(self, settings: Settings, tokens: Mapping[str, str], clients: Mapping[str, BatchData]) -> dict[str, Desk]:
-        """Make the desks as the settings have them; `clients` take the place of those that were. Waits for nothing."""
+        """Make the desks as the settings have them, with the clients that `connect` has made for that."""
         for name, desk in self._desks.items():
             desk.in_use = name in settings.accounts
             desk.renew(desk.terms)
-        return {name: self._enter(name, settings, tokens[name], clients.get(name)) for name in settings.accounts}
-
-    def _enter(self, name: str, settings: Settings, token: str, client: BatchData | None) -> Desk:
-        before, access, terms = (
-            self._access.get(name),
-            _access(settings.accounts[name], token),
-            terms_of(settings, name),
-        )
-        self._access[name] = access
-        if before is None:
-            self._desks[name] = Desk(name, self._connect(access), terms)
-            return self._desks[name]
-        desk = self._desks[name]
-        desk.client = client or desk.client
-        desk.renew(terms)
-        if client is None and before.requests_per_minute != access.requests_per_minute:
-            desk.client.change_pace(access.requests_per_minute)
-        return desk
+        for name, account in settings.accounts.items():
+            before, access, terms = self._access.get(name), _access(account, tokens[name]), terms_of(settings, name)
+            self._access[name] = access
+            if name not in self._desks:
+                self._desks[name] = Desk(name, clients[name], terms)
+            desk = self._desks[name]
+            desk.client = clients.get(name, desk.client)
+            desk.renew(terms)
+            if before is not None and before.requests_per_minute != access.requests_per_minute:
+                desk.client.change_pace(access.requests_per_minute)
+        return {name: self._desks[name] for name in settings.accounts}
 
     async def close(self) -> None:
         """Close all connections."""

@@ -3,7 +3,7 @@
 import asyncio
 import gc
 import sys
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from functools import partial
@@ -13,7 +13,8 @@ import structlog
 
 from leadsync import events
 from leadsync.accounts import Accounts
-from leadsync.config import Job, Settings, read_secret
+from leadsync.config import Job, Settings, read_secret, sources_of_telling
+from leadsync.config.tables import INFLATED_MAX
 from leadsync.core.audit import Verdict
 from leadsync.core.model import End, Reason
 from leadsync.core.plain import PlainPlan
@@ -32,6 +33,7 @@ from leadsync.jobs.plain import Plain
 from leadsync.jobs.pull import Pull
 from leadsync.jobs.resume import Resume
 from leadsync.jobs.runner import Runner
+from leadsync.jobs.unpack import Unpack
 from leadsync.logs import Listener, LogStyle, set_up
 from leadsync.outside import Outside
 from leadsync.reports.plan import View, as_totals, read_view
@@ -43,6 +45,7 @@ from leadsync.store.lock import ONCE, InstanceLock
 from leadsync.store.migrate import HEAD
 from leadsync.store.opening import Opened, Place, close_store, open_store
 from leadsync.vendors.batchdata import BatchData
+from leadsync.watching import Watched
 
 
 class App:
@@ -54,13 +57,17 @@ class App:
         accounts: Accounts,
         ledger: Ledger,
         around: Surroundings,
+        *,
+        unpack: Unpack,
         installation_name: Callable[[], str],
     ) -> None:
         self._installation_name = installation_name
+        self._listeners: list[Callable[[str, End | None], None]] = []
         self.office = office
         self.accounts = accounts
         self.ledger = ledger
         self.around = around
+        self.unpack = unpack
         self.dispatch = Dispatch(office, ledger, around.stopping, run=self._run)
         self.household = Household(office, ledger, around, self.dispatch.if_idle)
         self._auditors: dict[str, Auditor] = {}
@@ -80,12 +87,17 @@ class App:
         """The configuration in force."""
         return self.office.settings
 
-    def adopt(self, settings: Settings, tokens: Mapping[str, str], clients: Mapping[str, BatchData]) -> None:
-        """Go by another configuration from now on, all of it in one breath; see `reload`, which alone may call this."""
+    def adopt(self, settings: Settings, tokens: Mapping[str, str], clients: Mapping[str, BatchData]) -> list[BatchData]:
+        """Go by another configuration from now on, all of it in one breath; return the clients that are left over.
+
+        It is for `reload`, which has made sure that this may be done.
+        """
+        left = self.accounts.left_for(clients)
         self.office.desks = self.accounts.enter(settings, tokens, clients)
         self.office.settings = settings
         self._appoint()
         self.dispatch.follow()
+        return left
 
     def _appoint(self) -> None:
         """See to it that each account has those who work for it."""
@@ -124,15 +136,28 @@ class App:
     @property
     def hands(self) -> Hands:
         """What a daemon carries commands out with."""
-        return Hands(self.resume, self.answer_store, self.plan, self.household)
+        return Hands(self.resume, self.answer_store, self.plan, self.household, self.release)
+
+    @property
+    def watched(self) -> Watched:
+        """What a daemon watches of itself."""
+        return Watched(self.office, self.ledger, self.around, self._listeners.append)
 
     async def answer_store(self, answer: StoreAnswer) -> str:
         """Take what a person says of a store that was moved, copied or restored; return what the operator is told."""
         if self.ledger.doubt is None and answer is not StoreAnswer.RESTORED:
             raise UsageMistake("the store is the one that was spent from last; nothing was changed")
-        sessions = [(job.account, job.session, job.name) for job in self.settings.jobs.values()]
-        await self.ledger.answer_store(Said(answer, self._installation_name(), sessions), self.around.now())
+        jobs = self.settings.jobs.values()
+        sessions = [(job.account, job.session, job.name) for job in jobs if job.kind == "incremental"]
+        one_shots = [(job.account, job.name) for job in jobs if job.kind == "one_shot"]
+        said = Said(answer, self._installation_name(), sessions, one_shots)
+        await self.ledger.answer_store(said, self.around.now())
+        self.unpack.ring()
         return TOLD[answer]
+
+    async def release(self, messages: Collection[int]) -> str:
+        """Let webhooks out of quarantine; return what the operator is told."""
+        return await self.unpack.release(messages)
 
     async def plan(self) -> dict[str, Any]:
         """Return what the next runs would do (see `reports.plan`); each account's list is asked for, which is free."""
@@ -147,10 +172,18 @@ class App:
             return replace(view, house=house)
 
     async def _run(self, brief: Brief, desk: Desk, trigger: str) -> End:
+        self._tell_run(brief, None)
         end = await self._runner.run(brief, desk, trigger)
+        self._tell_run(brief, end)
         if brief.aim is not None:
             await self._dismiss(brief)
         return end
+
+    def _tell_run(self, brief: Brief, end: End | None) -> None:
+        """Tell who listens; a run that only settles what was left open is not the job's."""
+        if brief.settle_only is None:
+            for listener in self._listeners:
+                listener(brief.job, end)
 
     def _ended(self, ticket: Ticket, end: End) -> None:
         """A run has ended, and others may have waited for that."""
@@ -193,10 +226,15 @@ class App:
         return await Plain(ticket, self.ledger, self.around, cursor=cursor).run(plan)
 
 
-def start_log(settings: Settings, outside: Outside, listener: Listener | None = None) -> dict[str, str]:
-    """Read the secrets, so that the log can mask them from its first line on; return the tokens by account."""
+def start_log(
+    settings: Settings, outside: Outside, listener: Listener | None = None, also: Iterable[str] = ()
+) -> dict[str, str]:
+    """Read the secrets, so that the log can mask them from its first line on; return the tokens by account.
+
+    `also` are secrets that not every command needs.
+    """
     tokens = read_tokens(settings, outside.environ)
-    set_up_log(settings, tokens.values(), outside=outside, listener=listener)
+    set_up_log(settings, [*tokens.values(), *also], outside=outside, listener=listener)
     return tokens
 
 
@@ -206,6 +244,12 @@ def read_tokens(settings: Settings, environ: Mapping[str, str]) -> dict[str, str
         name: read_secret(account.token, environ, settings.path.parent).get_secret_value()
         for name, account in settings.accounts.items()
     }
+
+
+def read_telling(settings: Settings, environ: Mapping[str, str]) -> list[str]:
+    """Return the addresses of those who are told. Raises ConfigInvalid for the first that cannot be read."""
+    sources = sources_of_telling(settings)
+    return [read_secret(source, environ, settings.path.parent).get_secret_value() for source in sources]
 
 
 def set_up_log(
@@ -231,7 +275,7 @@ async def open_app(
     async with AsyncExitStack() as stack:
         stack.callback(executor.shutdown)
         stack.enter_context(InstanceLock(file, role))
-        place = Place(file, outside.creator(file), executor, outside.installation_name)
+        place = Place(file, outside.creator(file), executor, outside.installation_name, outside.hook_secret)
         writer, opened = await open_store(place, outside.now())
         _tell(opened)
         ledger = Ledger(writer, opened)
@@ -245,9 +289,13 @@ async def open_app(
             )
         accounts = Accounts(partial(BatchData, transport=outside.transport, now=outside.now, off_loop=writer.off_loop))
         stack.push_async_callback(accounts.close)
-        office = Office(settings, accounts.enter(settings, tokens, {}))
+        office = Office(settings, accounts.enter(settings, tokens, accounts.connect(settings, tokens)))
         around = Surroundings(outside.now, outside.draw, partial(outside.free_bytes, file.parent))
-        app = App(office, accounts, ledger, around, outside.installation_name)
+        reader = outside.executor()
+        stack.callback(reader.shutdown)
+        inflated_max = settings.webhooks.inflated_max if settings.webhooks else INFLATED_MAX
+        unpack = Unpack(ledger, around, reader, inflated_max_bytes=inflated_max, handlers={})
+        app = App(office, accounts, ledger, around, unpack=unpack, installation_name=outside.installation_name)
         await app.household.note_jobs(settings)
         _settle_heap()
         yield app

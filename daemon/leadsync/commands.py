@@ -4,7 +4,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from leadsync.app import App, open_app, start_log
 from leadsync.config import Job, Settings
@@ -18,8 +18,11 @@ from leadsync.logs import Listener, LogStyle, printer
 from leadsync.outside import Outside
 from leadsync.signals import stopping_on_signals
 from leadsync.store.engine import sqlite_file
+from leadsync.watching import notifiers_of
 
 T = TypeVar("T")
+
+TEST_NOTICE: Final = "Somebody has asked for this message with `leadsync notify --test`. Nothing is wrong."
 
 
 def once(
@@ -58,10 +61,31 @@ def answer_store(settings: Settings, answer: StoreAnswer, outside: Outside) -> s
     return str(reply["message"])
 
 
+def release(settings: Settings, messages: list[int], outside: Outside) -> str:
+    """Let webhooks out of quarantine, by the daemon where one has the store; return what the operator is told."""
+    reply = _ask_daemon(settings, "release", (), {"messages": messages}, None)
+    if reply is None:
+        return asyncio.run(_here(settings, outside, lambda app: app.release(messages)))
+    return str(reply["message"])
+
+
 def plan(settings: Settings, outside: Outside) -> dict[str, Any]:
     """Return what the next runs would do, as the daemon sees it where one has the store."""
     reply = _ask_daemon(settings, "plan", settings.jobs, {}, None)
     return asyncio.run(_here(settings, outside, App.plan)) if reply is None else reply
+
+
+async def try_notifiers(settings: Settings, names: list[str], outside: Outside) -> dict[str, str]:
+    """Send a message to these notifiers, or to all; return for each why that failed, "" where it did not."""
+    known = settings.notify.to if settings.notify else {}
+    if not known:
+        raise UsageMistake(f"there is no notifier; put a table [notify.to.NAME] into {settings.path}")
+    for name in names:
+        if name not in known:
+            raise UsageMistake(f"there is no notifier {name}{did_you_mean(name, known)}")
+    wanted = [one for one in notifiers_of(settings, outside) if one.name in (names or known)]
+    whys = await asyncio.gather(*(one.send("leadsync: a test", TEST_NOTICE) for one in wanted))
+    return {one.name: why for one, why in zip(wanted, whys, strict=True)}
 
 
 def sessions(settings: Settings, outside: Outside) -> dict[str, Any]:

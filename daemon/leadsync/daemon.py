@@ -8,33 +8,39 @@ from functools import partial
 import structlog
 
 from leadsync import __version__, events
-from leadsync.app import open_app, set_up_log, start_log
+from leadsync.app import open_app, read_telling, set_up_log, start_log
 from leadsync.config import Settings
 from leadsync.control.board import Board
 from leadsync.control.server import listening
 from leadsync.heartbeat import Heartbeat
 from leadsync.outside import Outside
+from leadsync.reception import receiving
 from leadsync.reload import Reload
 from leadsync.service import Service
 from leadsync.signals import on_signal, stopping_on_signals
 from leadsync.store.engine import sqlite_file
 from leadsync.store.lock import DAEMON
 from leadsync.systemd import Manager
+from leadsync.watching import watching
 
 
 async def run_daemon(settings: Settings, outside: Outside) -> None:
     """Run the jobs at their times and carry out commands, until a signal comes. Raises Busy beside another leadsync."""
     board = Board()
-    tokens = start_log(settings, outside, board.post)
+    tokens = start_log(settings, outside, board.post, read_telling(settings, outside.environ))
     async with open_app(settings, tokens, outside, DAEMON) as app:
         service = Service(app.office, app.ledger, app.around, app.dispatch, hands=app.hands)
         heartbeat = Heartbeat(Manager(outside.environ), app.office, app.ledger, app.around)
         relog = partial(set_up_log, outside=outside, listener=board.post)
         reload = Reload(app, service, outside, heartbeat=heartbeat, relog=relog)
         with stopping_on_signals(app.around), on_signal(signal.SIGHUP, reload.ask):
-            async with listening(sqlite_file(settings.store.url), service.commands, board):
+            async with (
+                listening(sqlite_file(settings.store.url), service.commands, board, app.ledger.feel_pulse),
+                receiving(settings, app.ledger, app.around, app.unpack.ring, outside.environ),
+            ):
                 with closing(outside.alarms()) as alarms:
-                    await service.run(alarms, beside=(heartbeat.keep, reload.keep))
+                    async with watching(app.watched, alarms, outside):
+                        await service.run(alarms, beside=(heartbeat.keep, reload.keep, app.unpack.run))
     _log.info(events.DAEMON_STOPPED, version=__version__, process=os.getpid())
 
 

@@ -261,6 +261,91 @@ VENDOR_LEARNED = _event(
     "Something that the vendor's documents leave open was learned from a reply.",
     "account fact value",
 )
+DOOR_OPENED = _event("door.opened", "Webhooks are taken in at this address, or socket.", "listen")
+DOOR_REFUSED = _event(
+    "door.refused",
+    "Strangers were turned away from the door, so many for each cause since the last such line, at most one a minute:"
+    " no_address (none that leadsync has given out), slow_head, slow_request, large_head, not_http, crowd (too many"
+    " connections, of one address or in all).",
+    "counts",
+    "Nothing for a few: the internet knocks everywhere. For many: let the proxy in front limit them (deploy/).",
+)
+WEBHOOK_RECEIVED = _event(
+    "webhook.received",
+    "A result came, and is durable; it is read as soon as there is time.",
+    "kind subject bytes version",
+)
+WEBHOOK_REPEATED = _event(
+    "webhook.repeated", "The same result came once more; it counts once.", "kind subject bytes version"
+)
+WEBHOOK_CHANGED = _event(
+    "webhook.changed",
+    "Another body came to an address that had one already; it is kept as a further version, and read as well.",
+    "kind subject bytes version",
+    "Nothing at once. If it goes on, ask the vendor: one request should have one result.",
+)
+WEBHOOK_CUT = _event(
+    "webhook.cut",
+    "The connection ended before a result was whole; it was not acknowledged.",
+    "kind subject",
+    "Nothing once: the vendor may send it again. If it goes on: look at request_within and at the proxy in front.",
+)
+WEBHOOK_TOO_LARGE = _event(
+    "webhook.too_large",
+    "A result at a right address is larger than body_max; it was answered 413 and is not stored.",
+    "kind subject max_bytes",
+    "Raise body_max under [webhooks], and the limit of the proxy in front; ask the vendor to send it again.",
+)
+WEBHOOK_REFUSED = _event(
+    "webhook.refused",
+    "A result could not be stored; the vendor was answered 503, to try again after `wait_s`.",
+    "kind subject message wait_s",
+    "Look at the disk: the message says what it complained of. A vendor that does not try again has lost it.",
+)
+WEBHOOK_TAKEN = _event("webhook.taken", "A result was read, and its effect is in the store.", "id kind subject")
+WEBHOOK_QUARANTINED = _event(
+    "webhook.quarantined",
+    "A result could not be read; it is kept as it came, and waits for a person. Others go on.",
+    "id kind subject reason detail",
+    "`leadsync inbox show ID` shows its outline; `leadsync inbox release ID` lets it be read again, once mended.",
+)
+WEBHOOKS_RELEASED = _event("webhooks.released", "A person let results out of quarantine, to be read again.", "count")
+UNPACKING_DELAYED = _event(
+    "unpacking.delayed",
+    "The store could not be read or written when results were to be read; it is tried again after `wait_s`.",
+    "message wait_s",
+    "Look at the disk: the message says what it complained of.",
+)
+CONDITION_BEGAN = _event(
+    "condition.began",
+    "Something is not as it should be, and stays so until condition.ended; the README has a table of the conditions.",
+    "condition job account severity message do",
+    "What its `do` says.",
+)
+CONDITION_WORSENED = _event(
+    "condition.worsened",
+    "A condition is half as bad again as was last said.",
+    "condition job account severity message do",
+    "What its `do` says.",
+)
+CONDITION_ENDED = _event(
+    "condition.ended",
+    "A condition is over; `message` is what was last seen of it.",
+    "condition job account severity message lasted_s",
+)
+NOTICE_SENT = _event("notice.sent", "A notifier was told of the conditions in `told`.", "notifier told")
+NOTICE_FAILED = _event(
+    "notice.failed",
+    "A notifier could not be told; what is due is sent again after `wait_s`. No run is touched by that.",
+    "notifier message wait_s",
+    "Nothing once. If it goes on: `leadsync notify --test` tries it by hand; look at its URL, and at the network.",
+)
+PING_FAILED = _event(
+    "ping.failed",
+    "The dead-man's switch could not be reached; it is tried again after `wait_s`, and calls you if it hears nothing.",
+    "job message wait_s",
+    "Nothing once. If it goes on: look at the address of the ping, and at the network.",
+)
 STOP_ASKED = _event(
     "stop.asked",
     "A signal came; runs end at their next page boundary. A second signal ends the process at once, and loses nothing.",

@@ -23,7 +23,7 @@ Line = MutableMapping[str, Any]
 Processor = Callable[[Any, str, Line], Any]
 Listener = Callable[[Mapping[str, Any]], None]
 
-_QUIET_LIBRARIES: Final = ("httpx", "httpcore", "uvicorn", "alembic", "asyncio", "apscheduler", "sqlalchemy")
+_QUIET_LIBRARIES: Final = ("httpx", "httpcore", "uvicorn", "alembic", "asyncio", "apscheduler", "sqlalchemy", "urllib3")
 """They speak at INFO of whole URLs, or of nothing an operator needs."""
 
 _SECRET_MIN_CHARS: Final = 8

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from leadsync.jobs.notify import Send
 from leadsync.scheduler import Alarms, Scheduler
 from leadsync.store.engine import Creator, file_creator
 from leadsync.vendors.http import Transport
@@ -26,12 +27,22 @@ def _installation_name() -> str:
     return secrets.token_hex(8)
 
 
+def _hook_secret() -> bytes:
+    return secrets.token_bytes(32)
+
+
 def _one_thread() -> Executor:
     return ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
 
 
 def _free_bytes(folder: Path) -> int:
     return shutil.disk_usage(folder).free
+
+
+def _notifier(url: str) -> Send | None:
+    from leadsync.vendors.notifiers import apprise_notifier  # noqa: PLC0415 - an extra that need not be installed
+
+    return apprise_notifier(url)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +53,10 @@ class Outside:
     now: Callable[[], datetime] = _now
     draw: Callable[[], float] = random.random
     installation_name: Callable[[], str] = _installation_name
+    hook_secret: Callable[[], bytes] = _hook_secret
     executor: Callable[[], Executor] = _one_thread
     creator: Callable[[Path], Creator] = file_creator
     free_bytes: Callable[[Path], int] = _free_bytes
     transport: Transport | None = None
     alarms: Callable[[], Alarms] = Scheduler
+    notifier: Callable[[str], Send | None] = _notifier

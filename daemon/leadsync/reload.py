@@ -14,8 +14,8 @@ from typing import Final, TypeAlias
 import structlog
 
 from leadsync import events
-from leadsync.app import App, read_tokens
-from leadsync.config import Settings, load
+from leadsync.app import App, read_telling, read_tokens
+from leadsync.config import Settings, load, sources_of_telling
 from leadsync.core.team import is_same_team
 from leadsync.errors import BadWeather, ConfigInvalid, OperatorMistake, Problem, VendorSilent
 from leadsync.heartbeat import Heartbeat
@@ -33,8 +33,10 @@ Relog: TypeAlias = Callable[[Settings, Collection[str]], None]
 FIXED: Final[Mapping[str, Callable[[Settings], object]]] = {
     "store": lambda settings: settings.store,
     "webhooks": lambda settings: settings.webhooks,
+    "health": lambda settings: settings.health,
+    "notify, ping or metrics": lambda settings: (settings.metrics, _told(settings)),
 }
-"""What a running daemon cannot exchange: where its ledger is, and the door that it holds open."""
+"""What a running daemon cannot exchange: where its ledger is, the doors that it holds open, and who is told of it."""
 
 RESTART: Final = "cannot be changed while leadsync runs; nothing was: systemctl restart leadsync"
 
@@ -43,6 +45,16 @@ ANOTHER_TEAM: Final = (
     " and what we ask would be billed to somebody else. Put back the right one; or, if all sessions were deleted or"
     " used elsewhere, restart leadsync: it then judges each by itself"
 )
+
+
+def _told(settings: Settings) -> list[object]:
+    """Who is told and how, without where in the files that stands."""
+    notify = settings.notify
+    how = (notify.quiet, notify.remind_every, notify.together) if notify else None
+    least = [(name, one.least) for name, one in notify.to.items()] if notify else []
+    pinged = [name for name, job in settings.jobs.items() if job.ping]
+    addresses = [(source.kind, source.name) for source in sources_of_telling(settings)]
+    return [how, least, settings.ping and settings.ping.every, pinged, *addresses]
 
 
 class Reload:
@@ -55,7 +67,7 @@ class Reload:
         self._heartbeat = heartbeat
         self._relog = relog
         self._asked = asyncio.Event()
-        self._secrets = set(app.accounts.tokens.values())
+        self._secrets = {*app.accounts.tokens.values(), *read_telling(app.settings, outside.environ)}
 
     def ask(self, _signal: int = 0) -> None:
         """Wish for a reload."""
@@ -93,21 +105,21 @@ class Reload:
         tokens = read_tokens(settings, self._outside.environ)
         _refuse_fixed(before, settings)
         self._secrets.update(tokens.values())
-        async with AsyncExitStack() as quiet, AsyncExitStack() as unused:
-            clients = {}
-            for name in self._app.accounts.moved(settings, tokens):
-                clients[name] = self._app.accounts.connect(name, settings, tokens)
-                unused.push_async_callback(clients[name].close)
-                await quiet.enter_async_context(self._same_team(name, clients[name], settings))
+        async with AsyncExitStack() as quiet, AsyncExitStack() as undo:
+            clients = self._app.accounts.connect(settings, tokens)
+            for name, client in clients.items():
+                undo.push_async_callback(client.close)
+                if name in tokens_before:
+                    await quiet.enter_async_context(self._same_team(name, client, settings))
+            self._relog(settings, self._secrets)
+            undo.callback(self._relog, before, self._secrets)
             await self._app.household.note_jobs(settings)
             await self._service.plan_anew(settings)
             # From here on nothing waits, and nothing fails.
-            unused.pop_all()
-            for name in clients:
-                unused.push_async_callback(self._app.accounts.desk(name).client.close)
-            self._app.adopt(settings, tokens, clients)
+            undo.pop_all()
+            for client in self._app.adopt(settings, tokens, clients):
+                undo.push_async_callback(client.close)
             self._service.follow()
-            self._relog(settings, self._secrets)
         return {**_difference(before, settings), "tokens": _others(tokens_before, tokens)}
 
     @asynccontextmanager

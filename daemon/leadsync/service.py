@@ -45,6 +45,7 @@ class Hands:
     answer_store: Callable[[StoreAnswer], Awaitable[str]]
     plan: Callable[[], Awaitable[Result]]
     household: Household
+    release: Callable[[Collection[int]], Awaitable[str]]
 
 
 Beside: TypeAlias = Callable[[], Coroutine[Any, Any, None]]
@@ -134,6 +135,7 @@ class Service:
             "prune": self._prune,
             "look_at_session": self._look_at_session,
             "delete_session": self._delete_session,
+            "release": self._release,
         }
 
     def _once(self, arguments: Mapping[str, Any]) -> Errand:
@@ -194,6 +196,10 @@ class Service:
         self._called.add(job)
         run = group.create_task(self._dispatch.run(job, "slot"))
         run.add_done_callback(lambda _: self._called.discard(job))
+
+    def _release(self, arguments: Mapping[str, Any]) -> Errand:
+        """Let webhooks out of quarantine."""
+        return self._begin(arguments, lambda _: _message(self._hands.release(arguments["messages"])))
 
     def _begin(self, arguments: Mapping[str, Any], work: Callable[[list[str]], Awaitable[Result]]) -> Errand:
         """Begin a work about jobs; `jobs` maps their names to the fingerprints of what the operator's files say.

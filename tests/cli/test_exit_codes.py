@@ -33,6 +33,7 @@ def test_a_misused_command_is_2(arguments: tuple[str, ...], words: str) -> None:
         ("once phoenx", "there is no job phoenx (did you mean phoenix?)"),
         ("once phoenix nonsense", "there is no job nonsense;"),
         ("once off", "job off is disabled; set enabled = true"),
+        ("once phoenix --again", "job phoenix is no one-shot, so --again means nothing"),
         ("runs --job phoenx", "did you mean phoenix?"),
         ("export --job phoenx", "did you mean phoenix?"),
     ],

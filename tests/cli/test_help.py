@@ -18,11 +18,13 @@ COMMANDS = (
     "schema",
     "events",
     "doctor",
+    "notify",
     "status",
     "runs",
     "export",
     "simulate",
     "demo",
+    "inbox",
     "sessions",
 )
 HEAVY = {

@@ -5,14 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from leadsync.core.conditions import Condition
 from leadsync.core.model import Outcome, Reason
 from leadsync.core.resume import needed
 from tests.cli.test_help import COMMANDS
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
 STORE = {Reason.STORE_MOVED, Reason.STORE_COPIED, Reason.STORE_RESTORED}
-LATER = {Outcome.PARTIAL}
-"""What this version's jobs cannot end with."""
 
 
 def rows(head: str) -> dict[str, str]:
@@ -27,9 +26,20 @@ def test_every_command_is_there() -> None:
     assert set(rows("command")) == set(COMMANDS)
 
 
+def test_every_condition_is_there() -> None:
+    """What people are told of: how urgent it is, what it means, and how long it must last."""
+    table = rows("condition")
+    assert set(table) == set(Condition)
+    for condition in Condition:
+        about = condition.about
+        minutes = int(about.patience.total_seconds() // 60)
+        told = f"after {minutes} min" if minutes else "at once"
+        assert table[condition] == f" {about.severity} | {about.meaning} | {told} |"
+
+
 def test_every_outcome_is_there() -> None:
     """How a run can end, with what one does."""
-    assert set(rows("outcome")) == set(Outcome) - LATER
+    assert set(rows("outcome")) == set(Outcome)
 
 
 @pytest.mark.parametrize("reason", [reason for reason in Reason if not reason.pauses_account])

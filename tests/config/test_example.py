@@ -60,7 +60,8 @@ def test_config_half_has_every_key() -> None:
     """No key of config.toml is left for the operator to find out about."""
     table = tomllib.loads(EXAMPLE.read_text())
     schema = json_schema("config")
-    assert keys(table, schema, schema) == {"skip_trace.api_key.file", "skip_trace.api_key.env"}
+    secrets = ("skip_trace.api_key", "ping.url")
+    assert keys(table, schema, schema) == {f"{secret}.{kind}" for secret in secrets for kind in ("file", "env")}
     assert keys(table["accounts"]["main"], {"$ref": "#/$defs/Account"}, schema) == {
         "token.env",
         "token.file",
@@ -71,7 +72,13 @@ def test_job_half_has_every_key() -> None:
     """No key of a job file is left out; those of one_shot stand there commented."""
     table = tomllib.loads(job_text())
     schema = json_schema("job")
-    assert keys(table, schema, schema) == {*ONE_SHOT_KEYS, "schedule.every", "schedule.at"}
+    assert keys(table, schema, schema) == {
+        *ONE_SHOT_KEYS,
+        "schedule.every",
+        "schedule.at",
+        "ping.env",
+        "ping.file",
+    }
     for key in ONE_SHOT_KEYS:
         assert re.search(rf"(?m)^# {key} = ", job_text())
 

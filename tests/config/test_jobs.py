@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from leadsync.config import load
 from tests.config.files import job, loaded, refused, write
 
 
@@ -199,12 +200,54 @@ def test_keys_of_one_shot_are_for_one_shot(tmp_path: Path, line: str) -> None:
     assert (problem.line, problem.key, problem.message) == (2, line.partition(" ")[0], "is for one_shot jobs only")
 
 
-def test_one_shot_is_not_in_this_version(tmp_path: Path) -> None:
-    """Its keys are checked, and the kind itself is the one problem that is left."""
-    text = job("records = 3_200", 'deadline = "6h"').replace("incremental", "one_shot")
-    (problem,) = refused(write(tmp_path, a=text))
-    assert (problem.line, problem.key) == (1, "kind")
-    assert "not in this version" in problem.message
+def one_shot(*lines: str) -> str:
+    """Return the text of a one-shot's file."""
+    return job(*lines).replace("incremental", "one_shot")
+
+
+def test_a_one_shot_says_how_many_records_are_wanted(tmp_path: Path) -> None:
+    """There is no default: somebody decides what is bought."""
+    (problem,) = refused(write(tmp_path, a=one_shot()))
+    assert (problem.key, problem.message) == ("records", "is missing: say how many records are wanted")
+
+
+@pytest.mark.parametrize("line", ['session = "mine"', "adopt = true"])
+def test_keys_of_incremental_are_for_incremental(tmp_path: Path, line: str) -> None:
+    """A one-shot's session is made for it and thrown away: a name for it would do nothing."""
+    (problem,) = refused(write(tmp_path, a=one_shot("records = 5", line)))
+    assert (problem.line, problem.key) == (3, line.partition(" ")[0])
+    assert "is for incremental jobs only" in problem.message
+
+
+def test_a_one_shot_has_no_claim_on_the_session_of_its_name(tmp_path: Path) -> None:
+    """An incremental job may use a session that is called like a one-shot."""
+    jobs = loaded(tmp_path, a=one_shot("records = 5"), b=job('session = "a"', search='query = "y"')).jobs
+    assert (jobs["a"].records, jobs["b"].session) == (5, "a")
+
+
+@pytest.mark.parametrize(
+    ("records", "above", "webhooks", "built"),
+    [
+        (501, 500, True, False),
+        (500, 500, True, True),
+        (501, 600, True, True),
+        (501, 500, False, True),
+    ],
+)
+def test_the_async_endpoint_is_not_in_this_version(
+    tmp_path: Path, records: int, above: int, webhooks: bool, built: bool
+) -> None:
+    """What would go there is refused by name; without an inbox it goes page by page."""
+    text = one_shot(f"records = {records}", f"async_above = {above}")
+    path = write(tmp_path, a=text)
+    if webhooks:
+        path.write_text(path.read_text() + '\n[webhooks]\npublic_url = "https://leads.example.com"\n')
+    if built:
+        assert load(path, {}).jobs["a"].records == records
+    else:
+        (problem,) = refused(path)
+        assert (problem.line, problem.key) == (2, "records")
+        assert "not in this version" in problem.message
 
 
 def test_skip_trace_is_not_in_this_version(tmp_path: Path) -> None:

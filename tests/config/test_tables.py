@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from leadsync.config import load
+from leadsync.inbox.listen import limits_of
 from tests.config.files import ACCOUNT, account, loaded, refused, told, write
 
 WEBHOOKS = '[webhooks]\npublic_url = "https://leads.example.com/"\n'
@@ -47,6 +48,26 @@ def test_webhooks_and_skip_trace_are_accepted(tmp_path: Path) -> None:
     assert settings.skip_trace.suppression == tmp_path / "no.txt"
     assert settings.skip_trace.price_per_match == Decimal("0.1")
     assert settings.skip_trace.fresh_for == timedelta(days=90)
+
+
+def test_the_doors_limits(tmp_path: Path) -> None:
+    """Each has a default and a unit; the port for /healthz has none, and may not be reached from elsewhere."""
+    settings = loaded(tmp_path, ACCOUNT + WEBHOOKS)
+    assert settings.webhooks is not None
+    limits = limits_of(settings.webhooks)
+    assert (limits.head_within_s, limits.head_max_bytes, limits.request_within_s) == (10.0, 16 * 1024, 60.0)
+    assert (limits.connections_max, limits.of_address_max) == (512, 64)
+    assert limits.proxies == {"127.0.0.1", "::1"}
+    assert settings.webhooks.inflated_max == 128 * 1024 * 1024
+    assert settings.health.listen is None
+    wrong = 'proxies = ["localhost"]\nhead_max = 16\nconnections_max = 0\n[health]\nlisten = "192.0.2.1:8481"\n'
+    places = told(refused(write(tmp_path, ACCOUNT + WEBHOOKS + wrong)))
+    assert [key for _, _, key in places] == [
+        "webhooks.proxies[0]",
+        "webhooks.head_max",
+        "webhooks.connections_max",
+        "health.listen",
+    ]
 
 
 def test_budgets(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from leadsync.control.board import Board
 from leadsync.control.place import socket_of
 from leadsync.control.server import Errand, Result, listening
 from leadsync.errors import Bug, Busy, CannotListen, DaemonGone, DaemonRefused, LeadsyncError, StoreFailed
-from tests.control.wire import Heard, carrying_out, serving
+from tests.control.wire import Heard, alive, carrying_out, serving
 
 
 async def nothing(_arguments: Mapping[str, Any]) -> Result:
@@ -247,7 +247,7 @@ def test_a_socket_that_cannot_be_made_is_an_operators_matter(store: Path) -> Non
     socket_of(store).mkdir()
 
     async def act() -> None:
-        async with listening(store, {}, Board()):
+        async with listening(store, {}, Board(), alive):
             pytest.fail("nothing listens")
 
     with pytest.raises(CannotListen, match=rf"{socket_of(store)} cannot be made \(Is a directory\)") as refused:

@@ -39,10 +39,10 @@ async def at_work(stage: Stage, service: Service) -> AsyncIterator[None]:
             yield
 
 
-async def once(stage: Stage, store: Path, *names: str) -> dict[str, Any]:
+async def once(stage: Stage, store: Path, *names: str, again: bool = False) -> dict[str, Any]:
     """Ask as the command line does, with the fingerprints of the files as they are now."""
     settings = stage.settings()
-    reply = await Heard().ask(store, "once", jobs={name: fingerprint(settings, name) for name in names})
+    reply = await Heard().ask(store, "once", jobs={name: fingerprint(settings, name) for name in names}, again=again)
     assert reply is not None
     return {name: end["outcome"] for name, end in reply["ends"].items()}
 
@@ -74,6 +74,21 @@ def test_a_command_is_carried_out_from_start_to_stop_and_not_outside(tmp_path: P
     assert early[0] == 75
     assert "nothing was done. Try again" in early[1]
     assert stage.rows("SELECT job, trigger FROM run ORDER BY job") == [("phoenix", "once"), ("tampa", "once")]
+
+
+def test_a_one_shot_is_begun_anew_by_the_daemon(tmp_path: Path) -> None:
+    """`once --again` goes over the socket as `once` does; without it what is done asks nothing."""
+    stage = Stage(tmp_path / "stage")
+    stage.job("bulk", kind="one_shot", records=50)
+
+    async def act() -> list[dict[str, Any]]:
+        async with open_service(stage) as (service, store, stopping), at_work(stage, service):
+            ends = [await once(stage, store, "bulk", again=again) for again in (False, False, True)]
+            stopping.set()
+            return ends
+
+    assert asyncio.run(act()) == [{"bulk": "complete"}] * 3
+    assert stage.sim.bill.records == 100
 
 
 def other_job(stage: Stage) -> None:

@@ -28,10 +28,14 @@ class Heard:
         return await asyncio.to_thread(ask, store, command, arguments, self.lines.append)
 
 
+async def alive() -> None:
+    """A store that answers."""
+
+
 @asynccontextmanager
 async def serving(store: Path, commands: Mapping[str, Command], board: Board) -> AsyncIterator[None]:
     """Listen; whoever connects is heard."""
-    async with listening(store, commands, board):
+    async with listening(store, commands, board, alive):
         await _somebody_answers(socket_of(store))
         yield
 

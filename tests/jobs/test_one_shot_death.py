@@ -14,7 +14,7 @@ from tests.jobs.deaths import Fate, dies
 from tests.jobs.one_shots import assert_all_here, assert_each_once, one_shot
 from tests.stage import Stage
 
-STEPS_MIN = 25
+STEPS_MIN = 20
 """Fewer steps than this and the search for a place to die has missed the pages."""
 
 
@@ -22,18 +22,18 @@ def stages(folder: Path, **switches: Any) -> Iterator[tuple[int, Stage]]:
     """A new stage with a small one-shot for each step to die at."""
     for step in count(1):
         stage = Stage(folder / str(step), size=100, **switches)
-        one_shot(stage, records=25, page_size=10)
+        one_shot(stage, records=15, page_size=10)
         yield step, stage
 
 
-@pytest.mark.parametrize("size", [100, pytest.param(20, marks=pytest.mark.long)])
+@pytest.mark.parametrize("size", [100, pytest.param(12, marks=pytest.mark.long)])
 def test_death_at_any_step_by_a_session(tmp_path: Path, size: int) -> None:
     """Whatever step is the last, also between the last page, its end, and the deletion: the next run mends it."""
-    records = min(size, 25)
+    records = min(size, 15)
     for step, stage in stages(tmp_path):
         stage.sim.world.size = size
         died = dies(stage, Fate(step, "before"), "bulk")
-        assert stage.end("bulk").outcome is (Outcome.COMPLETE if records == 25 else Outcome.PARTIAL)
+        assert stage.end("bulk").outcome is (Outcome.COMPLETE if records == 15 else Outcome.PARTIAL)
         assert stage.sim.bill.records == records
         assert_all_here(stage)
         assert_each_once(stage)
@@ -44,6 +44,7 @@ def test_death_at_any_step_by_a_session(tmp_path: Path, size: int) -> None:
     assert step > STEPS_MIN
 
 
+@pytest.mark.long
 def test_death_at_any_step_in_bad_weather(tmp_path: Path) -> None:
     """The same where answers are lost, the deletion's among them."""
     for step, stage in stages(tmp_path):
@@ -69,11 +70,11 @@ def test_death_at_any_step_without_a_session(tmp_path: Path) -> None:
         lost = stage.one("SELECT count(*) FROM page WHERE state = 'unknown'")
         assert end.outcome is (Outcome.PARTIAL if lost else Outcome.COMPLETE)
         unknown += lost
-        one_shot(stage, records=25, page_size=10, retry_unknown=True)
+        one_shot(stage, records=15, page_size=10, retry_unknown=True)
         assert stage.end("bulk").outcome is Outcome.COMPLETE
-        assert stage.one("SELECT count(DISTINCT property_id) FROM delivery") == 25
+        assert stage.one("SELECT count(DISTINCT property_id) FROM delivery") == 15
         if not died:
             break
-        assert stage.sim.bill.records <= 35
+        assert stage.sim.bill.records <= 25
     assert step > STEPS_MIN
     assert unknown, "no death fell between a request and its page"

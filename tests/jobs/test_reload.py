@@ -1,14 +1,17 @@
 """SIGHUP in the middle of everything: the new files take effect whole or not at all, and no page is lost over it."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
 import httpx  # noqa: TID251 - the test edge
 import pytest
 
 from leadsync.app import App
+from leadsync.config import Settings
+from leadsync.errors import EnvironmentUnusable, StoreFailed
 from leadsync.simulator import Fault, Simulator, World
+from leadsync.store.ledger import Missed
 from tests.jobs.books import assert_books_agree, run_rows
 from tests.stage import TOKEN, Stage, Wire
 from tests.transport import SimulatorTransport
@@ -159,6 +162,37 @@ def test_a_bad_reload_changes_nothing(build: Build, spoil: Callable[[Stage], Non
     assert stage.one("SELECT reload_refused FROM installation") == line["message"]
     assert len(run_rows(stage)) == 4
     assert not stage.logged("config.reloaded")
+
+
+@pytest.mark.parametrize("failing", ["log", "store"])
+def test_what_fails_at_the_last_moment_changes_nothing(
+    build: Build, monkeypatch: pytest.MonkeyPatch, failing: str
+) -> None:
+    """A log that cannot be had, or a store that cannot plan the new times: the old jobs and their times run on."""
+    stage = build(size=250)
+    stage.job("phoenix", schedule='every = "1h"')
+    relog = stage.relog
+
+    def fail(settings: Settings, secrets: Iterable[str]) -> None:
+        relog(settings, secrets)
+        if "tampa" in settings.jobs:
+            raise EnvironmentUnusable("no journal is here")
+
+    async def full(*_: object) -> list[Missed]:
+        raise StoreFailed("the disk is full")
+
+    async def act(app: App) -> None:
+        await asyncio.sleep(HOUR_S + 60)
+        stage.job("tampa", schedule='every = "1h"', search='query = "Tampa, FL"')
+        if failing == "store":
+            monkeypatch.setattr(app.ledger, "change_slots", full)
+        stage.hang_up()
+
+    if failing == "log":
+        monkeypatch.setattr(stage, "relog", fail)
+    stage.serve(3 * HOUR_S + 60, act)
+    assert len(stage.logged("reload.refused")) == 1
+    assert run_rows(stage) == [("phoenix", "complete", None)] * 3
 
 
 def test_a_mended_file_is_taken_and_the_refusal_forgotten(build: Build) -> None:
@@ -367,3 +401,21 @@ def test_several_wishes_are_one(build: Build) -> None:
 
     stage.serve(60, act)
     assert [line["added"] for line in stage.logged("config.reloaded")] == [["phoenix"]]
+
+
+def test_who_is_told_is_not_exchanged_and_a_refused_reload_is_a_condition(build: Build) -> None:
+    """Whoever adds a switch is told to restart, `status` shows it as held, and a good reload ends it."""
+    stage = build()
+    stage.job(schedule='every = "1h"')
+
+    async def act(_app: App) -> None:
+        for edit in ('\n[ping]\nurl = { env = "PING" }\n', ""):
+            stage.configure(edit)
+            stage.hang_up()
+            await asyncio.sleep(180)
+
+    stage.serve(400, act, watched=True)
+    (refused,) = stage.logged("reload.refused")
+    assert "cannot be changed while leadsync runs" in refused["message"]
+    assert [line["condition"] for line in stage.logged("condition.began")] == ["reload_refused"]
+    assert [line["condition"] for line in stage.logged("condition.ended")] == ["reload_refused"]

@@ -23,6 +23,7 @@ def hands(stage: Stage, **more: Any) -> Hands:
         "free_bytes": lambda folder: shutil.disk_usage(folder).free,
         "disk_wanted_bytes": MIB,
         "answers": lambda _: None,
+        "show_unit": lambda _: {},
         "transport": stage.wire,
     }
     return Hands(**usual | more)

@@ -50,7 +50,7 @@ class Hand:
 
     def __post_init__(self) -> None:
         creator = self.creator or file_creator(self.file)
-        place = Place(self.file, creator, InlineExecutor(), lambda: self.installation)
+        place = Place(self.file, creator, InlineExecutor(), lambda: self.installation, lambda: bytes(32))
         self.writer, self.opened = self.do(open_store(place, NOW))
         self.ledger = Ledger(self.writer, self.opened)
 

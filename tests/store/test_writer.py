@@ -1,8 +1,11 @@
 """The one writer: fenced, all or nothing, and indifferent to a caller that went away."""
 
 import asyncio
+import sqlite3
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -12,6 +15,7 @@ from leadsync.errors import Fenced, StoreFailed
 from leadsync.store.engine import file_creator
 from leadsync.store.opening import Place, close_store, open_store
 from leadsync.store.tables import SearchSession
+from tests.stage import InlineExecutor
 from tests.store.hand import NOW, Hand
 
 SECRET = "jane@example.com"
@@ -107,7 +111,9 @@ def test_a_cancelled_caller_does_not_undo_a_commit(tmp_path: Path) -> None:
 
     async def act() -> None:
         with ThreadPoolExecutor(1) as thread:
-            writer, _ = await open_store(Place(file, file_creator(file), thread, lambda: "name"), NOW)
+            writer, _ = await open_store(
+                Place(file, file_creator(file), thread, lambda: "name", lambda: bytes(32)), NOW
+            )
             writing = asyncio.create_task(writer.write(slowly))
             await asyncio.to_thread(began.wait, 10)
             writing.cancel()
@@ -129,3 +135,18 @@ def test_a_clean_stop_is_remembered(hand: Hand) -> None:
     third = Hand(hand.file)
     assert (third.opened.clean, third.opened.fence) == (False, 3)
     assert third.opened.installation == "0123456789abcdef"
+
+
+@pytest.mark.parametrize(
+    ("clean", "days", "looked"), [(True, 6, False), (True, 7, True), (True, -1, True), (False, 1, True)]
+)
+def test_a_store_is_looked_through_after_a_crash_or_a_week(hand: Hand, clean: bool, days: int, looked: bool) -> None:
+    """A large one takes minutes, so not at each start; a clock that was put back does not put it off."""
+    hand.close() if clean else hand.writer.close()
+    later = NOW + timedelta(days=days)
+    place = Place(hand.file, file_creator(hand.file), InlineExecutor(), lambda: "name", lambda: b"secret")
+    writer, _ = asyncio.run(open_store(place, later))
+    asyncio.run(close_store(writer, later))
+    with closing(sqlite3.connect(hand.file)) as store:
+        ((checked_at,),) = store.execute("SELECT checked_at FROM installation")
+    assert datetime.fromisoformat(checked_at).replace(tzinfo=UTC) == (later if looked else NOW)

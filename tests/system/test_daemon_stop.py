@@ -87,14 +87,18 @@ def test_a_vendor_that_hangs_does_not_hold_up_a_stop(house: House, vendor: Vendo
     assert_the_next_one_ends_it(house, vendor)
 
 
-def test_a_reload_is_refused_and_the_daemon_goes_on(house: House) -> None:
-    """SIGHUP, which this version does not know, ends nothing: the log says so, and the jobs keep their times."""
-    house.job("phoenix", page_size=50, schedule='every = "1s"')
+def test_a_reload_is_whole_or_not_at_all(house: House) -> None:
+    """SIGHUP with a bad file ends nothing and is said, in `status` too; with good ones the new job runs at its time."""
     with house.daemon() as daemon:
         assert daemon.saw("run.ended", outcome="complete")
+        house.job("tampa", pagesize=50)
         daemon.send(signal.SIGHUP)
-        assert daemon.saw("reload.refused", signal="SIGHUP")
-        assert daemon.saw("run.started")
-        assert daemon.saw("run.ended", outcome="complete")
+        assert daemon.saw("reload.refused")
+        house.job("tampa", page_size=50, schedule='every = "1s"', search='query = "Tampa, FL"')
+        assert "the daemon goes by older files" in house.say("status").out
+        daemon.send(signal.SIGHUP)
+        assert daemon.saw("config.reloaded", added=["tampa"])
+        assert daemon.saw("run.ended", job="tampa", outcome="complete")
+        assert house.say("status --json").json["reload_refused"] is None
         daemon.send(signal.SIGTERM)
         assert daemon.end(SOON_S).code == 0

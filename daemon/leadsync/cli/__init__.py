@@ -5,7 +5,7 @@ Every command imports what it needs when it is called, so that `--help` and a ty
 
 import typer
 
-from leadsync.cli import doctor, look, play, sessions, setup, work
+from leadsync.cli import doctor, inbox, look, play, sessions, setup, work
 
 app = typer.Typer(
     name="leadsync",
@@ -26,9 +26,11 @@ app.command("check")(setup.check)
 app.command("schema")(setup.schema)
 app.command("events")(setup.events)
 app.command("doctor")(doctor.doctor)
+app.command("notify")(work.notify)
 app.command("status")(look.status)
 app.command("runs")(look.runs)
 app.command("export")(look.export)
+app.add_typer(inbox.app, name="inbox")
 app.command("simulate")(play.simulate)
 app.command("demo")(play.demo)
 

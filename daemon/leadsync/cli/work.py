@@ -1,4 +1,4 @@
-"""What the daemon does, or this process where there is none: `run`, `once`, `resume`, `plan`."""
+"""What the daemon does, or this process where there is none: `run`, `once`, `resume`, `plan`; and `notify`."""
 
 from enum import StrEnum
 from typing import Annotated
@@ -108,3 +108,33 @@ def plan(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> 
 
         report = report_of(settings, Outside())
         print_json(report) if as_json else typer.echo(in_words(report))
+
+
+def notify(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(help="Only these notifiers, by the names of their tables.", metavar="[NAME...]"),
+    ] = None,
+    test: Annotated[bool, typer.Option("--test", help="Send a test message.")] = False,
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Try the notifiers: send a test message to all, or to those named.
+
+    Exit 1 where one of them does not take it, with what it said. It works beside a daemon, and touches no store.
+    """
+    import asyncio
+
+    with answering():
+        from leadsync.errors import UsageMistake
+
+        if not test:
+            raise UsageMistake("say `leadsync notify --test`: notices of conditions are sent by the daemon alone")
+        settings = load_settings(config)
+        from leadsync.commands import try_notifiers
+        from leadsync.outside import Outside
+
+        whys = asyncio.run(try_notifiers(settings, names or [], Outside()))
+        for name, why in whys.items():
+            typer.echo(f"{name}: {f'failed: {why}' if why else 'taken'}")
+        if any(whys.values()):
+            raise typer.Exit(1)

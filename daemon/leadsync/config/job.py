@@ -6,6 +6,7 @@ from pydantic import Field, Strict
 from pydantic.json_schema import SkipJsonSchema
 
 from leadsync.config.schedule import Schedule
+from leadsync.config.secret import Secret
 from leadsync.config.section import Section
 from leadsync.config.units import PositiveDuration, duration
 
@@ -69,6 +70,9 @@ class Job(Section):
 
     on_criteria_change: Literal["park", "continue"] = "park"
     """What is done where [search] or the sort changed under the same session."""
+
+    ping: Secret | None = None
+    """Where the address of its dead-man's switch lies: called with /start, bare at a good end, with /fail at a bad."""
 
     enabled: bool = True
     """A disabled job keeps its session and its books, and does not run."""

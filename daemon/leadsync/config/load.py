@@ -9,9 +9,11 @@ from functools import partial
 from itertools import chain
 from pathlib import Path
 from types import MappingProxyType
+from typing import TypeVar
 
 from leadsync.config.criteria import contradictions, doubtful, misplaced, of_another_kind, unsendable
 from leadsync.config.documents import Document, job_paths, read_document, read_job
+from leadsync.config.extras import missing_extras
 from leadsync.config.fault import Fault, Loc, dotted, member
 from leadsync.config.findings import Findings
 from leadsync.config.job import Job
@@ -20,17 +22,20 @@ from leadsync.config.tables import (
     NAME,
     Account,
     ConfigFile,
+    Health,
     Housekeeping,
     Log,
     SkipTrace,
     Store,
     Webhooks,
 )
+from leadsync.config.telling import Metrics, NotifierTable, Notify, Ping
 from leadsync.config.together import account_faults, same_criteria, shared_sessions, with_defaults
 from leadsync.config.unbuilt import unbuilt_in_config, unbuilt_in_job
 from leadsync.errors import ConfigInvalid, Problem
 
 SQLITE = "sqlite:///"
+WithUrl = TypeVar("WithUrl", NotifierTable, Ping)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +52,15 @@ class Settings:
     housekeeping: Housekeeping
     webhooks: Webhooks | None
     """None where there is no [webhooks]."""
+    health: Health
     skip_trace: SkipTrace | None
     """None where there is no [skip_trace]."""
+    notify: Notify | None
+    """None where there is no [notify]."""
+    ping: Ping | None
+    """None where there is no [ping]."""
+    metrics: Metrics | None
+    """None where there is no [metrics]."""
     jobs: Mapping[str, Job]
     """By name, in the order of the names."""
     warnings: tuple[Problem, ...]
@@ -78,7 +90,11 @@ def load(path: Path, environ: Mapping[str, str]) -> Settings:
         accounts=MappingProxyType({name: _account(config, name, one) for name, one in tables.accounts.items()}),
         housekeeping=tables.housekeeping,
         webhooks=tables.webhooks,
+        health=tables.health,
         skip_trace=_skip_trace(config, tables.skip_trace) if tables.skip_trace else None,
+        notify=_notify(config, tables.notify) if tables.notify else None,
+        ping=_with_url(config, ("ping",), tables.ping) if tables.ping else None,
+        metrics=tables.metrics,
         jobs=MappingProxyType({job.name: job for job in jobs if job}),
         warnings=_warnings(config, documents, tables),
     )
@@ -87,9 +103,18 @@ def load(path: Path, environ: Mapping[str, str]) -> Settings:
 def missing_secrets(settings: Settings, environ: Mapping[str, str]) -> tuple[Problem, ...]:
     """Try to read every secret, and return a problem for each that cannot be read now."""
     findings = Findings()
-    for source in _sources(settings.accounts, settings.skip_trace):
+    for source in chain(_sources(settings.accounts, settings.skip_trace), sources_of_telling(settings)):
         findings.attempt(partial(read_secret, source, environ, settings.path.parent))
     return findings.in_reading_order()
+
+
+def sources_of_telling(settings: Settings) -> Iterator[SecretSource]:
+    """Where the addresses lie of those who are told: only the daemon reads them, and `notify`."""
+    if settings.notify:
+        yield from (notifier.url for notifier in settings.notify.to.values())
+    if settings.ping:
+        yield settings.ping.url
+    yield from (job.ping for job in settings.jobs.values() if job.ping)
 
 
 def _job_documents(folder: Path, findings: Findings) -> list[Document]:
@@ -109,7 +134,8 @@ def _tables(config: Document, findings: Findings) -> ConfigFile | None:
         for name in _account_names(config)
         if not NAME.fullmatch(name)
     )
-    return findings.validate(config, ConfigFile, config.table, chain(names, unbuilt_in_config(config.table)))
+    faults = chain(names, unbuilt_in_config(config.table), missing_extras(config.table))
+    return findings.validate(config, ConfigFile, config.table, faults)
 
 
 def _job(document: Document, accounts: Sequence[str], findings: Findings, *, webhooks: bool) -> Job | None:
@@ -122,7 +148,10 @@ def _job(document: Document, accounts: Sequence[str], findings: Findings, *, web
         of_another_kind(document.table),
         unbuilt_in_job(document.table, webhooks=webhooks),
     )
-    return findings.validate(document, Job, table, faults)
+    job = findings.validate(document, Job, table, faults)
+    if job is None or job.ping is None:
+        return job
+    return job.model_copy(update={"ping": _declared(document, ("ping",), job.ping)})
 
 
 def _resolved(store: Store, path: Path, environ: Mapping[str, str]) -> Store:
@@ -143,6 +172,15 @@ def _skip_trace(config: Document, section: SkipTrace) -> SkipTrace:
     return section.model_copy(update={"api_key": api_key, "suppression": found})
 
 
+def _notify(config: Document, section: Notify) -> Notify:
+    to = {name: _with_url(config, ("notify", "to", name), one) for name, one in section.to.items()}
+    return section.model_copy(update={"to": MappingProxyType(to)})
+
+
+def _with_url(config: Document, loc: Loc, section: WithUrl) -> WithUrl:
+    return section.model_copy(update={"url": _declared(config, (*loc, "url"), section.url)})
+
+
 def _declared(config: Document, loc: Loc, source: SecretSource) -> SecretSource:
     return replace(source, file=str(config.path), line=config.line(loc), key=dotted(loc))
 
@@ -159,6 +197,8 @@ def _warnings(config: Document, jobs: Sequence[Document], tables: ConfigFile) ->
         findings.add(_env_warnings(config, ("accounts", name, "token"), account.token))
     if tables.skip_trace:
         findings.add(_env_warnings(config, ("skip_trace", "api_key"), tables.skip_trace.api_key))
+    for name, notifier in tables.notify.to.items() if tables.notify else ():
+        findings.add(_env_warnings(config, ("notify", "to", name, "url"), notifier.url))
     for job in jobs:
         findings.add(map(job.problem, doubtful(job.table)))
     findings.add(same_criteria(jobs, tuple(tables.accounts)))

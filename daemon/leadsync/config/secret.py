@@ -79,14 +79,12 @@ def read_secret(source: SecretSource, environ: Mapping[str, str], base: Path) ->
         raw = _raw(source, environ, base)
     except OSError as error:
         remedy = "run leadsync as the user it belongs to"
-        raise _refusal(
-            source, f"the {source.kind} that it names cannot be read ({error.strerror}): {remedy}"
-        ) from error
+        raise refusal(source, f"the {source.kind} that it names cannot be read ({error.strerror}): {remedy}") from error
     text = raw.removesuffix(b"\n").removesuffix(b"\r").decode("ascii", errors="replace")
     if not text:
-        raise _refusal(source, f"the {source.kind} that it names is empty: put the secret into it")
+        raise refusal(source, f"the {source.kind} that it names is empty: put the secret into it")
     if len(raw) > SECRET_MAX_BYTES or not SECRET.fullmatch(text):
-        raise _refusal(
+        raise refusal(
             source,
             f"the {source.kind} that it names holds more than a secret: store the bare token there, "
             "on one line, without spaces or quotes",
@@ -98,12 +96,12 @@ def _raw(source: SecretSource, environ: Mapping[str, str], base: Path) -> bytes:
     match source.kind:
         case "env":
             if source.name not in environ:
-                raise _refusal(source, "the environment variable that it names is not set: set it, or use a credential")
+                raise refusal(source, "the environment variable that it names is not set: set it, or use a credential")
             return os.fsencode(environ[source.name])
         case "credential":
             folder = environ.get("CREDENTIALS_DIRECTORY")
             if not folder:
-                raise _refusal(
+                raise refusal(
                     source,
                     "there are no credentials here ($CREDENTIALS_DIRECTORY is not set): start leadsync by systemd "
                     'with LoadCredential=, or use { file = "PATH" }',
@@ -116,13 +114,14 @@ def _raw(source: SecretSource, environ: Mapping[str, str], base: Path) -> bytes:
 def _read(source: SecretSource, path: Path) -> bytes:
     if not path.is_file():
         remedy = "create it" if source.kind == "file" else "add LoadCredential= for it to the unit"
-        raise _refusal(source, f"the {source.kind} that it names does not exist: {remedy}")
+        raise refusal(source, f"the {source.kind} that it names does not exist: {remedy}")
     with path.open("rb") as file:
         # A credential's folder is systemd's own, and its access list shows up as group bits: only our files are judged.
         if source.kind == "file" and stat.S_IMODE(os.fstat(file.fileno()).st_mode) & 0o077:
-            raise _refusal(source, "the file that it names may be read by other users: run chmod 600 on it")
+            raise refusal(source, "the file that it names may be read by other users: run chmod 600 on it")
         return file.read(SECRET_MAX_BYTES + 1)
 
 
-def _refusal(source: SecretSource, message: str) -> ConfigInvalid:
+def refusal(source: SecretSource, message: str) -> ConfigInvalid:
+    """Say what is wrong with a secret, where it was declared; the message must not show it."""
     return ConfigInvalid((Problem(source.file, source.line, source.key, message),))

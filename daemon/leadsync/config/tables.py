@@ -1,5 +1,7 @@
 """The tables of config.toml, each key with its default and its unit: store, log, accounts, housekeeping, the inbox.
 
+Those about who is told stand in `telling`.
+
 What is written here is what `leadsync schema config` tells an editor.
 """
 
@@ -9,14 +11,17 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, Field, ValidationInfo, WithJsonSchema, field_validator, model_validator
+from pydantic import AfterValidator, Field, Strict, ValidationInfo, WithJsonSchema, field_validator, model_validator
 
 from leadsync.config.secret import Secret
 from leadsync.config.section import Section
+from leadsync.config.telling import Metrics, Notify, Ping
 from leadsync.config.units import (
     Dollars,
     Duration,
+    IpAddress,
     ListenAddress,
+    LoopbackAddress,
     PositiveDuration,
     Size,
     Url,
@@ -162,6 +167,9 @@ class Housekeeping(Section):
     """Days since the last request of a disabled job's session."""
 
 
+INFLATED_MAX = size("128MiB")
+
+
 class Webhooks(Section):
     """The inbox for results that the vendors push; async pulls and skip traces need it."""
 
@@ -171,8 +179,36 @@ class Webhooks(Section):
     public_url: Url
     """The address under which the vendors reach the inbox."""
 
+    proxies: Annotated[tuple[IpAddress, ...], Strict(strict=False)] = ("127.0.0.1", "::1")
+    """Addresses of the proxies in front: of these any number may connect, up to connections_max."""
+
+    head_max: Annotated[Size, Field(json_schema_extra={"default": "16KiB"})] = size("16KiB")
+    """The largest head of a request, its first line and its headers together, in bytes once it is read."""
+
+    head_within: PositiveDuration = duration("10s")
+    """How long a request's head may take to arrive."""
+
     body_max: Annotated[Size, Field(json_schema_extra={"default": "64MiB"})] = size("64MiB")
     """The largest body that is accepted, in bytes once it is read."""
+
+    request_within: PositiveDuration = duration("60s")
+    """How long the rest of a request may take to arrive."""
+
+    inflated_max: Annotated[Size, Field(json_schema_extra={"default": "128MiB"})] = INFLATED_MAX
+    """The most that a compressed body may become when it is unpacked, in bytes once it is read."""
+
+    connections_max: Annotated[int, Field(ge=1, le=100_000)] = 512
+    """Connections at once; then the oldest that has shown no right address gives way to a new one."""
+
+    connections_per_address: Annotated[int, Field(ge=1, le=100_000)] = 64
+    """Connections at once from one network address, as long as they have shown no right address of a webhook."""
+
+
+class Health(Section):
+    """Whether the daemon is at work, for whoever watches it: GET /healthz, also on its control socket."""
+
+    listen: LoopbackAddress | None = None
+    """Host and port on this machine alone; default: no port."""
 
 
 class SkipTrace(Section):
@@ -219,4 +255,8 @@ class ConfigFile(Section):
 
     housekeeping: Housekeeping = Housekeeping()
     webhooks: Webhooks | None = None
+    health: Health = Health()
     skip_trace: SkipTrace | None = None
+    notify: Notify | None = None
+    ping: Ping | None = None
+    metrics: Metrics | None = None

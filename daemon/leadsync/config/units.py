@@ -143,6 +143,28 @@ def listen_address(value: object) -> str:
     return str(value)
 
 
+def split_address(address: str) -> tuple[str, int]:
+    """Return host and port of what `listen_address` has let through."""
+    parts = urlsplit(f"//{address}")
+    return parts.hostname or "", parts.port or 0
+
+
+def loopback_address(value: object) -> str:
+    """Read `host:port` of this machine alone."""
+    address = listen_address(value)
+    if not is_loopback(split_address(address)[0]):
+        raise ValueError(f"must be an address of this machine alone, such as 127.0.0.1:8481, not {shown(value)}")
+    return address
+
+
+def ip_address(value: object) -> str:
+    """Read a network address, without a port."""
+    try:
+        return str(ipaddress.ip_address(value if isinstance(value, str) else ""))
+    except ValueError as error:
+        raise ValueError(f'must be a network address such as "127.0.0.1" or "::1", not {shown(value)}') from error
+
+
 DURATION_SCHEMA = {
     "type": "string",
     "pattern": r"^(?=.)(\d+w)?(\d+d)?(\d+h)?(\d+m)?(\d+s)?$",
@@ -166,3 +188,5 @@ Dollars = Annotated[Decimal, BeforeValidator(dollars), WithJsonSchema(DOLLARS_SC
 Zone = Annotated[ZoneInfo, BeforeValidator(zone), WithJsonSchema(ZONE_SCHEMA)]
 Url = Annotated[str, BeforeValidator(url), WithJsonSchema(URL_SCHEMA)]
 ListenAddress = Annotated[str, BeforeValidator(listen_address)]
+LoopbackAddress = Annotated[str, BeforeValidator(loopback_address)]
+IpAddress = Annotated[str, BeforeValidator(ip_address)]

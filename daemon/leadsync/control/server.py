@@ -14,7 +14,6 @@ from typing import Any, Final, TypeAlias
 
 import msgspec
 import structlog
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
@@ -22,8 +21,10 @@ from starlette.routing import Route
 
 from leadsync import __version__, events
 from leadsync.control.board import Board, Reader
+from leadsync.control.health import Beat, health_route
 from leadsync.control.place import socket_of, within_reach
 from leadsync.errors import CannotListen, DaemonDiffers, LeadsyncError
+from leadsync.serving import serving
 
 Result: TypeAlias = Mapping[str, Any]
 
@@ -52,34 +53,16 @@ Command: TypeAlias = Callable[[Mapping[str, Any]], Errand]
 
 
 @asynccontextmanager
-async def listening(store: Path, commands: Mapping[str, Command], board: Board) -> AsyncIterator[None]:
-    """Carry out commands until the end of the block; then those who still read get the rest of their answer."""
-    route = Route("/{command}", _endpoint(commands, board), methods=["POST"])
-    config = uvicorn.Config(
-        Starlette(routes=[route]),
-        log_config=None,
-        access_log=False,
-        lifespan="off",
-        ws="none",
-        timeout_graceful_shutdown=GOODBYE_S,
-    )
-    server = _Server(config)
+async def listening(store: Path, commands: Mapping[str, Command], board: Board, beat: Beat) -> AsyncIterator[None]:
+    """Carry out commands until the end of the block; then those who still read get the rest of their answer.
+
+    `beat` is what /healthz looks at.
+    """
+    command = Route("/{command}", _endpoint(commands, board), methods=["POST"])
+    app = Starlette(routes=[health_route(beat), command])
     with _bound(socket_of(store)) as bound:
-        # A server that dies takes the daemon with it: half alive it would be noticed by nobody.
-        async with asyncio.TaskGroup() as group:
-            group.create_task(server.serve(sockets=[bound]))
-            try:
-                yield
-            finally:
-                server.should_exit = True
-
-
-class _Server(uvicorn.Server):
-    """Signals are the daemon's affair."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
+        async with serving(app, bound, goodbye_s=GOODBYE_S):
+            yield
 
 
 @contextmanager

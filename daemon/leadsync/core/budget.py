@@ -75,6 +75,28 @@ def window_starts(now: datetime, zone: tzinfo) -> tuple[datetime, datetime]:
     return day, day.replace(day=1)
 
 
+@dataclass(frozen=True, slots=True)
+class Share:
+    """How much of a limit is used, in whole percent, and for how many records it has room."""
+
+    limit: str
+    percent: int
+    left: int
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether no record fits any more."""
+        return self.left < 1
+
+
+def shares(limits: Limits, used: Spent) -> tuple[Share, ...]:
+    """Say for each limit how much of it is used."""
+    return tuple(
+        Share(window.name, int(window.share(0, limits.price) * 100), window.left(limits.price))
+        for window in _windows(limits, used)
+    )
+
+
 def grant(wanted: int, limits: Limits, billed: Spent, reserved: Spent) -> Granted | Reserved | Exhausted:
     """Say how many of the `wanted` records may be asked for now.
 

@@ -18,6 +18,13 @@ from leadsync.core.schedule import plan as next_slot
 ENDLESS: Final = 2**62
 """More records than there are; a take that even this does not exceed has no limit."""
 
+
+class NoSessions(str):
+    """Why the vendor's session list could not be had, where that is that the token has no sessions."""
+
+    __slots__ = ()
+
+
 Totals: TypeAlias = Mapping[str, int] | str
 """The vendor's session list, or a sentence why it could not be had."""
 
@@ -36,7 +43,8 @@ Prospect: TypeAlias = GoOn | NoSlot | ParkJob | Unknown
 class Case:
     """A session before its next run. `asks`: a job asks for more; else an open key alone is settled.
 
-    `kept`, `criteria` and `known_from` are those of `judge_criteria`; `parked` is how the last run left it.
+    `kept`, `criteria` and `known_from` are those of `judge_criteria`; `parked` is how the last run left it. `plain`: it
+    goes without a session; `undecided`: a one-shot that has not asked yet, and would where it cannot have one.
     """
 
     standing: Standing
@@ -46,24 +54,30 @@ class Case:
     parked: ParkJob | None = None
     kept: str | None = None
     known_from: str | None = None
+    plain: bool = False
+    undecided: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
     """What a run would do. `settles`: records that an open key brings first; `asks`: whether it then asks for more.
 
-    `slots` is how many new sessions it needs, None where the vendor's list is not known.
+    `slots` is how many new sessions it needs, None where the vendor's list is not known. `plain`: it has no session.
     """
 
     verdict: Prospect
     settles: int = 0
     asks: bool = False
     slots: int | None = 0
+    plain: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Purchase:
-    """What one run wants to buy, and what the budget's windows of its time have used by now."""
+    """What one run wants to buy, and what the budget's windows of its time have used by now.
+
+    `own_limit` is what says that it buys no more than `records_max`.
+    """
 
     at: datetime
     page_size: int
@@ -71,6 +85,7 @@ class Purchase:
     settles: int
     asks: bool
     spent: Spent
+    own_limit: str = "records_per_run"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +119,18 @@ def _foresee(case: Case, totals: Totals, *, slot_free: bool) -> Outlook:
     if not (case.asks or settles):
         return Outlook(GoOn())
     if isinstance(totals, str):
-        return Outlook(Unknown(totals), settles, case.asks, slots=None)
+        needless = isinstance(totals, NoSessions) and (case.plain or case.undecided)
+        unknown = Outlook(Unknown(str(totals)), settles, case.asks, slots=None, plain=case.plain)
+        return _plainly(case) if needless else unknown
+    return _plainly(case) if case.plain else _by_session(case, totals, slot_free=slot_free)
+
+
+def _by_session(case: Case, totals: Mapping[str, int], *, slot_free: bool) -> Outlook:
+    settles = case.standing.open_take or 0
     vendor_total = totals.get(case.standing.session)
     verdict = audit(case.standing, vendor_total, slot_free=slot_free, leave=case.leave)
+    if isinstance(verdict, NoSlot) and case.undecided:
+        return _plainly(case)
     slots = int(vendor_total is None and not isinstance(verdict, ParkJob))
     if not isinstance(verdict, GoOn):
         return Outlook(verdict, slots=slots)
@@ -114,6 +138,12 @@ def _foresee(case: Case, totals: Totals, *, slot_free: bool) -> Outlook:
     if doubt is not None:  # an open key is settled all the same: its page may be billed already
         return Outlook(doubt, settles, slots=slots if settles else 0)
     return Outlook(verdict, settles, case.asks, slots)
+
+
+def _plainly(case: Case) -> Outlook:
+    """Without a session there is no total to compare, and no slot to take."""
+    doubt = _doubt(case)
+    return Outlook(doubt or GoOn(), 0, case.asks and doubt is None, plain=True)
 
 
 def _doubt(case: Case) -> ParkJob | None:
@@ -132,7 +162,7 @@ def at_most(run: Purchase, limits: Limits) -> AtMost:
     left, limit = allowed_take(ENDLESS, limits, run.spent)
     records = left + run.settles
     if run.records_max is not None and run.records_max <= records:
-        records, limit = max(run.records_max, run.settles), "records_per_run"
+        records, limit = max(run.records_max, run.settles), run.own_limit
     if not limit:
         return AtMost(None, None, None)
     further_pages = -(-(records - run.settles) // run.page_size)

@@ -129,7 +129,8 @@ class Desk:
 def jobs_of(settings: Settings, account: str) -> Jobs:
     """Return an account's jobs as the planner of the slots wants them."""
     theirs = [job for job in settings.jobs.values() if job.account == account]
-    sessions = {job.session: job.enabled for job in sorted(theirs, key=lambda job: job.enabled)}
+    named = [job for job in theirs if job.kind == "incremental"]
+    sessions = {job.session: job.enabled for job in sorted(named, key=lambda job: job.enabled)}
     return Jobs(sessions, frozenset(job.name for job in theirs if job.enabled))
 
 

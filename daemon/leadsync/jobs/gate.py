@@ -11,12 +11,13 @@ from leadsync.core.model import OpenPage, PageReply
 from leadsync.core.protocol import BudgetSpent, Close, Event, Halted, Stored, Waited
 from leadsync.core.replies import Denied, VendorReply
 from leadsync.core.retry import GIVE_UP_S
+from leadsync.core.watch import DISK_FULL_BYTES
 from leadsync.errors import Bug, DiskLow, VendorSilent
 from leadsync.jobs.desk import Surroundings, Ticket
 from leadsync.store.ledger import Arrival, Asked, Ledger, Receipt
 from leadsync.vendors.pace import result_unless, sleep_unless
 
-DISK_RESERVE_BYTES: Final = 128 * 1024 * 1024
+DISK_RESERVE_BYTES: Final = DISK_FULL_BYTES
 """A page is up to 14 MB, in the file and in its write-ahead log; what is paid for must find room."""
 
 STOPPED: Final = Halted("leadsync was asked to stop")

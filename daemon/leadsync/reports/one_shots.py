@@ -10,13 +10,15 @@ from leadsync.store import one_shots
 from leadsync.store.tables import Page
 
 
-def seat_of(connection: Connection, job: Job) -> str:
-    """Return the name under which a job's pages are counted: its session, or that of its newest life."""
-    row = one_shots.newest(connection, job.account, job.name) if job.kind == "one_shot" else None
-    return row["seat"] if row is not None else job.session
+def seat_of(connection: Connection | None, job: Job) -> str:
+    """Return the name under which a job's pages are counted: its session, or a one-shot's newest life's, or ""."""
+    if job.kind != "one_shot":
+        return job.session
+    row = one_shots.newest(connection, job.account, job.name) if connection else None
+    return row["seat"] if row is not None else ""
 
 
-def progress_of(connection: Connection, job: Job) -> dict[str, Any] | None:
+def progress_of(connection: Connection | None, job: Job) -> dict[str, Any] | None:
     """Return how far a one-shot has come in its newest life; None where it is none.
 
     `session` is null on the plain route, `unknown` counts records that may be billed and never came, `outcome` is null
@@ -24,9 +26,10 @@ def progress_of(connection: Connection, job: Job) -> dict[str, Any] | None:
     """
     if job.kind != "one_shot":
         return None
-    row = one_shots.newest(connection, job.account, job.name)
-    if row is None:
-        return untried(job)
+    row = one_shots.newest(connection, job.account, job.name) if connection else None
+    if connection is None or row is None:
+        never = {"life": 0, "route": None, "session": None, "delivered": 0, "unknown": 0, "outcome": None}
+        return {**never, "wanted": job.records}
     lost = select(func.coalesce(func.sum(col(Page.billed)), 0)).where(
         col(Page.session_id) == row["session_id"], col(Page.state) == "unknown"
     )
@@ -39,11 +42,3 @@ def progress_of(connection: Connection, job: Job) -> dict[str, Any] | None:
         "unknown": connection.execute(lost).scalar_one(),
         "outcome": row["outcome"],
     }
-
-
-def untried(job: Job) -> dict[str, Any] | None:
-    """Return the same for a job that never ran."""
-    if job.kind != "one_shot":
-        return None
-    never = {"life": 0, "route": None, "session": None, "delivered": 0, "unknown": 0, "outcome": None}
-    return {**never, "wanted": job.records}

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, TypeAlias
 
-from sqlalchemy import Connection, RowMapping, select
+from sqlalchemy import Connection, RowMapping, func, select
 from sqlmodel import col
 
 from leadsync.config import Account, Job, Settings
@@ -16,9 +16,10 @@ from leadsync.config.limits import limits_of
 from leadsync.core.budget import Limits, Spent
 from leadsync.core.model import Reason
 from leadsync.core.slots import Room
+from leadsync.core.watch import Held
 from leadsync.core.witness import DOUBTS
 from leadsync.reports import SCHEMA_VERSION
-from leadsync.reports.one_shots import progress_of, seat_of, untried
+from leadsync.reports.one_shots import progress_of, seat_of
 from leadsync.reports.slots import slots_cells, slots_report, slots_unknown
 from leadsync.reports.text import columns, money, told
 from leadsync.store import slots, tables
@@ -26,19 +27,23 @@ from leadsync.store.engine import sqlite_file
 from leadsync.store.lock import holder
 from leadsync.store.pages import used
 from leadsync.store.reading import reading
-from leadsync.store.tables import MICROS, Installation, Run, SearchSession, Slot
+from leadsync.store.tables import MICROS, InboxMessage, Installation, Run, SearchSession, Slot
+from leadsync.store.watching import open_conditions
 
 Row: TypeAlias = Mapping[str, Any] | RowMapping
 
 _NEW_ACCOUNT: Row = {"paused_reason": None, "paused_message": None}
+_NO_MAIL: Row = {"waiting": 0, "quarantined": 0}
 _NEW_SESSION: Row = {"delivered": 0, "base_line": 0, "vendor_total": None, "park_reason": None, "park_message": None}
 
 
 def status(settings: Settings, now: datetime) -> dict[str, Any]:
-    """Return `accounts` and `jobs` (design § 8); times are ISO 8601 in UTC, costs US dollars.
+    """Return `accounts`, `jobs` and `conditions`; times are ISO 8601 in UTC, costs US dollars.
 
-    `process` is the leadsync that has the store, if one has, and `serving` whether that is the daemon. `overdue`: the
-    job's time has passed, and it does not run.
+    `process` is the leadsync that has the store, if one has, and `serving` whether that is the daemon.
+    `reload_refused`: why it goes by older files than those here. `overdue`: the job's time has passed, and it does not
+    run. `inbox` counts the webhooks that wait to be read, and those in quarantine. `conditions` are those that were
+    held at the daemon's last look.
     """
     file = sqlite_file(settings.store.url)
     with reading(file) as connection:
@@ -47,16 +52,24 @@ def status(settings: Settings, now: datetime) -> dict[str, Any]:
                 "schema_version": SCHEMA_VERSION,
                 "process": None,
                 "serving": False,
+                "reload_refused": None,
+                "inbox": dict(_NO_MAIL),
                 "accounts": [_new_account(name, one) for name, one in settings.accounts.items()],
-                "jobs": [_job(job, _NEW_SESSION, None, untried(job)) for job in settings.jobs.values()],
+                "jobs": [_job(job, _NEW_SESSION, None, progress_of(None, job)) for job in settings.jobs.values()],
+                "conditions": [],
             }
         alive = holder(file)
+        serving = alive is not None and alive.serves
+        refused = connection.execute(select(col(Installation.reload_refused))).scalar_one() if serving else None
         return {
             "schema_version": SCHEMA_VERSION,
             "process": alive and alive.process,
-            "serving": alive is not None and alive.serves,
+            "serving": serving,
+            "reload_refused": refused,
+            "inbox": _inbox(connection),
             "accounts": [_stored_account(connection, name, one, now) for name, one in settings.accounts.items()],
             "jobs": [_stored_job(connection, job, now, alive=alive is not None) for job in settings.jobs.values()],
+            "conditions": [_condition(one) for one in open_conditions(connection)],
         }
 
 
@@ -87,7 +100,9 @@ def in_words(report: Row) -> str:
         if one["reason"]
     ]
     waiting += [line for job in report["jobs"] for line in _unknown(job)]
-    return "\n\n".join(part for part in (_who_runs(report), accounts, jobs, "\n".join(waiting)) if part)
+    conditions = [_condition_line(one) for one in report["conditions"]]
+    parts = (_who_runs(report), accounts, jobs, "\n".join(waiting), _in_quarantine(report), "\n".join(conditions))
+    return "\n\n".join(part for part in parts if part)
 
 
 def _new_account(name: str, account: Account) -> dict[str, Any]:
@@ -153,6 +168,12 @@ def _stored_job(connection: Connection, job: Job, now: datetime, *, alive: bool)
     return shown
 
 
+def _inbox(connection: Connection) -> dict[str, Any]:
+    state = col(InboxMessage.state)
+    counted = connection.execute(select(state, func.count()).where(state.in_(_NO_MAIL)).group_by(state))
+    return {**_NO_MAIL, **{row[0]: row[1] for row in counted}}
+
+
 def _doubt(connection: Connection) -> dict[str, str]:
     """What parks every job until a person has said what became of the store."""
     doubt = connection.execute(select(col(Installation.doubt))).scalar_one()
@@ -188,6 +209,25 @@ def _job(job: Job, session: Row, last: Row | None, progress: Row | None, *, runn
         "next_run_at": None,
         "overdue": False,
     }
+
+
+def _condition(one: Held) -> dict[str, Any]:
+    """A condition that is held: `subject` is a job or an account, null where leadsync as a whole is meant."""
+    about = one.key.condition.about
+    return {
+        "name": one.key.condition,
+        "subject": one.key.subject or None,
+        "severity": about.severity,
+        "began_at": one.began_at.isoformat(),
+        "message": f"{about.meaning} ({one.detail})",
+        "do": about.do,
+    }
+
+
+def _condition_line(one: Row) -> str:
+    whose = f" {one['subject']}" if one["subject"] else ""
+    since = one["began_at"][:16].replace("T", " ")
+    return f"{one['severity']} since {since}: {one['name']}{whose}: {one['message']}; {one['do']}"
 
 
 def _told(reason: str | None, message: str | None, job: str) -> str | None:
@@ -260,10 +300,21 @@ def _next(job: Row) -> str | None:
     return f"{'overdue since ' if job['overdue'] else ''}{job['next_run_at'][:16].replace('T', ' ')}"
 
 
+def _in_quarantine(report: Row) -> str:
+    count = report["inbox"]["quarantined"]
+    return f"webhooks in quarantine: {count:,}; `leadsync inbox list` says why" if count else ""
+
+
 def _who_runs(report: Row) -> str:
     """Say so where nobody will run what is planned (P12)."""
     if report["serving"]:
-        return f"the daemon is at work (process {report['process']})"
+        at_work = f"the daemon is at work (process {report['process']})"
+        refused = report["reload_refused"]
+        return (
+            at_work
+            if refused is None
+            else f"{at_work}\nthe daemon goes by older files: a reload was refused: {refused}"
+        )
     if any(job["next_run_at"] for job in report["jobs"]):
         return "the daemon is not running: no job runs by its schedule until `leadsync run`"
     return ""

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from leadsync.simulator.faults import Fault
+from leadsync.simulator.hooks import Sending, astray, send
 from leadsync.simulator.switches import Switches
 from leadsync.simulator.team import Team
 
@@ -35,6 +36,13 @@ class _Weather(msgspec.Struct, forbid_unknown_fields=True):
     storm: _Storm | None = None
 
 
+class _Result(msgspec.Struct, forbid_unknown_fields=True):
+    url: str
+    body: msgspec.Raw
+    how: Sending = Sending()
+    astray: bool = False
+
+
 class Control:
     """The hands on one team's account."""
 
@@ -48,6 +56,7 @@ class Control:
             Route("/_simulator/grow", self._grow, methods=["POST"]),
             Route("/_simulator/faults", self._faults, methods=["POST"]),
             Route("/_simulator/switches", self._switches, methods=["POST"]),
+            Route("/_simulator/send", self._send, methods=["POST"]),
             Route("/_simulator/sessions/{session_id}/delete", self._delete, methods=["POST"]),
         ]
 
@@ -99,6 +108,14 @@ class Control:
         except msgspec.DecodeError as error:
             return _json({"error": str(error)}, 400)
         return _json(asdict(self._team.switches))
+
+    async def _send(self, request: Request) -> Response:
+        try:
+            result = msgspec.json.decode(await request.body(), type=_Result)
+        except msgspec.DecodeError as error:
+            return _json({"error": str(error)}, 400)
+        url = astray(result.url) if result.astray else result.url
+        return _json({"statuses": await send(url, bytes(result.body), result.how)})
 
     async def _delete(self, request: Request) -> Response:
         session_id: str = request.path_params["session_id"]

@@ -61,6 +61,14 @@ def file_creator(path: Path) -> Creator:
     return connect
 
 
+def wal_bytes(file: Path) -> int:
+    """Return the size of the write-ahead log; 0 where there is none."""
+    try:
+        return file.with_name(f"{file.name}-wal").stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
 def open_writer(creator: Creator) -> Engine:
     """Return the engine of the one writer; its connections begin every transaction IMMEDIATE."""
     engine = create_engine("sqlite://", creator=creator, poolclass=NullPool, hide_parameters=True)

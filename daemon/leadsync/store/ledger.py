@@ -1,20 +1,36 @@
 """The ledger: what was asked, what came, what it cost. Every method is one transaction (P4) on the writer's thread.
 
-What a method does stands in `sessions`, `slots`, `one_shots`, `resuming`, `pages`, `runs` and `timetable`; here is the
-list of promises that the jobs may rely on.
+What a method does stands in `sessions`, `slots`, `one_shots`, `resuming`, `pages`, `runs`, `timetable`, `inbox` and
+`watching`; here is the list of promises that the jobs may rely on.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
+from leadsync.core.letters import Letter
 from leadsync.core.model import End, Listing, OpenPage, Outcome, Reason, Route, SessionListing
 from leadsync.core.one_shot import Life, Wanted
 from leadsync.core.pace import Births
 from leadsync.core.protocol import BudgetReserved, BudgetSpent, Close
 from leadsync.core.resume import Question, Remedy
 from leadsync.core.slots import Occupancy, Room, Tenant
-from leadsync.store import one_shots, pages, pulse, resuming, runs, sessions, slots, standing, timetable
+from leadsync.core.unusual import Past
+from leadsync.core.watch import Held
+from leadsync.store import (
+    inbox,
+    one_shots,
+    pages,
+    pulse,
+    resuming,
+    runs,
+    sessions,
+    slots,
+    standing,
+    timetable,
+    watching,
+)
 from leadsync.store.opening import Opened
 from leadsync.store.pages import Again, Arrival, Asked, Order, Receipt
 from leadsync.store.pulse import Pulse
@@ -23,6 +39,7 @@ from leadsync.store.sessions import SessionState
 from leadsync.store.slots import Place, SlotAsked, State, Wish
 from leadsync.store.standing import Said
 from leadsync.store.timetable import Missed, Planned, Timing
+from leadsync.store.watching import Look, Watched
 from leadsync.store.writer import Writer
 
 
@@ -34,6 +51,8 @@ class Ledger:
         self._witness = opened.witness
         self.doubt = opened.doubt
         """Why nothing may be spent until a person has said what became of the store."""
+        self.hooks = opened.hooks
+        """What addresses of webhooks are made and known with."""
 
     async def session(self, account: str, name: str, job: str, *, throwaway: bool = False) -> SessionState:
         """Return a session, entering it where it is new; `job` is the one that uses it now."""
@@ -100,6 +119,7 @@ class Ledger:
         here = await self._writer.write(standing.answer, said, self._witness.store, now)
         await self._writer.off_loop(self._witness.write, here)
         self.doubt = None
+        self.hooks = replace(self.hooks, installation=here.installation)
 
     async def pause(self, account: str, reason: Reason, message: str, now: datetime) -> bool:
         """Pause an account; return whether that is news."""
@@ -243,6 +263,22 @@ class Ledger:
         """Note that a slot's run has ended by itself, and when it is tried again, if it is."""
         await self._writer.write(timetable.finish, timing, slot, retry_at)
 
+    async def receive(self, letters: Sequence[Letter], now: datetime) -> list[inbox.Receipt]:
+        """Keep webhooks as they came; once this has returned they are durable (P9)."""
+        return await self._writer.write(inbox.receive, letters, now)
+
+    async def begin_letters(self) -> list[inbox.Waiting]:
+        """Return some webhooks that wait, and note that somebody has begun to read them."""
+        return await self._writer.write(inbox.begin, self._writer.fence)
+
+    async def settle_letters(self, verdicts: Sequence[inbox.Verdict], now: datetime) -> list[inbox.Verdict]:
+        """Let webhooks have their effects, each once (P4), or wait for a person; return what became of each."""
+        return await self._writer.write(inbox.settle, verdicts, now)
+
+    async def release(self, message_ids: Collection[int]) -> int:
+        """Let webhooks wait for their handler again; return how many of these were in quarantine."""
+        return await self._writer.write(inbox.release, message_ids)
+
     async def feel_pulse(self) -> Pulse:
         """Return what waits and what comes next; that it answers at all is worth as much."""
         return await self._writer.write(pulse.feel)
@@ -251,6 +287,22 @@ class Ledger:
         """Remember why the last reload was refused; None: it was not."""
         await self._writer.write(pulse.note_reload, refused)
 
+    async def look(self, watched: Watched, now: datetime) -> Look:
+        """Read what shows whether all is as it should be."""
+        return await self._writer.write(watching.look, watched, now)
+
+    async def past(self, job: str) -> list[Past]:
+        """Return a job's latest runs that have ended, oldest first."""
+        return await self._writer.write(watching.past, job)
+
+    async def conditions(self, now: datetime) -> list[Held]:
+        """Return what was held when leadsync ended, and what had ended shortly before; forget what is long over."""
+        return await self._writer.write(watching.conditions, now)
+
+    async def note_conditions(self, changed: Collection[Held]) -> None:
+        """Write down what began, became worse or ended, and who was told."""
+        await self._writer.write(watching.note, changed)
+
 
 __all__ = [
     "Again",
@@ -258,6 +310,7 @@ __all__ = [
     "Asked",
     "Figures",
     "Ledger",
+    "Look",
     "Missed",
     "NewRun",
     "Order",
@@ -270,5 +323,6 @@ __all__ = [
     "SlotAsked",
     "State",
     "Timing",
+    "Watched",
     "Wish",
 ]

@@ -39,6 +39,12 @@ def newest(connection: Connection, account: str, job: str) -> Mapping[str, Any] 
     return {str(name): value for name, value in row.items()} if row is not None else None
 
 
+def next_seat(connection: Connection, account: str, job: str) -> str:
+    """Return the name under which the life after the newest one is counted: a restored store may have had it."""
+    row = newest(connection, account, job)
+    return _seat(connection, job, row["life"] + 1 if row is not None else 1)
+
+
 def enter(connection: Connection, wanted: Wanted, now: datetime) -> Life | None:
     """Return the life that a run is for: the open one, the one that has ended, or the next.
 
@@ -119,14 +125,17 @@ def leave_to_the_original(connection: Connection, now: datetime) -> None:
 
 
 def _begin(connection: Connection, wanted: Wanted, number: int, now: datetime) -> Mapping[str, Any]:
-    installation = connection.execute(select(col(Installation.name))).scalar_one()
-    seat = sessions.enter(connection, wanted.account, seat_name(wanted.job, installation, number), wanted.job)
+    seat = sessions.enter(connection, wanted.account, _seat(connection, wanted.job, number), wanted.job)
     values = {"account": wanted.account, "job": wanted.job, "life": number, "session_id": seat.session_id}
     connection.execute(insert(OneShot).values(**values, wanted=wanted.records, begun_at=now))
     row = newest(connection, wanted.account, wanted.job)
     if row is None:
         raise Bug(f"life {number} of {wanted.job} was entered and is not there")
     return row
+
+
+def _seat(connection: Connection, job: str, number: int) -> str:
+    return seat_name(job, connection.execute(select(col(Installation.name))).scalar_one(), number)
 
 
 def _abandon(connection: Connection, row: Mapping[str, Any], now: datetime) -> bool:

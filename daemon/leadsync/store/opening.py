@@ -1,7 +1,7 @@
 """Opening the store: up to date, checked, fenced, and closed in order.
 
-The lock is taken first (see `lock`). After a clean stop the file is trusted; after any other it is looked through
-before anything is spent on its word.
+The lock is taken first (see `lock`). After a clean stop the file is trusted for a week; after any other it is looked
+through before anything is spent on its word.
 """
 
 import os
@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -18,6 +18,7 @@ from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.exc import DatabaseError
 from sqlmodel import col
 
+from leadsync.core.hooks import HookKey
 from leadsync.core.model import Reason
 from leadsync.store import migrate, standing
 from leadsync.store.engine import Creator, check_settings, open_writer
@@ -28,12 +29,16 @@ from leadsync.store.writer import Writer
 
 _ONE_ROW: Final = 1
 
+LOOK_THROUGH_EVERY: Final = timedelta(days=7)
+"""Damage that a disk does by itself is found by looking; at each start that would cost minutes with a large store."""
+
 
 @dataclass(frozen=True, slots=True)
 class Opened:
     """What opening found. `clean`: the last process closed the store; `backup` was made before an upgrade.
 
-    `doubt`: nothing may be spent until a person has said what became of the store.
+    `doubt`: nothing may be spent until a person has said what became of the store. `hooks` is what addresses of
+    webhooks are made and known with.
     """
 
     installation: str
@@ -43,6 +48,7 @@ class Opened:
     backup: Path | None
     doubt: Reason | None
     witness: WitnessFile
+    hooks: HookKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +59,7 @@ class Place:
     creator: Creator
     executor: Executor
     installation_name: Callable[[], str]
+    hook_secret: Callable[[], bytes]
 
 
 async def open_store(place: Place, now: datetime) -> tuple[Writer, Opened]:
@@ -65,7 +72,8 @@ async def open_store(place: Place, now: datetime) -> tuple[Writer, Opened]:
     def prepare(upgraded: tuple[str | None, Path | None], connection: Connection) -> int:
         name, fence, clean = _take_over(connection, place, now)
         doubt = standing.look(connection, place.file, witness)
-        found.append(Opened(name, fence, clean, *upgraded, doubt, witness))
+        hooks = HookKey(name, _hook_secret(connection, place))
+        found.append(Opened(name, fence, clean, *upgraded, doubt, witness, hooks))
         return fence
 
     def work() -> None:
@@ -93,15 +101,27 @@ def _take_over(connection: Connection, place: Place, now: datetime) -> tuple[str
     row = connection.execute(select(Installation)).mappings().one_or_none()
     if row is None:
         name = place.installation_name()
-        values = {"id": _ONE_ROW, "name": name, "fence": 1, "created_at": now}
+        values = {"id": _ONE_ROW, "name": name, "fence": 1, "created_at": now, "checked_at": now}
         connection.execute(insert(Installation).values(**values))
         return name, 1, True
     clean = row["stopped_at"] is not None
-    if not clean:
+    checked_at = row["checked_at"]
+    if not clean or checked_at is None or not timedelta() <= now - checked_at < LOOK_THROUGH_EVERY:
         _look_through(connection, place.file)
+        checked_at = now
     fence = row["fence"] + 1
-    connection.execute(update(Installation).values(fence=fence, stopped_at=None))
+    fresh = {"stopped_at": None, "checked_at": checked_at, "reload_refused": None}
+    connection.execute(update(Installation).values(fence=fence, **fresh))
     return row["name"], fence, clean
+
+
+def _hook_secret(connection: Connection, place: Place) -> bytes:
+    """Return the secret of the store's addresses; it is drawn once, and comes back with every backup."""
+    secret = connection.execute(select(col(Installation.hook_secret))).scalar_one()
+    if secret is None:
+        secret = place.hook_secret()
+        connection.execute(update(Installation).values(hook_secret=secret))
+    return secret
 
 
 def _look_through(connection: Connection, file: Path) -> None:

@@ -15,7 +15,7 @@ from sqlmodel import col
 
 from leadsync.core.model import Reason
 from leadsync.core.witness import StoreAnswer, Witness, doubt
-from leadsync.store import one_shots, sessions, slots
+from leadsync.store import inbox, one_shots, sessions, slots
 from leadsync.store.tables import Installation, Page, SearchSession
 from leadsync.store.witness import WitnessFile
 
@@ -47,13 +47,14 @@ def look(connection: Connection, file: Path, witness: WitnessFile) -> Reason | N
 class Said:
     """What a person says has happened; `name` is for the installation of a copy.
 
-    `sessions` are those of the jobs that there are, as account, session and job: a restored store may know nothing of
-    some that it has used.
+    `sessions` are those of the jobs that there are, as account, session and job, `one_shots` the others, as account and
+    job: a restored store may know nothing of some that it has used.
     """
 
     answer: StoreAnswer
     name: str
-    sessions: Collection[tuple[str, str, str]]
+    sessions: Collection[tuple[str, str, str]] = ()
+    one_shots: Collection[tuple[str, str]] = ()
 
 
 def answer(connection: Connection, said: Said, file: Path, now: datetime) -> Witness:
@@ -65,11 +66,14 @@ def answer(connection: Connection, said: Said, file: Path, now: datetime) -> Wit
             _leave_sessions(connection, now)
             one_shots.leave_to_the_original(connection, now)
             slots.leave_actions(connection, now)
+            inbox.disown(connection, now)
         case StoreAnswer.RESTORED:
             generation = connection.execute(select(col(Installation.generation))).scalar_one() + 1
             values["generation"] = generation
             for account, session, job in said.sessions:
                 sessions.enter(connection, account, session, job)
+            for account, job in said.one_shots:
+                sessions.enter(connection, account, one_shots.next_seat(connection, account, job), job)
             connection.execute(update(SearchSession).values(recovering=True, recover_until=None))
             slots.leave_actions(connection, now)
             _number_changes_from(connection, generation * CHANGES_A_GENERATION)

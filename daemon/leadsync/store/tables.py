@@ -18,6 +18,7 @@ _RUNNING = text("outcome IS NULL")
 _OPEN = text("state = 'asked'")
 _PLANNED = text("state = 'planned'")
 _SCHEDULED = text("cause = 'schedule'")
+_HELD = text("ended_at IS NULL")
 _NO = {"server_default": false()}
 
 
@@ -44,7 +45,7 @@ class Installation(SQLModel, table=True):
 
     `witnessed`: there is a witness beside it; `doubt` is why nothing is spent until a person has answered; `generation`
     counts the times that it was restored. `reload_refused`: why the daemon's last reload was not done; `checked_at`:
-    when SQLite last looked the whole file through.
+    when SQLite last looked the whole file through. `hook_secret` is random too, and part of every address of a webhook.
     """
 
     __tablename__: ClassVar[Any] = "installation"
@@ -57,6 +58,7 @@ class Installation(SQLModel, table=True):
     generation: int = Field(default=1, sa_column_kwargs={"server_default": "1"})
     created_at: datetime = Field(sa_type=UtcDateTime)
     stopped_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    hook_secret: bytes | None = Field(default=None, sa_type=LargeBinary)
     reload_refused: str | None = None
     checked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
@@ -324,3 +326,66 @@ class Change(SQLModel, table=True):
 
     id: int | None = Field(default=None, primary_key=True)
     delivery_id: int = Field(foreign_key="delivery.id")
+
+
+class InboxMessage(SQLModel, table=True):
+    """A webhook as it came. `state` is waiting, taken (its effect is in the store) or quarantined; `copies` came alike.
+
+    `version` counts the bodies that came to one address; `tries` the processes that have begun to read it, of which the
+    last wrote under `fence`. `reason` and `detail` say why it waits in quarantine, in words without its content.
+    """
+
+    __tablename__: ClassVar[Any] = "inbox_message"
+    __table_args__ = (
+        UniqueConstraint("kind", "subject", "digest"),
+        Index("inbox_message_by_state", "state", "tries", "id"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    kind: str
+    subject: str
+    version: int
+    digest: str
+    state: str = "waiting"
+    copies: int = 1
+    tries: int = 0
+    fence: int = 0
+    reason: str | None = None
+    detail: str | None = None
+    received_at: datetime = Field(sa_type=UtcDateTime)
+    settled_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    headers: str
+    size_bytes: int
+
+
+class InboxBody(SQLModel, table=True):
+    """The body of a webhook as it came; apart, since SQLite writes a row anew as a whole when its state changes."""
+
+    __tablename__: ClassVar[Any] = "inbox_body"
+
+    message_id: int = Field(primary_key=True, foreign_key="inbox_message.id")
+    body: bytes = Field(sa_type=LargeBinary)
+
+
+class Condition(SQLModel, table=True):
+    """Something that is not as it should be (see `core.conditions`), from its begin to its end.
+
+    `worst` is its worst measure, `said` the one that the log has said last, `told` as JSON what each notifier has told
+    of it and when (see `core.watch.Told`), by the notifiers' names.
+    """
+
+    __tablename__: ClassVar[Any] = "condition"
+    __table_args__ = (
+        UniqueConstraint("name", "subject", "began_at"),
+        Index("condition_one_open", "name", "subject", unique=True, sqlite_where=_HELD, postgresql_where=_HELD),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    name: str
+    subject: str
+    began_at: datetime = Field(sa_type=UtcDateTime)
+    ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    worst: float
+    said: float
+    detail: str
+    told: str

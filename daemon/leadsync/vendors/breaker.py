@@ -25,6 +25,8 @@ class Breaker:
     """One per account. An *asker* is the name of a session, or THE_LIST; an asker has one request out at a time."""
 
     def __init__(self) -> None:
+        self.was_answered = False
+        """Whether the vendor has answered anybody since leadsync began."""
         self._silent_since_s: float | None = None
         self._in_vain = 0
         self._askers: set[str] = set()
@@ -52,6 +54,7 @@ class Breaker:
     def answered(self, now_s: float) -> float | None:
         """The vendor has answered, be it with a refusal; return how long it was open for, None where it was not."""
         open_s = None if self._opened_s is None else now_s - self._opened_s
+        self.was_answered = True
         self._silent_since_s = self._opened_s = self._probe = None
         self._in_vain = self._probes = 0
         self._askers.clear()

@@ -6,6 +6,7 @@ refuses (a lone surrogate, NaN, a hundred thousand levels) is cut into records b
 """
 
 import hashlib
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 import msgspec
@@ -90,15 +91,31 @@ def read_page(body: bytes) -> PageReply:
     except REFUSALS:
         return _read_patiently(body)
     meta = results.searchSessionMeta or _Meta()
-    leads = tuple(_lead(bytes(raw)) for raw in results.properties)
     return PageReply(
-        leads=tuple(lead for lead in leads if lead is not None),
+        leads=tuple(_leads(results.properties)),
         total=believable(meta.totalDelivered),
         is_new=bool(meta.isNewSession),
         has_cursor=bool(results.nextPageCursor),
         request_id=results.meta.requestId if results.meta else None,
         cursor=results.nextPageCursor if isinstance(results.nextPageCursor, str) else None,
     )
+
+
+def each_lead(body: bytes) -> Iterator[Lead]:
+    """Read the records of a whole reply one after another, where it is too large to be held twice. Raises NotAPage."""
+    try:
+        records = _envelope.decode(body).results.properties
+    except REFUSALS:
+        yield from _read_patiently(body).leads
+    else:
+        yield from _leads(records)
+
+
+def _leads(records: Iterable[msgspec.Raw]) -> Iterator[Lead]:
+    for raw in records:
+        lead = _lead(bytes(raw))
+        if lead is not None:
+            yield lead
 
 
 def _read_patiently(body: bytes) -> PageReply:

@@ -3,6 +3,7 @@
 Each bug is one that somebody could write: it passes every test that does not cut the power.
 """
 
+import asyncio
 import os
 import sys
 from collections.abc import Callable
@@ -11,8 +12,11 @@ from typing import Any, Final
 from sqlalchemy import Connection
 
 from leadsync.__main__ import main
+from leadsync.core.letters import Letter
 from leadsync.core.model import Lead
+from leadsync.inbox.group import GroupCommit
 from leadsync.store import engine, opening, pages
+from leadsync.store.inbox import Receipt
 from leadsync.store.leads import Shelf, Shelved, shelve
 from leadsync.store.writer import Writer
 
@@ -72,8 +76,27 @@ def witness_without_sync() -> None:
     _replace(os, "fdatasync", lambda _handle: None)
 
 
+def answer_before_commit() -> None:
+    """A webhook is answered as soon as it is in line for the store."""
+    kept: set[asyncio.Task[Receipt]] = set()
+    wait = GroupCommit.keep
+
+    async def keep(self: GroupCommit, letter: Letter) -> Receipt:
+        kept.add(asyncio.create_task(wait(self, letter)))
+        return Receipt(1, again=False)
+
+    _replace(GroupCommit, "keep", keep)
+
+
 BUGS: Final = {
-    each.__name__: each for each in (synchronous_normal, send_before_commit, deliveries_behind, witness_without_sync)
+    each.__name__: each
+    for each in (
+        synchronous_normal,
+        send_before_commit,
+        deliveries_behind,
+        witness_without_sync,
+        answer_before_commit,
+    )
 }
 
 

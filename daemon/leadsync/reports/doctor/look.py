@@ -14,8 +14,9 @@ from leadsync.config import SecretSource, Settings, read_secret
 from leadsync.errors import ConfigInvalid
 from leadsync.reports.doctor.configuration import SecretFacts
 from leadsync.reports.doctor.machine import Disk, Process, TimeZones
+from leadsync.reports.doctor.service import Unit
 from leadsync.store.lock import holder
-from leadsync.vendors.http import Transport
+from leadsync.vendors.http import Http, Reply, Transport
 
 IANA_VERSION: Final = re.compile(r"\d{4}[a-z]+")
 
@@ -24,7 +25,8 @@ IANA_VERSION: Final = re.compile(r"\d{4}[a-z]+")
 class Hands:
     """What the doctor reaches out with. `answers`: whether somebody takes commands for a store, None without a socket.
 
-    `disk_wanted_bytes` is what a run wants to be free; `free_bytes` raises OSError for a folder that is not there.
+    `disk_wanted_bytes` is what a run wants to be free; `free_bytes` raises OSError for a folder that is not there;
+    `show_unit` returns what systemd says of a unit, nothing where there is no systemd.
     """
 
     environ: Mapping[str, str]
@@ -32,6 +34,7 @@ class Hands:
     free_bytes: Callable[[Path], int]
     disk_wanted_bytes: int
     answers: Callable[[Path], bool | None]
+    show_unit: Callable[[str], Mapping[str, str]]
     transport: Transport | None = None
 
 
@@ -71,6 +74,21 @@ def process(hands: Hands, settings: Settings, store: Path) -> Process:
     scheduled = sum(job.enabled and job.schedule is not None for job in settings.jobs.values())
     found = holder(store)
     return Process(found.process if found else None, hands.answers(store), scheduled)
+
+
+def unit(hands: Hands) -> Unit:
+    """Ask systemd about our units."""
+    return Unit(hands.show_unit("leadsync.service"), hands.show_unit("leadsync.socket"))
+
+
+async def answer_at(url: str, hands: Hands) -> int | str:
+    """Knock from outside, at a path that is nobody's; return the HTTP status, or why there was none."""
+    way = Http(url, {}, hands.transport)
+    try:
+        reply = await way.send("GET", "/")
+    finally:
+        await way.close()
+    return reply.status if isinstance(reply, Reply) else reply.why
 
 
 def time_zones(now: datetime) -> TimeZones:

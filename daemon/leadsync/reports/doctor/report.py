@@ -19,6 +19,7 @@ from leadsync.reports.doctor.configuration import judge_config_modes, judge_conf
 from leadsync.reports.doctor.look import Hands
 from leadsync.reports.doctor.machine import judge_disk, judge_process, judge_sqlite, judge_time_zones
 from leadsync.reports.doctor.peek import peek, reading
+from leadsync.reports.doctor.service import Wanted, judge_public_url, judge_unit
 from leadsync.reports.doctor.store import judge_store
 from leadsync.reports.plan import as_totals, plan, view_of
 from leadsync.store.engine import sqlite_file
@@ -44,7 +45,11 @@ async def doctor(path: Path, hands: Hands) -> dict[str, Any]:
     checks = [judge_configuration(path, settings), modes]
     for facts in _accounts(settings, heard, hands):
         checks += [judge_secret(found[facts.name][0]), *judge_account(facts)]
-    checks += [*_skip_trace(settings, hands), *_state(settings, hands), *_machine(hands)]
+    checks += [*_skip_trace(settings, hands), *_state(settings, hands), *_service(settings, hands)]
+    if settings.webhooks:
+        url = settings.webhooks.public_url
+        checks.append(judge_public_url(url, await look.answer_at(url, hands)))
+    checks += _machine(hands)
     return _report([check.masked(tokens.values()) for check in checks])
 
 
@@ -80,7 +85,7 @@ def _accounts(settings: Settings, heard: Mapping[str, Heard], hands: Hands) -> I
             heard=heard.get(name),
             slots=account.session_cap,
             slots_reserved=account.session_reserve,
-            sessions=tuple(job.session for job in jobs),
+            sessions=tuple(job.session for job in jobs if job.kind == "incremental"),
             price=account.price_per_record,
             run_cost=costs.get(name),
             page_cost=sum(job.page_size for job in jobs) * account.price_per_record,
@@ -111,6 +116,15 @@ def _state(settings: Settings, hands: Hands) -> Iterator[Check]:
     yield judge_disk(look.disk(hands, file))
     yield from judge_store(peek(file, hands.now))
     yield judge_process(look.process(hands, settings, file))
+
+
+def _service(settings: Settings, hands: Hands) -> Iterator[Check]:
+    secrets = [account.token for account in settings.accounts.values()]
+    if settings.skip_trace:
+        secrets.append(settings.skip_trace.api_key)
+    credentials = {secret.name for secret in secrets if secret.kind == "credential"}
+    wanted = Wanted(credentials, sqlite_file(settings.store.url), settings.webhooks is not None)
+    return judge_unit(look.unit(hands), wanted)
 
 
 def _machine(hands: Hands) -> Iterator[Check]:

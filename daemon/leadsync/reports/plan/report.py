@@ -49,7 +49,7 @@ def _account(view: View, foreseen: Sequence[Foreseen]) -> dict[str, Any]:
         "state": "paused" if reason else "ok",
         "reason": reason,
         "message": told(message, reason, view.name) if reason else None,
-        "unknown": view.totals if isinstance(view.totals, str) else None,
+        "unknown": str(view.totals) if isinstance(view.totals, str) else None,
         "slots": _slots(view),
         "housekeeping": _housekeeping(view),
         "budget_left": _budget_left(view),
@@ -105,8 +105,8 @@ def _job(view: View, errand: Errand, outlook: Outlook, job: Job, *, webhooks: bo
         "enabled": job.enabled,
         "kind": job.kind,
         "account": job.account,
-        "session": job.session,
-        "route": _route(view, job, webhooks=webhooks),
+        "session": job.session if errand.progress is None else errand.progress["session"],
+        "route": _route(errand, outlook, job, webhooks=webhooks),
         "timezone": schedule.timezone.key if schedule else None,
         "jitter_s": schedule.jitter.total_seconds() if schedule else None,
         "next_times": [_time(time, job) for time in errand.times],
@@ -115,15 +115,18 @@ def _job(view: View, errand: Errand, outlook: Outlook, job: Job, *, webhooks: bo
         "at_most": {**_plain(most), "limit": most.limit or None},
         "slots_needed": 0 if idle else outlook.slots,
         "parked": _parked(view, errand, job),
-        "overlap": _overlap(view, job),
+        "overlap": _overlap(view, errand, job),
+        "one_shot": errand.progress,
     }
 
 
-def _route(view: View, job: Job, *, webhooks: bool) -> str | None:
+def _route(errand: Errand, outlook: Outlook, job: Job, *, webhooks: bool) -> str | None:
     """The way to the vendor; null where the run would wait, because what chooses the way is not known."""
-    listed = not isinstance(view.totals, str)
+    if errand.route is not None or errand.is_done:
+        return errand.route
+    known = not isinstance(outlook.verdict, Unknown)
     wish = Wish(job.kind == "one_shot", job.records or 0, job.async_above)
-    return choose_route(wish, Circumstances(webhooks, listed or None, view.slots_free > 0 if listed else None))
+    return choose_route(wish, Circumstances(webhooks, known or None, not outlook.plain if known else None))
 
 
 def _time(time: NextTime, job: Job) -> dict[str, Any]:
@@ -176,13 +179,13 @@ def _parked(view: View, errand: Errand, job: Job) -> dict[str, Any] | None:
     }
 
 
-def _overlap(view: View, job: Job) -> dict[str, list[str]]:
+def _overlap(view: View, errand: Errand, job: Job) -> dict[str, list[str]]:
     """Who else asks for this list in this account, and which other sessions have delivered it already."""
     criteria = criteria_of(job)
     jobs = [errand.job for errand in view.errands if errand.job is not None and errand.job is not job]
     return {
         "jobs": sorted(other.name for other in jobs if criteria_of(other) == criteria),
-        "delivered_by": [state.name for state in delivered_by(view, job.session, criteria)],
+        "delivered_by": [state.name for state in delivered_by(view, errand.session, criteria)],
     }
 
 
@@ -191,10 +194,11 @@ def _purchase(errand: Errand, outlook: Outlook) -> Purchase:
     return Purchase(
         at=errand.at,
         page_size=job.page_size if job else 1,
-        records_max=job.records_per_run if job else None,
+        records_max=errand.records_max,
         settles=outlook.settles,
         asks=outlook.asks,
         spent=errand.spent,
+        own_limit="records_per_run" if job and errand.records_max == job.records_per_run else "records",
     )
 
 

@@ -71,7 +71,7 @@ def _at_most(most: Row) -> tuple[object, ...]:
 
 def _verdict(job: Row) -> str:
     if job["audit"] is None:
-        return "disabled"
+        return "done" if job["one_shot"] and job["one_shot"]["outcome"] else "disabled"
     return str(job["audit"]["verdict"]).replace("_", " ")
 
 

@@ -1,10 +1,11 @@
 """What a plan is made from: one account as the configuration, the store and the vendor's list have it."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from functools import cache
+from typing import Any
 
 from sqlalchemy import Connection, select
 from sqlmodel import col
@@ -14,11 +15,12 @@ from leadsync.config.limits import limits_of
 from leadsync.core.audit import Leave, ParkJob, Standing
 from leadsync.core.budget import Limits, Spent, window_starts
 from leadsync.core.criteria import criteria_hash
-from leadsync.core.forecast import Case, Totals
-from leadsync.core.model import Books, Listing, Reason
+from leadsync.core.forecast import Case, NoSessions, Totals
+from leadsync.core.model import Books, Listing, Reason, Route
 from leadsync.core.replies import Denied, Lost, Refused, SlotsFull, Throttled
 from leadsync.core.slots import Action
 from leadsync.core.witness import DOUBTS
+from leadsync.reports.one_shots import progress_of, seat_of
 from leadsync.reports.plan.times import NextTime, next_times
 from leadsync.reports.sessions import Account as House
 from leadsync.store import tables
@@ -33,7 +35,8 @@ from leadsync.vendors.wire import Trouble
 class Errand:
     """A session before its next run: for its job, or for nobody any more, where a key was left open.
 
-    `spent` is what the budget's windows of its time have used by now.
+    `spent` is what the budget's windows of its time have used by now; `progress` is how far a one-shot has come (see
+    `reports.one_shots`), whose session is "" before its first run.
     """
 
     job: Job | None
@@ -42,11 +45,32 @@ class Errand:
     times: tuple[NextTime, ...]
     at: datetime
     spent: Spent
+    progress: Mapping[str, Any] | None = None
+
+    @property
+    def is_done(self) -> bool:
+        """Whether it is a one-shot that asks nothing any more."""
+        return self.progress is not None and self.progress["outcome"] is not None
 
     @property
     def asks(self) -> bool:
         """Whether it asks for more, and not only settles what is open."""
-        return self.job is not None and self.job.enabled
+        return self.job is not None and self.job.enabled and not self.is_done
+
+    @property
+    def route(self) -> str | None:
+        """Which way a one-shot goes that has asked already; None where that is not chosen yet."""
+        has_asked = self.state is not None and self.state.books.asked_before
+        return self.progress["route"] if self.progress is not None and has_asked else None
+
+    @property
+    def records_max(self) -> int | None:
+        """The most that the job itself lets one run buy."""
+        limit = self.job.records_per_run if self.job else None
+        if self.progress is None:
+            return limit
+        missing = max(int(self.progress["wanted"]) - int(self.progress["delivered"]), 0)
+        return missing if limit is None else min(missing, limit)
 
     @property
     def open_take(self) -> int | None:
@@ -102,14 +126,19 @@ def view_of(settings: Settings, connection: Connection | None, name: str, totals
     spent = _spending(connection, name, limits)
 
     def errand(job: Job | None, session: str, state: SessionState | None) -> Errand:
-        times = tuple(next_times(connection, job, now)) if job else ()
+        progress = progress_of(connection, job) if job else None
+        is_done = progress is not None and progress["outcome"] is not None
+        times = tuple(next_times(connection, job, now)) if job and not is_done else ()
         at = max(now, times[0].slot.fire_at) if times else now
-        return Errand(job, session, state, times, at, spent(at))
+        return Errand(job, session, state, times, at, spent(at), progress)
 
     jobs = [job for job in settings.jobs.values() if job.account == name]
+    names = {job.name: seat_of(connection, job) for job in jobs}
     # Of several jobs with one session all but one are disabled: what is known of it belongs to that one.
-    owners = {job.session: job for job in sorted(jobs, key=lambda job: job.enabled)}
-    theirs = [errand(job, job.session, known.get(job.session) if owners[job.session] is job else None) for job in jobs]
+    owners = {names[job.name]: job for job in sorted(jobs, key=lambda job: job.enabled)}
+    theirs = [
+        errand(job, key, known.get(key) if owners[key] is job else None) for job in jobs for key in [names[job.name]]
+    ]
     left = [errand(None, key, state) for key, state in known.items() if state.open_page and key not in owners]
     return View(
         name=name,
@@ -152,12 +181,21 @@ def case_of(view: View, errand: Errand) -> Case:
     return Case(
         standing=_standing(errand.session, state),
         criteria=criteria,
-        leave=leave_of(job, view.limits.price).accepting(state.accepted if state else None),
+        leave=_leave(view, errand),
         asks=errand.asks,
         parked=view.doubt or parked,
         kept=state.criteria if state else None,
         known_from=next((known.name for known in delivered_by(view, errand.session, criteria)), None),
+        plain=errand.route == Route.PLAIN,
+        undecided=errand.progress is not None and errand.route is None,
     )
+
+
+def _leave(view: View, errand: Errand) -> Leave:
+    """What the job's file allows, and what a person has allowed since: a one-shot begun anew buys its list again."""
+    leave = leave_of(errand.job, view.limits.price).accepting(errand.state.accepted if errand.state else None)
+    begun_anew = errand.progress is not None and errand.progress["life"] > 1
+    return replace(leave, buy_again=leave.buy_again or begun_anew)
 
 
 def _standing(session: str, state: SessionState | None) -> Standing:
@@ -198,7 +236,8 @@ def as_totals(listed: Listing | Trouble) -> Totals:
         case SlotsFull(status, message) | Refused(status, message):
             return f"the session list was refused with HTTP {status}: {message}"
         case Denied(reason, status, message):
-            return f"the session list was denied with HTTP {status} ({reason}): {message}"
+            why = f"the session list was denied with HTTP {status} ({reason}): {message}"
+            return NoSessions(why) if reason is Reason.ABILITY_MISSING else why
         case Throttled():
             return "the session list could not be had: the vendor's rate limit is used up just now"
         case Lost(why):

@@ -1,0 +1,135 @@
+"""A webhook's message as it came, and the opening of it: inflated with a cap, read strictly, never trusted.
+
+Nothing here is done while the vendor waits for its answer. What cannot be opened or read raises `Unreadable`, and waits
+in quarantine: it may be money, so it is kept as it came.
+"""
+
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+import msgspec
+
+from leadsync.core.hooks import Address
+
+PIECE_BYTES: Final = 65_536
+"""So much of a body is decoded at once: of a result of 26 MB never more than this is held as objects."""
+
+LEVELS_MAX: Final = 100
+"""A record of the vendors has six."""
+
+_GZIP_OR_ZLIB: Final = 32 + zlib.MAX_WBITS
+_object: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_array: Final = msgspec.json.Decoder(list[msgspec.Raw])
+_anything: Final = msgspec.json.Decoder()
+
+
+class Why(StrEnum):
+    """Why a message waits in quarantine."""
+
+    NO_HANDLER = "no_handler"
+    """Nobody in this version reads its kind."""
+    NOT_READABLE = "not_readable"
+    """It is no JSON, or JSON that says what JSON cannot say."""
+    TOO_LARGE = "too_large"
+    """Inflated it is more than the configuration allows."""
+    WRONG_ID = "wrong_id"
+    """It speaks of something else than its address."""
+    CRASHED = "crashed"
+    """Its handler failed over it."""
+    FOREIGN = "foreign"
+    """It came while the store was a copy, for the installation that this one was copied from."""
+
+
+class Unreadable(ValueError):
+    """A message that its handler cannot take; `str` says what is wrong in words of our own, without its content."""
+
+    def __init__(self, why: Why, detail: str) -> None:
+        super().__init__(detail)
+        self.why = why
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A message as it came. `headers`: the few that matter, by their lower-case names."""
+
+    address: Address
+    headers: Mapping[str, str]
+    body: bytes | bytearray
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A message that its handler reads: `content` is the body, inflated; `version` counts bodies of the same address.
+
+    A version above 1 says that the vendor sent something else before.
+    """
+
+    address: Address
+    version: int
+    headers: Mapping[str, str]
+    content: bytes
+
+
+def inflated(headers: Mapping[str, str], body: bytes, max_bytes: int) -> bytes:
+    """Undo the content encoding, but never make more than `max_bytes` of it. Raises Unreadable."""
+    match headers.get("content-encoding", "identity").strip().lower():
+        case "identity" | "":
+            return body
+        case "gzip" | "x-gzip" | "deflate":
+            return _inflate(body, max_bytes)
+        case other:
+            raise Unreadable(Why.NOT_READABLE, f"nobody here undoes the content encoding {other[:20]!r}")
+
+
+def _inflate(body: bytes, max_bytes: int) -> bytes:
+    parts: list[bytes] = []
+    left = max_bytes
+    while body:
+        stream = zlib.decompressobj(_GZIP_OR_ZLIB)
+        try:
+            parts.append(stream.decompress(body, left + 1))
+        except zlib.error:
+            raise Unreadable(Why.NOT_READABLE, "the compressed body is damaged") from None
+        left -= len(parts[-1])
+        if left < 0:
+            raise Unreadable(Why.TOO_LARGE, f"inflated it has more than {max_bytes:,} bytes")
+        if not stream.eof:
+            raise Unreadable(Why.NOT_READABLE, "the compressed body is cut off")
+        body = stream.unused_data
+    return b"".join(parts)
+
+
+def check_json(content: bytes) -> None:
+    """Make sure that every value can be read, holding little of it at a time.
+
+    Raises Unreadable for what is no JSON, and for NaN, numbers beyond all bounds, lone surrogates and endless nesting.
+    """
+    try:
+        for _ in _pieces(msgspec.Raw(content), LEVELS_MAX):
+            pass
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise Unreadable(Why.NOT_READABLE, "it is not JSON that can be read") from None
+
+
+def _pieces(raw: msgspec.Raw, levels: int) -> Iterator[Any]:
+    """Decode it piece by piece."""
+    view = memoryview(raw)
+    if len(view) <= PIECE_BYTES:
+        yield _anything.decode(view)
+        return
+    if not levels:
+        raise RecursionError
+    match bytes(view[:PIECE_BYTES]).lstrip()[:1]:
+        case b"{":
+            for name, value in _object.decode(view).items():
+                yield name
+                yield from _pieces(value, levels - 1)
+        case b"[":
+            for value in _array.decode(view):
+                yield from _pieces(value, levels - 1)
+        case _:
+            yield _anything.decode(view)

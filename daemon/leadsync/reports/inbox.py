@@ -1,0 +1,146 @@
+"""`leadsync inbox list` and `show`: what came by webhook and waits, without what is in it.
+
+A result is full of people. So only its outline is shown: the names of members and the kinds of their values, which is
+what one needs in order to see what is wrong with it.
+"""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, BinaryIO, Final
+
+import msgspec
+from sqlalchemy import Connection, RowMapping, select
+from sqlmodel import col
+
+from leadsync.config import Settings
+from leadsync.core.letters import Unreadable, inflated
+from leadsync.errors import UsageMistake
+from leadsync.reports import SCHEMA_VERSION
+from leadsync.reports.text import columns
+from leadsync.store.engine import sqlite_file
+from leadsync.store.reading import reading
+from leadsync.store.tables import InboxBody, InboxMessage
+
+OUTLINE_MAX: Final = 60
+"""Lines: a first look, not the whole of it."""
+
+LISTED_MAX: Final = 1_000
+
+_HEAD: Final = tuple(
+    col(getattr(InboxMessage, name))
+    for name in ("id", "kind", "subject", "version", "copies", "state", "reason", "detail", "received_at", "headers")
+)
+_FACTS: Final = select(*_HEAD, col(InboxMessage.size_bytes).label("bytes"))
+
+
+def inbox(settings: Settings) -> dict[str, Any]:
+    """Return `messages` that are not taken, oldest first; `state` is waiting or quarantined."""
+    waiting = _FACTS.where(col(InboxMessage.state) != "taken").order_by(col(InboxMessage.id)).limit(LISTED_MAX)
+    with reading(sqlite_file(settings.store.url)) as connection:
+        rows = connection.execute(waiting).mappings().all() if connection else []
+    return {"schema_version": SCHEMA_VERSION, "messages": [_facts(row) for row in rows]}
+
+
+def in_words(report: dict[str, Any]) -> str:
+    """Show the list to a person."""
+    if not report["messages"]:
+        return "nothing waits in the inbox"
+    head = ("ID", "KIND", "ABOUT", "RECEIVED", "BYTES", "VERSION", "STATE", "REASON", "DETAIL")
+    return columns(
+        head,
+        [
+            (
+                one["id"],
+                one["kind"],
+                one["subject"],
+                one["received_at"][:16].replace("T", " "),
+                one["bytes"],
+                one["version"],
+                one["state"],
+                one["reason"],
+                one["detail"],
+            )
+            for one in report["messages"]
+        ],
+    )
+
+
+def message(settings: Settings, message_id: int) -> dict[str, Any]:
+    """Return one message's facts, its headers, and the `outline` of its body. Raises UsageMistake."""
+    with _row(settings, message_id) as (row, body):
+        max_bytes = settings.webhooks.inflated_max if settings.webhooks else len(body)
+        headers = json.loads(row["headers"])
+        return {
+            "schema_version": SCHEMA_VERSION,
+            **_facts(row),
+            "headers": headers,
+            "outline": _outline(headers, body, max_bytes),
+        }
+
+
+def write_body(settings: Settings, message_id: int, out: BinaryIO) -> None:
+    """Write the body as it came. Raises UsageMistake."""
+    with _row(settings, message_id) as (_, body):
+        out.write(body)
+
+
+def message_in_words(report: dict[str, Any]) -> str:
+    """Show one message to a person."""
+    facts = [f"{name}: {value}" for name, value in report.items() if name not in ("schema_version", "outline")]
+    return "\n".join([*facts, "outline:", *(f"  {line}" for line in report["outline"])])
+
+
+@contextmanager
+def _row(settings: Settings, message_id: int) -> Iterator[tuple[RowMapping, bytes]]:
+    with reading(sqlite_file(settings.store.url)) as connection:
+        row = _find(connection, message_id) if connection else None
+        if row is None:
+            raise UsageMistake(f"there is no webhook {message_id}; `leadsync inbox list` shows those that wait")
+        yield row, row["body"]
+
+
+def _find(connection: Connection, message_id: int) -> RowMapping | None:
+    one = _FACTS.add_columns(col(InboxBody.body)).join(InboxBody, col(InboxBody.message_id) == col(InboxMessage.id))
+    one = one.where(col(InboxMessage.id) == message_id)
+    return connection.execute(one).mappings().one_or_none()
+
+
+def _facts(row: RowMapping) -> dict[str, Any]:
+    left_out = ("headers", "body")
+    facts = {name: value for name, value in row.items() if name not in left_out}
+    return {**facts, "received_at": row["received_at"].isoformat()}
+
+
+def _outline(headers: dict[str, str], body: bytes, max_bytes: int) -> list[str]:
+    try:
+        lines = list(_lines("", msgspec.json.decode(inflated(headers, body, max_bytes))))
+    except Unreadable as error:
+        return [str(error)]
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return ["no JSON that can be read"]
+    return [*lines[:OUTLINE_MAX], *([f"… and {len(lines) - OUTLINE_MAX:,} lines more"] if lines[OUTLINE_MAX:] else [])]
+
+
+def _lines(place: str, value: Any) -> Iterator[str]:
+    """Name each member with the kind of its value; of a list its length and its first element."""
+    match value:
+        case dict():
+            yield f"{place or 'the whole'}: object of {len(value)}"
+            for name, inner in value.items():
+                yield from _lines(f"{place}.{_plain(name)}" if place else _plain(name), inner)
+        case list():
+            yield f"{place or 'the whole'}: list of {len(value)}"
+            for inner in value[:1]:
+                yield from _lines(f"{place}[0]", inner)
+        case str():
+            yield f"{place or 'the whole'}: text of {len(value)}"
+        case None:
+            yield f"{place or 'the whole'}: null"
+        case _:
+            yield f"{place or 'the whole'}: {'truth value' if isinstance(value, bool) else 'number'}"
+
+
+def _plain(name: str) -> str:
+    """A name that does nothing to a terminal."""
+    return name if name.isprintable() else ascii(name)

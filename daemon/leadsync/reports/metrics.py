@@ -1,0 +1,189 @@
+"""Figures for Prometheus: what the store says, read briefly for each scrape, and how the daemon's loop is.
+
+It answers on threads of its own, off the loop and beside the writer. So a loop that hangs is still told of: its own
+time stamps stop. What is money is added up from the store, and so survives a restart.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Final, TypeAlias
+
+from prometheus_client import CollectorRegistry, ProcessCollector, start_http_server  # noqa: TID251 - the one module
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric  # noqa: TID251 - the same
+from prometheus_client.registry import Collector  # noqa: TID251 - the same
+from sqlalchemy import Connection
+
+from leadsync import __version__
+from leadsync.config import Settings
+from leadsync.config.limits import limits_of
+from leadsync.config.units import split_address
+from leadsync.core.budget import shares
+from leadsync.errors import BadWeather, CannotListen, OperatorMistake
+from leadsync.store.engine import sqlite_file, wal_bytes
+from leadsync.store.figures import bought, last_good_ends, open_keys
+from leadsync.store.reading import reading
+from leadsync.store.watching import Look, Watched, look, open_conditions
+
+Labels: TypeAlias = tuple[str, ...]
+Values: TypeAlias = Iterable[tuple[Labels, float]]
+
+METRICS: Final[dict[str, tuple[str, Labels]]] = {
+    "leadsync_build_info": ("The version that is running; always 1.", ("version",)),
+    "leadsync_store_readable": ("Whether the store could be read for this scrape.", ()),
+    "leadsync_pages_total": ("Pages stored.", ("account", "job")),
+    "leadsync_records_billed_total": ("Records billed and stored: deliveries.", ("account", "job")),
+    "leadsync_records_new_total": ("Of these, records that came for the first time.", ("account", "job")),
+    "leadsync_replays_total": ("Pages asked for again because an answer was lost; not billed.", ("account", "job")),
+    "leadsync_spend_dollars_total": ("US dollars spent.", ("account", "job")),
+    "leadsync_budget_used_percent": ("Billed of a limit of the budget, in percent.", ("account", "limit")),
+    "leadsync_budget_left_records": ("Records for which a limit has room.", ("account", "limit")),
+    "leadsync_keys_open": ("Keys without an answer yet: their pages may be billed.", ("account",)),
+    "leadsync_account_paused": ("Whether the vendor turns the account down.", ("account",)),
+    "leadsync_slots_used": ("Session slots in use at the vendor.", ("account",)),
+    "leadsync_slots_cap": ("Session slots that the team has.", ("account",)),
+    "leadsync_job_last_success_timestamp_seconds": ("When a run last ended well.", ("account", "job")),
+    "leadsync_job_next_run_timestamp_seconds": ("When the job is due next.", ("account", "job")),
+    "leadsync_job_running": ("Whether a run is under way.", ("account", "job")),
+    "leadsync_job_parked": ("Whether the job waits for a person.", ("account", "job")),
+    "leadsync_condition": ("Conditions that are held; always 1.", ("condition", "subject", "severity")),
+    "leadsync_loop_lag_seconds": ("The latest that the event loop was in the last minute.", ()),
+    "leadsync_loop_seen_timestamp_seconds": ("When the event loop last came round.", ()),
+    "leadsync_scheduler_rang_timestamp_seconds": ("When the scheduler's alarm last rang.", ()),
+    "leadsync_watch_looked_timestamp_seconds": ("When the watch last looked, through loop and store.", ()),
+    "leadsync_store_bytes": ("The size of the store's file.", ()),
+    "leadsync_store_wal_bytes": ("The size of its write-ahead log.", ()),
+    "leadsync_disk_free_bytes": ("What is free where the store lies.", ()),
+}
+"""Every metric by its name, with its meaning and its labels."""
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """What the store does not know: by metric, without labels."""
+
+    values: Mapping[str, float] = field(default_factory=dict)
+
+
+class StoreCollector(Collector):
+    """Reads everything anew for each scrape, on the scrape's own thread."""
+
+    def __init__(self, settings: Callable[[], Settings], live: Callable[[], Live], now: Callable[[], datetime]) -> None:
+        self._settings = settings
+        self._live = live
+        self._now = now
+
+    def collect(self) -> Iterator[Metric]:
+        """Give the figures; those of the store are left out where it cannot be read."""
+        settings = self._settings()
+        file = sqlite_file(settings.store.url)
+        found: dict[str, Values] = {name: [((), value)] for name, value in self._live().values.items()}
+        found["leadsync_build_info"] = [((__version__,), 1.0)]
+        try:
+            with reading(file) as connection:
+                if connection is not None:
+                    found |= _of_store(connection, settings, self._now())
+                    found |= _of_files(file)
+        except (BadWeather, OperatorMistake):
+            connection = None
+        found["leadsync_store_readable"] = [((), float(connection is not None))]
+        for name, (meaning, labels) in METRICS.items():
+            if name in found:
+                yield _family(name, meaning, labels, found[name])
+
+
+def _family(name: str, meaning: str, labels: Labels, values: Values) -> Metric:
+    family = (CounterMetricFamily if name.endswith("_total") else GaugeMetricFamily)(name, meaning, labels=labels)
+    for of, value in values:
+        family.add_metric(of, value)
+    return family
+
+
+def _of_files(file: Path) -> dict[str, Values]:
+    return {
+        "leadsync_store_bytes": [((), float(file.stat().st_size))],
+        "leadsync_store_wal_bytes": [((), float(wal_bytes(file)))],
+    }
+
+
+def _of_store(connection: Connection, settings: Settings, now: datetime) -> dict[str, Values]:
+    limits = {name: limits_of(account) for name, account in settings.accounts.items()}
+    jobs = {job.name: (job.account, job.session) for job in settings.jobs.values() if job.enabled}
+    seen = look(connection, Watched(limits, jobs), now)
+    held = [
+        ((one.key.condition.value, one.key.subject, one.key.condition.about.severity.value), 1.0)
+        for one in open_conditions(connection)
+    ]
+    return {
+        **_of_purchases(connection),
+        **_of_accounts(connection, settings, seen),
+        **_of_jobs(connection, {job: account for job, (account, _) in jobs.items()}, seen),
+        "leadsync_condition": held,
+    }
+
+
+def _of_purchases(connection: Connection) -> dict[str, Values]:
+    sums = [((one.account, one.job), one) for one in bought(connection)]
+    return {
+        "leadsync_pages_total": [(of, float(one.pages)) for of, one in sums],
+        "leadsync_records_billed_total": [(of, float(one.records)) for of, one in sums],
+        "leadsync_records_new_total": [(of, float(one.new)) for of, one in sums],
+        "leadsync_replays_total": [(of, float(one.replays)) for of, one in sums],
+        "leadsync_spend_dollars_total": [(of, one.dollars) for of, one in sums],
+    }
+
+
+def _of_accounts(connection: Connection, settings: Settings, seen: Look) -> dict[str, Values]:
+    keys = open_keys(connection)
+    budgets = [
+        ((name, share.limit), share)
+        for name, one in seen.accounts.items()
+        for share in shares(limits_of(settings.accounts[name]), one.billed)
+    ]
+    return {
+        "leadsync_budget_used_percent": [(of, float(share.percent)) for of, share in budgets],
+        "leadsync_budget_left_records": [(of, float(share.left)) for of, share in budgets],
+        "leadsync_keys_open": [((name,), float(keys.get(name, 0))) for name in seen.accounts],
+        "leadsync_account_paused": [((name,), float(one.paused is not None)) for name, one in seen.accounts.items()],
+        "leadsync_slots_used": [
+            ((name,), float(one.slots_used)) for name, one in seen.accounts.items() if one.slots_used is not None
+        ],
+        "leadsync_slots_cap": [((name,), float(account.session_cap)) for name, account in settings.accounts.items()],
+    }
+
+
+def _of_jobs(connection: Connection, accounts: Mapping[str, str], seen: Look) -> dict[str, Values]:
+    good = last_good_ends(connection, accounts)
+    jobs = {job: (accounts[job], job) for job in seen.jobs}
+    return {
+        "leadsync_job_last_success_timestamp_seconds": [(jobs[job], at.timestamp()) for job, at in good.items()],
+        "leadsync_job_next_run_timestamp_seconds": [
+            (jobs[job], one.next_at.timestamp()) for job, one in seen.jobs.items() if one.next_at is not None
+        ],
+        "leadsync_job_running": [(jobs[job], float(one.running_since is not None)) for job, one in seen.jobs.items()],
+        "leadsync_job_parked": [(jobs[job], float(one.parked is not None)) for job, one in seen.jobs.items()],
+    }
+
+
+@contextmanager
+def exposing(listen: str, collector: Collector) -> Iterator[int]:
+    """Answer scrapes at /metrics while the block lasts; give the port. Raises CannotListen where it is taken.
+
+    Its end waits for half a second at most, when all work is done.
+    """
+    host, port = split_address(listen)
+    registry = CollectorRegistry()
+    registry.register(collector)
+    ProcessCollector(registry=registry)
+    try:
+        server, thread = start_http_server(port, host, registry)
+    except OSError as error:
+        raise CannotListen(f"the metrics cannot listen on {listen} ({error.strerror or error})") from error
+    try:
+        yield server.server_port
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

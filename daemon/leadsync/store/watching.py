@@ -1,0 +1,189 @@
+"""What the store shows of how things stand, and the conditions that are held; functions of one connection each.
+
+Another fact is a field of `Look` (or of one of its parts) and a function beside those below.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+import msgspec
+from sqlalchemy import Connection, RowMapping, bindparam, delete, func, insert, or_, select, update
+from sqlmodel import col
+
+from leadsync.core.budget import Limits, Spent
+from leadsync.core.conditions import Condition as Name
+from leadsync.core.model import End, Outcome, Reason
+from leadsync.core.unusual import Past
+from leadsync.core.watch import Held, Key, Told
+from leadsync.store.pages import spent
+from leadsync.store.tables import Account, Condition, Installation, Run, SearchSession, Slot, UtcDateTime
+
+LAST_RUNS: Final = 3
+PAST_RUNS_MAX: Final = 4_000
+"""More than a month of quarters of an hour; a job that runs more often is known for a shorter time."""
+
+RECENT: Final = timedelta(days=1)
+KEPT_FOR: Final = timedelta(days=90)
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """Whom to look at: the accounts with what they may spend, the jobs with their accounts and sessions."""
+
+    accounts: Mapping[str, Limits]
+    jobs: Mapping[str, tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class AccountLook:
+    """One account. `billed` is this day's and this month's; `slots_used` is None before the first list was had."""
+
+    paused: Reason | None
+    billed: Spent
+    slots_used: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class JobLook:
+    """One job. `due_at`: the oldest time that is not done; `next_at`: the next that is planned; `last`: newest first.
+
+    `last_run` is the row id of its newest run that has ended, 0 where there is none.
+    """
+
+    due_at: datetime | None
+    next_at: datetime | None
+    running_since: datetime | None
+    parked: Reason | None
+    last: tuple[End, ...]
+    last_run: int
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How things stand."""
+
+    doubt: Reason | None
+    reload_refused: str | None
+    accounts: Mapping[str, AccountLook]
+    jobs: Mapping[str, JobLook]
+
+
+# Statements that every job needs are built once: building one costs three times as much as running it.
+_MINE: Final = col(Run.job) == bindparam("of_job")
+_RUNNING: Final = select(col(Run.started_at)).where(_MINE, col(Run.outcome).is_(None))
+_ENDED: Final = select(Run).where(_MINE, col(Run.outcome).is_not(None)).order_by(col(Run.id).desc())
+_LAST: Final = _ENDED.limit(LAST_RUNS)
+_PAST: Final = (
+    select(col(Run.started_at), col(Run.outcome), col(Run.records))
+    .where(_MINE, col(Run.outcome).is_not(None))
+    .order_by(col(Run.id).desc())
+    .limit(PAST_RUNS_MAX)
+)
+_SLOTS: Final = select(col(Slot.state), col(Slot.fire_at)).where(
+    col(Slot.job) == bindparam("of_job"), col(Slot.state).in_(("planned", "taken"))
+)
+_PARKED: Final = select(col(SearchSession.park_reason)).where(
+    col(SearchSession.account) == bindparam("account"), col(SearchSession.name) == bindparam("session")
+)
+
+
+def look(connection: Connection, watched: Watched, now: datetime) -> Look:
+    """Read how things stand with these accounts and jobs."""
+    whole = select(col(Installation.doubt), col(Installation.reload_refused))
+    doubt, reload_refused = connection.execute(whole).one()
+    accounts = {name: _account(connection, name, limits, now) for name, limits in watched.accounts.items()}
+    jobs = {name: _job(connection, name, *session) for name, session in watched.jobs.items()}
+    return Look(Reason(doubt) if doubt else None, reload_refused, accounts, jobs)
+
+
+def past(connection: Connection, job: str) -> list[Past]:
+    """Read a job's latest runs that have ended, oldest first."""
+    rows = connection.execute(_PAST, {"of_job": job}).all()
+    return [Past(started_at, Outcome(outcome or ""), records) for started_at, outcome, records in reversed(rows)]
+
+
+def _account(connection: Connection, name: str, limits: Limits, now: datetime) -> AccountLook:
+    billed, _ = spent(connection, name, limits, now)
+    row = connection.execute(select(Account).where(col(Account.name) == name)).mappings().one_or_none()
+    if row is None:
+        return AccountLook(None, billed, None)
+    paused = Reason(row["paused_reason"]) if row["paused_reason"] else None
+    if row["listed_at"] is None:
+        return AccountLook(paused, billed, None)
+    new = select(func.count()).where(
+        col(SearchSession.account) == name, col(SearchSession.created_at) > row["listed_at"]
+    )
+    return AccountLook(paused, billed, row["slots_used"] + connection.execute(new).scalar_one())
+
+
+def _job(connection: Connection, name: str, account: str, session: str) -> JobLook:
+    slots = connection.execute(_SLOTS, {"of_job": name}).all()
+    last = connection.execute(_LAST, {"of_job": name}).mappings().all()
+    parked = connection.execute(_PARKED, {"account": account, "session": session}).scalar_one_or_none()
+    return JobLook(
+        due_at=min((fire_at for _, fire_at in slots), default=None),
+        next_at=min((fire_at for state, fire_at in slots if state == "planned"), default=None),
+        running_since=connection.execute(_RUNNING, {"of_job": name}).scalar_one_or_none(),
+        parked=Reason(parked) if parked else None,
+        last=tuple(_end(row) for row in last),
+        last_run=last[0]["id"] if last else 0,
+    )
+
+
+def _end(row: RowMapping) -> End:
+    return End(Outcome(row["outcome"]), row["message"] or "", Reason(row["reason"]) if row["reason"] else None)
+
+
+_THIS: Final = (
+    col(Condition.name) == bindparam("of_name"),
+    col(Condition.subject) == bindparam("of_subject"),
+    col(Condition.began_at) == bindparam("of_began_at", type_=UtcDateTime),
+)
+_NAMES: Final = frozenset(Name)
+
+
+def open_conditions(connection: Connection) -> list[Held]:
+    """Read what is held, oldest first."""
+    rows = connection.execute(select(Condition).where(col(Condition.ended_at).is_(None)).order_by(col(Condition.id)))
+    return [_held(row) for row in rows.mappings() if row["name"] in _NAMES]
+
+
+def conditions(connection: Connection, now: datetime) -> list[Held]:
+    """Read what is held, and what ended within the last day; forget what ended three months ago."""
+    connection.execute(delete(Condition).where(col(Condition.ended_at) < now - KEPT_FOR))
+    lately = or_(col(Condition.ended_at).is_(None), col(Condition.ended_at) > now - RECENT)
+    rows = connection.execute(select(Condition).where(lately).order_by(col(Condition.id))).mappings()
+    return [_held(row) for row in rows if row["name"] in _NAMES]
+
+
+def _held(row: RowMapping) -> Held:
+    return Held(
+        key=Key(Name(row["name"]), row["subject"]),
+        began_at=row["began_at"],
+        worst=row["worst"],
+        detail=row["detail"],
+        said=row["said"],
+        gone_at=row["ended_at"],
+        ended_at=row["ended_at"],
+        told=msgspec.json.decode(row["told"], type=dict[str, Told]),
+    )
+
+
+def note(connection: Connection, changed: Collection[Held]) -> None:
+    """Enter conditions, or bring their rows up to date."""
+    for one in changed:
+        this = {"of_name": one.key.condition, "of_subject": one.key.subject, "of_began_at": one.began_at}
+        values = {
+            "ended_at": one.ended_at,
+            "worst": one.worst,
+            "said": one.said,
+            "detail": one.detail,
+            "told": msgspec.json.encode(one.told).decode(),
+        }
+        if connection.execute(update(Condition).where(*_THIS).values(**values), this).rowcount == 0:
+            name, subject = one.key
+            connection.execute(
+                insert(Condition).values(name=name.value, subject=subject, began_at=one.began_at, **values)
+            )

@@ -1,0 +1,120 @@
+"""The daemon watching itself, in virtual time: what it notices, how soon, and that it says so once."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from leadsync.app import App
+from leadsync.core.resume import Choice
+from leadsync.reports.status import status
+from tests.stage import Stage, VirtualAlarms
+
+Build = Callable[..., Stage]
+
+MINUTE_S = 60.0
+HOUR_S = 60 * MINUTE_S
+DAY_S = 24 * HOUR_S
+
+
+def news(stage: Stage) -> list[tuple[float, str, str]]:
+    """What began and ended, and whose it was, each with its minute since the stage was built."""
+    return [
+        (minute_of(stage, line), line["event"].removeprefix("condition."), whose(line))
+        for line in stage.lines
+        if line["event"] in ("condition.began", "condition.ended")
+    ]
+
+
+def minute_of(stage: Stage, line: dict[str, Any]) -> float:
+    """When a line was logged, in minutes since the stage was built."""
+    return round((datetime.fromisoformat(line["time"]) - stage.clock.began).total_seconds() / MINUTE_S, 1)
+
+
+def whose(line: dict[str, Any]) -> str:
+    """A condition and its subject."""
+    return " ".join(filter(None, (line["condition"], line.get("job") or line.get("account"))))
+
+
+def held(stage: Stage) -> list[tuple[str, str | None]]:
+    """What `status` shows as held."""
+    return [(one["name"], one["subject"]) for one in status(stage.settings(), stage.clock())["conditions"]]
+
+
+class Losing(VirtualAlarms):
+    """A scheduler that takes alarms and rings none of them after a while."""
+
+    lost_after_s = 2 * HOUR_S
+
+    def set(self, name: str, at: datetime, ring: Callable[[], None]) -> None:
+        """Forget it, once the time has come."""
+        if asyncio.get_running_loop().time() < self.lost_after_s:
+            super().set(name, at, ring)
+
+
+def test_nothing_is_said_of_a_day_on_which_all_is_well(build: Build) -> None:
+    """A job every quarter of an hour, and four hours in which nothing goes wrong: no condition."""
+    stage = build()
+    stage.job(schedule='every = "15m"')
+    stage.serve(4 * HOUR_S, watched=True)
+    assert news(stage) == []
+    assert stage.one("SELECT count(*) FROM condition") == 0
+
+
+def test_a_scheduler_that_lost_its_timers_is_noticed_in_minutes(build: Build) -> None:
+    """The watch sets an alarm of its own each minute; that none rings is told once, and not once a job."""
+    stage = build()
+    for number in range(3):
+        stage.job(f"job-{number}", schedule='every = "10m"', search=f'query = "{number}"')
+    stage.change(alarms=lambda: Losing(stage.clock))
+    stage.serve(4 * HOUR_S, watched=True)
+    ((minute, what, condition),) = news(stage)
+    assert (what, condition) == ("began", "scheduler_silent")
+    assert 122 < minute < 125
+    assert held(stage) == [("scheduler_silent", None)]
+
+
+def test_a_restart_heals_it_and_says_so(build: Build) -> None:
+    """What was held when leadsync ended is held when it starts again, and ends when it is seen no more."""
+    stage = build()
+    stage.job(schedule='every = "10m"')
+    alarms = stage.outside.alarms
+    stage.change(alarms=lambda: Losing(stage.clock))
+    stage.serve(3 * HOUR_S, watched=True)
+    stage.change(alarms=alarms)
+    stage.serve(10 * MINUTE_S, watched=True)
+    assert [what for _, what, _ in news(stage)] == ["began", "ended"]
+    assert held(stage) == []
+
+
+def test_a_loop_that_hangs_is_told_when_it_is_back(build: Build) -> None:
+    """Who hangs cannot speak; afterwards the lag is a condition, with how long it was."""
+    stage = build()
+
+    async def hang(_app: App) -> None:
+        await asyncio.sleep(10 * MINUTE_S)
+        loop = asyncio.get_running_loop()
+        loop._jumping.now_s += 30  # type: ignore[attr-defined]  # noqa: SLF001 - thirty seconds in which nothing ran
+
+    stage.serve(40 * MINUTE_S, hang, watched=True)
+    began, ended = [line for line in stage.lines if line["event"].startswith("condition.")]
+    assert began["condition"] == "loop_lags"
+    assert "late by 2" in began["message"] or "late by 3" in began["message"]
+    assert 10 < minute_of(stage, began) < 12
+    assert ended["lasted_s"] < 5 * MINUTE_S
+
+
+def test_a_parked_job_is_urgent_until_it_is_answered(build: Build) -> None:
+    """It is said at error level with what to type, and is over when a person has answered."""
+    stage = build()
+    stage.job(schedule='every = "1h"')
+    stage.serve(HOUR_S + MINUTE_S, watched=True)
+    stage.job(schedule='every = "1h"', search='query = "Mesa, AZ"')
+    stage.serve(3 * HOUR_S, watched=True)
+    (line,) = stage.logged("condition.began")
+    assert (line["condition"], line["job"], line["level"]) == ("job_parked", "phoenix", "error")
+    assert line["message"].endswith("(criteria_changed)")
+    assert held(stage) == [("job_parked", "phoenix")]
+    stage.resume(choice=Choice.ACCEPT)
+    stage.serve(2 * HOUR_S, watched=True)
+    assert [what for _, what, _ in news(stage)] == ["began", "ended"]
