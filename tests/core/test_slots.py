@@ -253,6 +253,9 @@ def test_what_is_kept() -> None:
     assert one_fate(jobs=DISABLED, rules=STALE) is Action.KEEP
     busy = Jobs({}, frozenset({"old"}))
     assert one_fate(tenant=lives(throwaway=True), jobs=busy) is Action.KEEP
+    asleep = Jobs({}, frozenset(), frozenset({"old"}))
+    assert one_fate(tenant=lives(throwaway=True), jobs=asleep) is Action.KEEP
+    assert one_fate(tenant=lives(throwaway=True, drained_at=NOW), rules=NEVER, jobs=asleep) is Action.DELETE
 
 
 def test_who_holds_the_slots_is_said_in_one_line() -> None:

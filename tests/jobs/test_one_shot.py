@@ -234,6 +234,19 @@ def test_a_session_that_somebody_deleted_asks_a_person(build: Build) -> None:
     assert not stage.sim.sessions
 
 
+def test_a_disabled_one_shot_keeps_its_session(build: Build) -> None:
+    """Housekeeping does not throw away what is half done: enabled again, it goes on and buys nothing twice."""
+    stage = build(size=1_000)
+    one_shot(stage, records_per_run=100)
+    stage.end("bulk")
+    one_shot(stage, enabled=False)
+    stage.serve(60)
+    assert list(stage.sim.sessions) == [SEAT]
+    one_shot(stage)
+    assert stage.end("bulk").outcome is Outcome.COMPLETE
+    assert_each_once(stage)
+
+
 def test_side_by_side_and_beside_an_incremental_job(build: Build) -> None:
     """Several at once keep their own sessions and their own figures."""
     stage = build(size=1_000)

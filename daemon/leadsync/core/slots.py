@@ -7,7 +7,7 @@ The rules, in words:
 3. Nor is one whose total is not the ledger's: somebody else uses it, or the store is old.
 4. `never` deletes nothing and warns. `orphans`: the job's file is gone, and that and the last request are old enough.
    `stale`: also where the job is disabled and the last request is old enough.
-5. A throw-away session goes under every policy, once it is drained or nobody runs its job any more.
+5. A throw-away session goes under every policy, once it is drained or its job's file is gone. A disabled job keeps it.
 6. Ages are the vendor's, by `lastRequestAt` and its `Date`; where the two clocks differ by more than five minutes, or
    the vendor's is not known, nothing is deleted. What has no age is not old.
 7. Who has been idle longest goes first, and the order of the vendor's list changes nothing.
@@ -123,10 +123,14 @@ class Tenant:
 
 @dataclass(frozen=True, slots=True)
 class Jobs:
-    """The jobs of the configuration: `sessions` maps each session to whether an enabled job names it."""
+    """The jobs of the configuration: `sessions` maps each session to whether an enabled job names it.
+
+    `enabled` and `disabled` are names of jobs.
+    """
 
     sessions: Mapping[str, bool]
     enabled: Collection[str]
+    disabled: Collection[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,7 +295,7 @@ def _needed(row: SessionListing, tenant: Tenant, jobs: Jobs) -> str | None:
         return "a run of it is under way"
     if tenant.open_key:
         return "a key of it is open: its page may be billed"
-    if tenant.life.throwaway and tenant.life.drained_at is None and tenant.job in jobs.enabled:
+    if tenant.life.throwaway and tenant.life.drained_at is None and tenant.job in (*jobs.enabled, *jobs.disabled):
         return f"one-shot {tenant.job} is not done with it"
     if row.total != tenant.total:
         return f"the vendor's total is {row.total}, the ledger's {tenant.total}: somebody else uses it"

@@ -131,7 +131,8 @@ def jobs_of(settings: Settings, account: str) -> Jobs:
     theirs = [job for job in settings.jobs.values() if job.account == account]
     named = [job for job in theirs if job.kind == "incremental"]
     sessions = {job.session: job.enabled for job in sorted(named, key=lambda job: job.enabled)}
-    return Jobs(sessions, frozenset(job.name for job in theirs if job.enabled))
+    enabled = frozenset(job.name for job in theirs if job.enabled)
+    return Jobs(sessions, enabled, frozenset(job.name for job in theirs) - enabled)
 
 
 @dataclass(slots=True)
