@@ -5,8 +5,10 @@ Each test boots a machine of its own (half a second); where that cannot be, it i
 
 import json
 import re
+import socket
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -137,6 +139,24 @@ def test_one_that_is_killed_in_mid_page_comes_back_and_loses_nothing(lab: Lab, v
     assert (bill["records"], len(set(bill["billed_ids"]))) == (120, 120)
     first, second, *_ = (seen["key"] for seen in bill["requests"] if seen["key"])
     assert first == second
+
+
+def test_the_door_stays_open_where_the_process_dies(lab: Lab, vendor: Vendor) -> None:
+    """The manager holds it: who had connected and was not yet heard when it was killed gets an answer from the next one."""
+    with closing(socket.create_server(("127.0.0.1", 0))) as free:
+        port = free.getsockname()[1]
+    lab.configure(vendor.url, '[webhooks]\npublic_url = "https://leads.example.com"')
+    lab.drop_in(f"ListenStream=\nListenStream=127.0.0.1:{port}", "socket")
+    lab.drop_in("ExecStartPre=\nRestartSec=100ms")
+    lab.do("systemctl", "start", "leadsync.socket", "leadsync")
+    lab.do("kill", "-STOP", lab.show("MainPID"))
+    with ExitStack() as stack:
+        callers = [stack.enter_context(closing(socket.create_connection(("127.0.0.1", port), 30.0))) for _ in range(50)]
+        for caller in callers:
+            caller.sendall(b"POST /nobody HTTP/1.1\r\nHost: leads.example.com\r\nContent-Length: 2\r\n\r\n{}")
+        lab.do("kill", "-KILL", lab.show("MainPID"))
+        assert {caller.recv(12) for caller in callers} == {b"HTTP/1.1 404"}
+    assert lab.show("NRestarts") == "1"
 
 
 def test_a_wrong_configuration_is_not_started_again_and_again(lab: Lab, vendor: Vendor) -> None:
