@@ -142,7 +142,7 @@ def test_one_that_is_killed_in_mid_page_comes_back_and_loses_nothing(lab: Lab, v
 
 
 def test_the_door_stays_open_where_the_process_dies(lab: Lab, vendor: Vendor) -> None:
-    """The manager holds it: who had connected and was not yet heard when it was killed gets an answer from the next one."""
+    """Whoever had connected, and was not heard yet when it was killed, gets an answer from the next one."""
     with closing(socket.create_server(("127.0.0.1", 0))) as free:
         port = free.getsockname()[1]
     lab.configure(vendor.url, '[webhooks]\npublic_url = "https://leads.example.com"')
