@@ -76,7 +76,8 @@ fi
 install -d /usr/share/bash-completion/completions /usr/local/share/zsh/site-functions \
     /usr/share/fish/vendor_completions.d
 _LEADSYNC_COMPLETE=source_bash "$home/bin/leadsync" >/usr/share/bash-completion/completions/leadsync
-_LEADSYNC_COMPLETE=source_zsh "$home/bin/leadsync" >/usr/local/share/zsh/site-functions/_leadsync
+# zsh looks for its mark in the first line alone.
+_LEADSYNC_COMPLETE=source_zsh "$home/bin/leadsync" | sed '/./,$!d' >/usr/local/share/zsh/site-functions/_leadsync
 _LEADSYNC_COMPLETE=source_fish "$home/bin/leadsync" >/usr/share/fish/vendor_completions.d/leadsync.fish
 
 install -d -m 755 /etc/leadsync /etc/leadsync/jobs.d

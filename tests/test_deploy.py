@@ -23,7 +23,9 @@ def test_every_package_is_locked_as_it_is_wanted() -> None:
     pins = dict(re.findall(r"(?m)^([\w.-]+)==(\S+) \\\n +--hash=sha256:", LOCK))
     assert len(pins) == len(re.findall(r"(?m)^[\w.-]+==", LOCK))
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    for text in (*project["project"]["dependencies"], *project["build-system"]["requires"]):
+    more = project["project"]["optional-dependencies"]
+    needed = [*project["project"]["dependencies"], *more["metrics"], *more["notify"]]
+    for text in (*needed, *project["build-system"]["requires"]):
         wanted = Requirement(text)
         assert pins[wanted.name] in wanted.specifier, text
 

@@ -328,7 +328,7 @@ def test_a_secret(kind: Any, problem: str, in_unit: bool, state: State) -> None:
     check = judge_secret(SecretFacts(source, problem, in_unit))
     assert (check.name, check.state) == ("accounts.main.token", state)
     assert state is not WRONG or (check.message.startswith("config.toml:4: ") and check.do == problem.split(": ")[1])
-    assert state is not UNKNOWN or "LoadCredential=batchdata-token:PATH" in check.do
+    assert state is not UNKNOWN or "sudo leadsync doctor" in check.do
     assert_helpful([check])
 
 

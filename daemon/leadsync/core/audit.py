@@ -130,7 +130,7 @@ def _absent(ledger: Standing, *, slot_free: bool, price: Decimal) -> Verdict:
     if not known:
         return GoOn(needs_slot=True) if slot_free else NoSlot()
     cost = f"about ${known * price:,.2f} at ${price} a record"
-    who = "was deleted by leadsync" if ledger.deleted else "is gone at the vendor"
+    who = "was deleted by leadsync" if ledger.deleted else "is gone at the vendor (or the token is another team's)"
     return ParkJob(
         Reason.SESSION_VANISHED,
         f"session {ledger.session} {who}; the next page would bring and bill its {known} properties again ({cost})",

@@ -96,11 +96,11 @@ class Lab:
         ended = subprocess.run(self._inside(command), capture_output=True, check=False, encoding="utf-8")
         return ended.returncode != 0 and "Permission denied" in ended.stderr
 
-    def configure(self, url: str, **job: Any) -> None:
-        """Write a configuration with one account and the job `phoenix`, which has a run at once."""
+    def configure(self, url: str, more: str = "", **job: Any) -> None:
+        """Write a configuration with one account and the job `phoenix`, which has a run at once; `more` is TOML."""
         (self.etc / "config.toml").write_text(
             f'[store]\nurl = "sqlite:////var/lib/leadsync/leadsync.db"\n[log]\nlevel = "debug"\n[accounts.main]\n'
-            f'token = {{ credential = "batchdata-token" }}\nbudget = "unlimited"\nbase_url = "{url}"\n'
+            f'token = {{ credential = "batchdata-token" }}\nbudget = "unlimited"\nbase_url = "{url}"\n{more}\n'
         )
         self.job("phoenix", **job)
 
@@ -110,9 +110,10 @@ class Lab:
         head = f'kind = "incremental"\nschedule = {{ every = "{every}" }}'
         (self.etc / "jobs.d" / f"{name}.toml").write_text("\n".join([head, *lines, "[search]", ALL, ""]))
 
-    def drop_in(self, text: str) -> None:
-        """Change the unit as an operator does."""
-        self.write("/etc/systemd/system/leadsync.service.d/test.conf", f"[Service]\n{text}\n")
+    def drop_in(self, text: str, kind: str = "service") -> None:
+        """Change a unit as an operator does."""
+        head = f"[{kind.capitalize()}]"
+        self.write(f"/etc/systemd/system/leadsync.{kind}.d/test.conf", f"{head}\n{text}\n")
         self.do("systemctl", "daemon-reload")
 
     def write(self, path: str, text: str, mode: str = "644") -> None:

@@ -55,7 +55,7 @@ def judge_secret(secret: SecretFacts) -> Check:
     if not secret.problem:
         return ok(source.key, f"can be read from its {source.kind}")
     if source.kind == "credential" and not secret.in_unit:
-        do = f"run it as the unit does: systemd-run -P -p LoadCredential={source.name}:PATH leadsync doctor"
+        do = "run it as root while the unit is at work (sudo leadsync doctor): it then sees what the unit was given"
         return unknown(source.key, "it is a systemd credential, which only the unit itself is given", do)
     # Our own messages put what to do behind the first colon.
     what, _, do = secret.problem.partition(": ")
