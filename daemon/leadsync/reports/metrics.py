@@ -21,6 +21,7 @@ from leadsync.config import Settings
 from leadsync.config.limits import limits_of
 from leadsync.config.units import split_address
 from leadsync.core.budget import shares
+from leadsync.core.slots import Room
 from leadsync.errors import BadWeather, CannotListen, OperatorMistake
 from leadsync.store.engine import sqlite_file, wal_bytes
 from leadsync.store.figures import bought, last_good_ends, open_keys
@@ -109,9 +110,12 @@ def _of_files(file: Path) -> dict[str, Values]:
 
 
 def _of_store(connection: Connection, settings: Settings, now: datetime) -> dict[str, Values]:
-    limits = {name: limits_of(account) for name, account in settings.accounts.items()}
+    granted = {
+        name: (limits_of(account), Room(account.session_cap, account.session_reserve))
+        for name, account in settings.accounts.items()
+    }
     jobs = {job.name: (job.account, job.session) for job in settings.jobs.values() if job.enabled}
-    seen = look(connection, Watched(limits, jobs), now)
+    seen = look(connection, Watched(granted, jobs), now)
     held = [
         ((one.key.condition.value, one.key.subject, one.key.condition.about.severity.value), 1.0)
         for one in open_conditions(connection)
@@ -148,7 +152,7 @@ def _of_accounts(connection: Connection, settings: Settings, seen: Look) -> dict
         "leadsync_keys_open": [((name,), float(keys.get(name, 0))) for name in seen.accounts],
         "leadsync_account_paused": [((name,), float(one.paused is not None)) for name, one in seen.accounts.items()],
         "leadsync_slots_used": [
-            ((name,), float(one.slots_used)) for name, one in seen.accounts.items() if one.slots_used is not None
+            ((name,), float(one.slots.used)) for name, one in seen.accounts.items() if one.slots is not None
         ],
         "leadsync_slots_cap": [((name,), float(account.session_cap)) for name, account in settings.accounts.items()],
     }
