@@ -87,6 +87,9 @@ FLOOD = Unusual(Condition.JOB_MUCH, 10.0, "3,000 records")
         pytest.param(
             replace(WELL, store=StoreFacts((), (), reload_refused="a.toml:3")), {Condition.RELOAD_REFUSED}, id="reload"
         ),
+        pytest.param(
+            replace(WELL, store=StoreFacts((), (), quarantined=3)), {Condition.INBOX_QUARANTINED}, id="unread webhooks"
+        ),
         pytest.param(replace(WELL, free_bytes=2**29), {Condition.DISK_LOW}, id="half a gibibyte"),
         pytest.param(replace(WELL, free_bytes=2**26), {Condition.DISK_LOW, Condition.DISK_FULL}, id="hardly any"),
         pytest.param(replace(WELL, wal_bytes=2**29), {Condition.WAL_LARGE}, id="a reader that stays"),

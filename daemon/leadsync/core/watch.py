@@ -83,6 +83,7 @@ class StoreFacts:
     jobs: tuple[JobFacts, ...]
     doubt: Reason | None = None
     reload_refused: str | None = None
+    quarantined: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,6 +268,8 @@ def _of_accounts(store: StoreFacts) -> Iterator[tuple[Key, Sight | None]]:
         yield Key(Condition.STORE_DOUBTED), Sight(0.0, store.doubt)
     if store.reload_refused is not None:
         yield Key(Condition.RELOAD_REFUSED), Sight(0.0, store.reload_refused)
+    if store.quarantined:
+        yield Key(Condition.INBOX_QUARANTINED), Sight(float(store.quarantined), f"{store.quarantined:,} of them")
     for account in store.accounts:
         if account.paused is not None:
             yield Key(Condition.ACCOUNT_PAUSED, account.name), Sight(0.0, account.paused)

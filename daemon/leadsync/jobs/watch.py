@@ -176,6 +176,7 @@ class Watch:
             jobs=tuple(self._job(settings.jobs[name], one) for name, one in look.jobs.items()),
             doubt=look.doubt,
             reload_refused=look.reload_refused,
+            quarantined=look.inbox["quarantined"],
         )
 
     def _job(self, job: Job, look: JobLook) -> JobFacts:

@@ -49,6 +49,8 @@ METRICS: Final[dict[str, tuple[str, Labels]]] = {
     "leadsync_job_next_run_timestamp_seconds": ("When the job is due next.", ("account", "job")),
     "leadsync_job_running": ("Whether a run is under way.", ("account", "job")),
     "leadsync_job_parked": ("Whether the job waits for a person.", ("account", "job")),
+    "leadsync_webhook_queue": ("Webhooks that wait to be read.", ()),
+    "leadsync_webhooks_quarantined": ("Webhooks that nobody can read.", ()),
     "leadsync_condition": ("Conditions that are held; always 1.", ("condition", "subject", "severity")),
     "leadsync_loop_lag_seconds": ("The latest that the event loop was in the last minute.", ()),
     "leadsync_loop_seen_timestamp_seconds": ("When the event loop last came round.", ()),
@@ -124,6 +126,8 @@ def _of_store(connection: Connection, settings: Settings, now: datetime) -> dict
         **_of_purchases(connection),
         **_of_accounts(connection, settings, seen),
         **_of_jobs(connection, {job: account for job, (account, _) in jobs.items()}, seen),
+        "leadsync_webhook_queue": [((), float(seen.inbox["waiting"]))],
+        "leadsync_webhooks_quarantined": [((), float(seen.inbox["quarantined"]))],
         "leadsync_condition": held,
     }
 

@@ -18,7 +18,7 @@ from leadsync.core.model import End, Outcome, Reason, Route
 from leadsync.core.slots import Occupancy, Room
 from leadsync.core.unusual import Past
 from leadsync.core.watch import Held, Key, Told
-from leadsync.store import slots
+from leadsync.store import inbox, slots
 from leadsync.store.pages import spent
 from leadsync.store.tables import Account, Condition, Installation, Run, SearchSession, Slot, UtcDateTime
 
@@ -65,12 +65,13 @@ class JobLook:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """How things stand."""
+    """How things stand. `inbox` counts webhooks as `store.inbox.counts` does."""
 
     doubt: Reason | None
     reload_refused: str | None
     accounts: Mapping[str, AccountLook]
     jobs: Mapping[str, JobLook]
+    inbox: Mapping[str, int]
 
 
 # Statements that every job needs are built once: building one costs three times as much as running it.
@@ -98,7 +99,7 @@ def look(connection: Connection, watched: Watched, now: datetime) -> Look:
     doubt, reload_refused = connection.execute(whole).one()
     accounts = {name: _account(connection, name, *granted, now) for name, granted in watched.accounts.items()}
     jobs = {name: _job(connection, name, *session) for name, session in watched.jobs.items()}
-    return Look(Reason(doubt) if doubt else None, reload_refused, accounts, jobs)
+    return Look(Reason(doubt) if doubt else None, reload_refused, accounts, jobs, inbox.counts(connection))
 
 
 def past(connection: Connection, job: str) -> list[Past]:
