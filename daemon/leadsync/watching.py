@@ -54,13 +54,13 @@ async def watching(watched: Watched, alarms: Alarms, outside: Outside) -> AsyncI
             for job in settings.jobs.values()
             if job.ping
         }
+        own = _switch(stack, settings, settings.ping.url, outside) if settings.ping else None
         group = await stack.enter_async_context(asyncio.TaskGroup())
         group.create_task(watch.run(alarms.set))
         for notifier in notifiers:
             group.create_task(Messenger(notifier, logbook, around).run())
-        if settings.ping:
-            switch = _switch(stack, settings, settings.ping.url, outside)
-            group.create_task(keep_alive(switch, settings.ping.every.total_seconds(), around, lambda: watch.is_well))
+        if settings.ping and own:
+            group.create_task(keep_alive(own, settings.ping.every.total_seconds(), around, lambda: watch.is_well))
         for one in switches.values():
             group.create_task(one.run())
         if settings.metrics:

@@ -71,7 +71,7 @@ FLOOD = Unusual(Condition.JOB_MUCH, 10.0, "3,000 records")
         pytest.param(job(last=(FAILED, DONE, FAILED)), set(), id="one failure is weather"),
         pytest.param(job(last=(FAILED, FAILED, DONE)), {Condition.JOB_FAILING}, id="two are not"),
         pytest.param(job(parked=Reason.REFUSED), {Condition.JOB_PARKED}, id="parked"),
-        pytest.param(job(last=(End(Outcome.WAITING, ""), DONE)), {Condition.JOB_WAITING}, id="waits for a slot"),
+        pytest.param(job(waits=True), {Condition.JOB_WAITING}, id="waits for a slot"),
         pytest.param(job(unusual=FLOOD), {Condition.JOB_MUCH}, id="unusual"),
         pytest.param(account(paused=Reason.WALLET_EMPTY), {Condition.ACCOUNT_PAUSED}, id="paused"),
         pytest.param(account(budget=SPENT[1:]), {Condition.BUDGET_NEARLY_SPENT}, id="four fifths of a budget"),
@@ -86,6 +86,9 @@ FLOOD = Unusual(Condition.JOB_MUCH, 10.0, "3,000 records")
         ),
         pytest.param(
             replace(WELL, store=StoreFacts((), (), reload_refused="a.toml:3")), {Condition.RELOAD_REFUSED}, id="reload"
+        ),
+        pytest.param(
+            replace(WELL, store=StoreFacts((), (), quarantined=3)), {Condition.INBOX_QUARANTINED}, id="unread webhooks"
         ),
         pytest.param(replace(WELL, free_bytes=2**29), {Condition.DISK_LOW}, id="half a gibibyte"),
         pytest.param(replace(WELL, free_bytes=2**26), {Condition.DISK_LOW, Condition.DISK_FULL}, id="hardly any"),

@@ -279,7 +279,7 @@ def test_a_switch_of_a_job_hears_of_its_runs(build: Build) -> None:
         await asyncio.sleep(HOUR_S)
         del stage.sim.sessions["phoenix"]
 
-    stage.serve(5 * HOUR_S, weather, watched=True)
+    stage.serve(4.9 * HOUR_S, weather, watched=True)
     words = [path.removeprefix("/phoenix") for _, path in switch.calls if path.startswith("/phoenix")]
     assert words[:2] == ["/start", ""]
     assert words[2:5] == ["/start", "/start", ""]
@@ -297,7 +297,7 @@ def test_a_switch_that_is_down_is_a_warning(build: Build) -> None:
         await asyncio.sleep(HOUR_S)
         switch.down = False
 
-    stage.serve(2 * HOUR_S, mend, watched=True)
+    stage.serve(1.9 * HOUR_S, mend, watched=True)
     failed = stage.logged("ping.failed")
     assert {line["level"] for line in failed} == {"warning"}
     assert {line["message"] for line in failed} == {"cannot connect"}

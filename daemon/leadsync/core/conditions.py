@@ -43,6 +43,7 @@ class Condition(StrEnum):
     BUDGET_NEARLY_SPENT = "budget_nearly_spent"
     BUDGET_SPENT = "budget_spent"
     SLOTS_LOW = "slots_low"
+    INBOX_QUARANTINED = "inbox_quarantined"
     RELOAD_REFUSED = "reload_refused"
     STORE_DOUBTED = "store_doubted"
     STORE_FAILING = "store_failing"
@@ -145,6 +146,11 @@ CATALOGUE: Final[dict[Condition, About]] = {
         Severity.WARNING,
         "hardly any session slot is left for a job that needs a new one",
         "delete sessions that nobody needs any more",
+    ),
+    Condition.INBOX_QUARANTINED: About(
+        Severity.WARNING,
+        "webhooks came that nobody can read; they are kept, and hold up no other",
+        "leadsync inbox list says why each waits, and leadsync inbox release lets it be read again",
     ),
     Condition.RELOAD_REFUSED: About(
         Severity.WARNING,

@@ -48,7 +48,10 @@ class Key(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class JobFacts:
-    """One enabled job. `due_at`: the oldest of its times that nobody has begun to run; `last`: newest first."""
+    """One enabled job. `due_at`: the oldest of its times that nobody has begun to run; `last`: newest first.
+
+    `waits`: its last run wanted a slot, and there was none.
+    """
 
     name: str
     account: str
@@ -57,6 +60,7 @@ class JobFacts:
     running_since: datetime | None = None
     parked: Reason | None = None
     last: tuple[End, ...] = ()
+    waits: bool = False
     unusual: Unusual | None = None
 
 
@@ -79,6 +83,7 @@ class StoreFacts:
     jobs: tuple[JobFacts, ...]
     doubt: Reason | None = None
     reload_refused: str | None = None
+    quarantined: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,6 +268,8 @@ def _of_accounts(store: StoreFacts) -> Iterator[tuple[Key, Sight | None]]:
         yield Key(Condition.STORE_DOUBTED), Sight(0.0, store.doubt)
     if store.reload_refused is not None:
         yield Key(Condition.RELOAD_REFUSED), Sight(0.0, store.reload_refused)
+    if store.quarantined:
+        yield Key(Condition.INBOX_QUARANTINED), Sight(float(store.quarantined), f"{store.quarantined:,} of them")
     for account in store.accounts:
         if account.paused is not None:
             yield Key(Condition.ACCOUNT_PAUSED, account.name), Sight(0.0, account.paused)
@@ -300,7 +307,7 @@ def _of_job(job: JobFacts, now: datetime, *, silent: bool, covered: bool) -> Ite
         yield from _too_late(Condition.JOB_OVERDUE, job.name, now - job.due_at, OVERDUE)
     if job.unusual is not None:
         yield Key(job.unusual.condition, job.name), Sight(job.unusual.factor, job.unusual.detail)
-    if job.last and job.last[0].outcome is Outcome.WAITING:
+    if job.waits:
         yield Key(Condition.JOB_WAITING, job.name), Sight(0.0, "since its last run")
     failed = next((at for at, end in enumerate(job.last) if end.outcome is not Outcome.FAILED), len(job.last))
     if failed >= FAILURES_MIN and not covered:

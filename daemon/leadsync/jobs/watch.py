@@ -18,6 +18,7 @@ from leadsync.config.limits import limits_of
 from leadsync.core.budget import shares
 from leadsync.core.conditions import Severity
 from leadsync.core.schedule import At, Cron
+from leadsync.core.slots import Room
 from leadsync.core.unusual import Unusual, days_of, judge
 from leadsync.core.watch import (
     SCHEDULER_SILENT,
@@ -143,9 +144,12 @@ class Watch:
     async def _ask_store(self) -> StoreFacts | None:
         settings, now = self._subject.office.settings, self._around.now()
         jobs = {job.name: job for job in settings.jobs.values() if job.enabled}
-        limits = {name: limits_of(account) for name, account in settings.accounts.items()}
+        granted = {
+            name: (limits_of(account), Room(account.session_cap, account.session_reserve))
+            for name, account in settings.accounts.items()
+        }
         try:
-            watched = Watched(limits, {name: (job.account, job.session) for name, job in jobs.items()})
+            watched = Watched(granted, {name: (job.account, job.session) for name, job in jobs.items()})
             look = await self._ledger.look(watched, now)
             for name, job in jobs.items():
                 await self._judge(job, look.jobs[name], now)
@@ -158,7 +162,7 @@ class Watch:
 
     async def _judge(self, job: Job, look: JobLook, now: datetime) -> None:
         """Judge what a job has brought, where anything has changed since that was last done."""
-        if job.schedule is None or isinstance(job.schedule.times, At):
+        if job.kind != "incremental" or job.schedule is None or isinstance(job.schedule.times, At):
             return  # by hand there is no rhythm that could be missed
         zone = job.schedule.times.zone if isinstance(job.schedule.times, Cron) else UTC
         state = look.last_run, _open_day(look, now, zone)
@@ -172,6 +176,7 @@ class Watch:
             jobs=tuple(self._job(settings.jobs[name], one) for name, one in look.jobs.items()),
             doubt=look.doubt,
             reload_refused=look.reload_refused,
+            quarantined=look.inbox["quarantined"],
         )
 
     def _job(self, job: Job, look: JobLook) -> JobFacts:
@@ -183,18 +188,18 @@ class Watch:
             running_since=look.running_since,
             parked=look.parked,
             last=look.last,
+            waits=look.waits,
             unusual=self._judged.get(job.name, (None, None))[1],
         )
 
 
 def _account(settings: Settings, name: str, look: AccountLook) -> AccountFacts:
     account = settings.accounts[name]
-    left = None if look.slots_used is None else account.session_cap - account.session_reserve - look.slots_used
     return AccountFacts(
         name=name,
         paused=look.paused,
         budget=shares(limits_of(account), look.billed),
-        slots_left=left,
+        slots_left=None if look.slots is None else look.slots.free,
         slots_cap=account.session_cap,
     )
 

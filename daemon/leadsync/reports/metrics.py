@@ -21,6 +21,7 @@ from leadsync.config import Settings
 from leadsync.config.limits import limits_of
 from leadsync.config.units import split_address
 from leadsync.core.budget import shares
+from leadsync.core.slots import Room
 from leadsync.errors import BadWeather, CannotListen, OperatorMistake
 from leadsync.store.engine import sqlite_file, wal_bytes
 from leadsync.store.figures import bought, last_good_ends, open_keys
@@ -48,6 +49,8 @@ METRICS: Final[dict[str, tuple[str, Labels]]] = {
     "leadsync_job_next_run_timestamp_seconds": ("When the job is due next.", ("account", "job")),
     "leadsync_job_running": ("Whether a run is under way.", ("account", "job")),
     "leadsync_job_parked": ("Whether the job waits for a person.", ("account", "job")),
+    "leadsync_webhook_queue": ("Webhooks that wait to be read.", ()),
+    "leadsync_webhooks_quarantined": ("Webhooks that nobody can read.", ()),
     "leadsync_condition": ("Conditions that are held; always 1.", ("condition", "subject", "severity")),
     "leadsync_loop_lag_seconds": ("The latest that the event loop was in the last minute.", ()),
     "leadsync_loop_seen_timestamp_seconds": ("When the event loop last came round.", ()),
@@ -109,9 +112,12 @@ def _of_files(file: Path) -> dict[str, Values]:
 
 
 def _of_store(connection: Connection, settings: Settings, now: datetime) -> dict[str, Values]:
-    limits = {name: limits_of(account) for name, account in settings.accounts.items()}
+    granted = {
+        name: (limits_of(account), Room(account.session_cap, account.session_reserve))
+        for name, account in settings.accounts.items()
+    }
     jobs = {job.name: (job.account, job.session) for job in settings.jobs.values() if job.enabled}
-    seen = look(connection, Watched(limits, jobs), now)
+    seen = look(connection, Watched(granted, jobs), now)
     held = [
         ((one.key.condition.value, one.key.subject, one.key.condition.about.severity.value), 1.0)
         for one in open_conditions(connection)
@@ -120,6 +126,8 @@ def _of_store(connection: Connection, settings: Settings, now: datetime) -> dict
         **_of_purchases(connection),
         **_of_accounts(connection, settings, seen),
         **_of_jobs(connection, {job: account for job, (account, _) in jobs.items()}, seen),
+        "leadsync_webhook_queue": [((), float(seen.inbox["waiting"]))],
+        "leadsync_webhooks_quarantined": [((), float(seen.inbox["quarantined"]))],
         "leadsync_condition": held,
     }
 
@@ -148,7 +156,7 @@ def _of_accounts(connection: Connection, settings: Settings, seen: Look) -> dict
         "leadsync_keys_open": [((name,), float(keys.get(name, 0))) for name in seen.accounts],
         "leadsync_account_paused": [((name,), float(one.paused is not None)) for name, one in seen.accounts.items()],
         "leadsync_slots_used": [
-            ((name,), float(one.slots_used)) for name, one in seen.accounts.items() if one.slots_used is not None
+            ((name,), float(one.slots.used)) for name, one in seen.accounts.items() if one.slots is not None
         ],
         "leadsync_slots_cap": [((name,), float(account.session_cap)) for name, account in settings.accounts.items()],
     }

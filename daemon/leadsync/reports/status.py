@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, TypeAlias
 
-from sqlalchemy import Connection, RowMapping, func, select
+from sqlalchemy import Connection, RowMapping, select
 from sqlmodel import col
 
 from leadsync.config import Account, Job, Settings
@@ -24,10 +24,11 @@ from leadsync.reports.slots import slots_cells, slots_report, slots_unknown
 from leadsync.reports.text import columns, money, told
 from leadsync.store import slots, tables
 from leadsync.store.engine import sqlite_file
+from leadsync.store.inbox import counts as inbox_counts
 from leadsync.store.lock import holder
 from leadsync.store.pages import used
 from leadsync.store.reading import reading
-from leadsync.store.tables import MICROS, InboxMessage, Installation, Run, SearchSession, Slot
+from leadsync.store.tables import MICROS, Installation, Run, SearchSession, Slot
 from leadsync.store.watching import open_conditions
 
 Row: TypeAlias = Mapping[str, Any] | RowMapping
@@ -66,7 +67,7 @@ def status(settings: Settings, now: datetime) -> dict[str, Any]:
             "process": alive and alive.process,
             "serving": serving,
             "reload_refused": refused,
-            "inbox": _inbox(connection),
+            "inbox": inbox_counts(connection),
             "accounts": [_stored_account(connection, name, one, now) for name, one in settings.accounts.items()],
             "jobs": [_stored_job(connection, job, now, alive=alive is not None) for job in settings.jobs.values()],
             "conditions": [_condition(one) for one in open_conditions(connection)],
@@ -166,12 +167,6 @@ def _stored_job(connection: Connection, job: Job, now: datetime, *, alive: bool)
         shown["next_run_at"] = due_at.isoformat()
         shown["overdue"] = due_at < now and shown["state"] != "running"
     return shown
-
-
-def _inbox(connection: Connection) -> dict[str, Any]:
-    state = col(InboxMessage.state)
-    counted = connection.execute(select(state, func.count()).where(state.in_(_NO_MAIL)).group_by(state))
-    return {**_NO_MAIL, **{row[0]: row[1] for row in counted}}
 
 
 def _doubt(connection: Connection) -> dict[str, str]:

@@ -195,6 +195,13 @@ def release(connection: Connection, message_ids: Collection[int]) -> int:
     return connection.execute(held.values(**fresh)).rowcount
 
 
+def counts(connection: Connection) -> dict[str, int]:
+    """Count the messages that wait to be read (`waiting`), and those that wait for a person (`quarantined`)."""
+    state, none = col(InboxMessage.state), {"waiting": 0, "quarantined": 0}
+    counted = connection.execute(select(state, func.count()).where(state.in_(none)).group_by(state))
+    return {**none, **{row[0]: row[1] for row in counted}}
+
+
 def disown(connection: Connection, now: datetime) -> None:
     """The store was copied: what waits in it came for the original, which has it too."""
     waiting = update(InboxMessage).where(col(InboxMessage.state) == "waiting")

@@ -9,14 +9,16 @@ from datetime import datetime, timedelta
 from typing import Final
 
 import msgspec
-from sqlalchemy import Connection, RowMapping, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, RowMapping, bindparam, delete, insert, or_, select, update
 from sqlmodel import col
 
 from leadsync.core.budget import Limits, Spent
 from leadsync.core.conditions import Condition as Name
-from leadsync.core.model import End, Outcome, Reason
+from leadsync.core.model import End, Outcome, Reason, Route
+from leadsync.core.slots import Occupancy, Room
 from leadsync.core.unusual import Past
 from leadsync.core.watch import Held, Key, Told
+from leadsync.store import inbox, slots
 from leadsync.store.pages import spent
 from leadsync.store.tables import Account, Condition, Installation, Run, SearchSession, Slot, UtcDateTime
 
@@ -30,26 +32,26 @@ KEPT_FOR: Final = timedelta(days=90)
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """Whom to look at: the accounts with what they may spend, the jobs with their accounts and sessions."""
+    """Whom to look at: the accounts with what is granted to them, the jobs with their accounts and sessions."""
 
-    accounts: Mapping[str, Limits]
+    accounts: Mapping[str, tuple[Limits, Room]]
     jobs: Mapping[str, tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
 class AccountLook:
-    """One account. `billed` is this day's and this month's; `slots_used` is None before the first list was had."""
+    """One account. `billed` is this day's and this month's; `slots` is None before the first list was had."""
 
     paused: Reason | None
     billed: Spent
-    slots_used: int | None
+    slots: Occupancy | None
 
 
 @dataclass(frozen=True, slots=True)
 class JobLook:
     """One job. `due_at`: the oldest time that is not done; `next_at`: the next that is planned; `last`: newest first.
 
-    `last_run` is the row id of its newest run that has ended, 0 where there is none.
+    `last_run` is the row id of its newest run that has ended, 0 where there is none; `waits`: that one wants a slot.
     """
 
     due_at: datetime | None
@@ -58,16 +60,18 @@ class JobLook:
     parked: Reason | None
     last: tuple[End, ...]
     last_run: int
+    waits: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """How things stand."""
+    """How things stand. `inbox` counts webhooks as `store.inbox.counts` does."""
 
     doubt: Reason | None
     reload_refused: str | None
     accounts: Mapping[str, AccountLook]
     jobs: Mapping[str, JobLook]
+    inbox: Mapping[str, int]
 
 
 # Statements that every job needs are built once: building one costs three times as much as running it.
@@ -81,7 +85,7 @@ _PAST: Final = (
     .order_by(col(Run.id).desc())
     .limit(PAST_RUNS_MAX)
 )
-_SLOTS: Final = select(col(Slot.state), col(Slot.fire_at)).where(
+_TIMES: Final = select(col(Slot.state), col(Slot.fire_at)).where(
     col(Slot.job) == bindparam("of_job"), col(Slot.state).in_(("planned", "taken"))
 )
 _PARKED: Final = select(col(SearchSession.park_reason)).where(
@@ -93,9 +97,9 @@ def look(connection: Connection, watched: Watched, now: datetime) -> Look:
     """Read how things stand with these accounts and jobs."""
     whole = select(col(Installation.doubt), col(Installation.reload_refused))
     doubt, reload_refused = connection.execute(whole).one()
-    accounts = {name: _account(connection, name, limits, now) for name, limits in watched.accounts.items()}
+    accounts = {name: _account(connection, name, *granted, now) for name, granted in watched.accounts.items()}
     jobs = {name: _job(connection, name, *session) for name, session in watched.jobs.items()}
-    return Look(Reason(doubt) if doubt else None, reload_refused, accounts, jobs)
+    return Look(Reason(doubt) if doubt else None, reload_refused, accounts, jobs, inbox.counts(connection))
 
 
 def past(connection: Connection, job: str) -> list[Past]:
@@ -104,31 +108,27 @@ def past(connection: Connection, job: str) -> list[Past]:
     return [Past(started_at, Outcome(outcome or ""), records) for started_at, outcome, records in reversed(rows)]
 
 
-def _account(connection: Connection, name: str, limits: Limits, now: datetime) -> AccountLook:
+def _account(connection: Connection, name: str, limits: Limits, room: Room, now: datetime) -> AccountLook:
     billed, _ = spent(connection, name, limits, now)
     row = connection.execute(select(Account).where(col(Account.name) == name)).mappings().one_or_none()
     if row is None:
         return AccountLook(None, billed, None)
     paused = Reason(row["paused_reason"]) if row["paused_reason"] else None
-    if row["listed_at"] is None:
-        return AccountLook(paused, billed, None)
-    new = select(func.count()).where(
-        col(SearchSession.account) == name, col(SearchSession.created_at) > row["listed_at"]
-    )
-    return AccountLook(paused, billed, row["slots_used"] + connection.execute(new).scalar_one())
+    return AccountLook(paused, billed, slots.held(connection, name, room) if row["listed_at"] else None)
 
 
 def _job(connection: Connection, name: str, account: str, session: str) -> JobLook:
-    slots = connection.execute(_SLOTS, {"of_job": name}).all()
+    times = connection.execute(_TIMES, {"of_job": name}).all()
     last = connection.execute(_LAST, {"of_job": name}).mappings().all()
     parked = connection.execute(_PARKED, {"account": account, "session": session}).scalar_one_or_none()
     return JobLook(
-        due_at=min((fire_at for _, fire_at in slots), default=None),
-        next_at=min((fire_at for state, fire_at in slots if state == "planned"), default=None),
+        due_at=min((fire_at for _, fire_at in times), default=None),
+        next_at=min((fire_at for state, fire_at in times if state == "planned"), default=None),
         running_since=connection.execute(_RUNNING, {"of_job": name}).scalar_one_or_none(),
         parked=Reason(parked) if parked else None,
         last=tuple(_end(row) for row in last),
         last_run=last[0]["id"] if last else 0,
+        waits=bool(last) and last[0]["outcome"] == Outcome.WAITING and last[0]["route"] in _BY_SESSION,
     )
 
 
@@ -142,6 +142,8 @@ _THIS: Final = (
     col(Condition.began_at) == bindparam("of_began_at", type_=UtcDateTime),
 )
 _NAMES: Final = frozenset(Name)
+_BY_SESSION: Final = (Route.SESSION, Route.THROWAWAY)
+"""Who waits by another way waits for a webhook."""
 
 
 def open_conditions(connection: Connection) -> list[Held]:
