@@ -1,0 +1,141 @@
+"""Who watches a world: keeps what its actors did, and asks the invariants at each moment that counts.
+
+The moments: before a request with a key leaves, after the vendor may have billed, after each start on what a death has
+left, and at the end. What breaks ends the world at once.
+"""
+
+import asyncio
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import apsw
+
+from leadsync.core.model import Reason
+from leadsync.simulator import Charge
+from tests.jobs.books import INSTALLATION
+from tests.simulation import invariants
+from tests.simulation.machine import STORE, Machine
+from tests.simulation.process import PROCESS, Process
+
+
+class Broken(AssertionError):
+    """A promise does not hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request that leaves: its session and key, its body, and the process that sends it; `fresh`: for the first time."""
+
+    session: str
+    key: str
+    body: bytes
+    process: Process
+    fresh: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Billed:
+    """A charge of ours. `settled`: our key had been answered or given up before; `life`: of its session at the vendor."""
+
+    charge: Charge
+    settled: bool
+    life: int
+
+
+@dataclass(eq=False)
+class Watch:
+    """The memory of one world. `posed`: the questions that a person was really asked, by session."""
+
+    machine: Machine
+    posed: defaultdict[str, set[Reason]] = field(default_factory=lambda: defaultdict(set))
+    touched: set[str] = field(default_factory=set)
+    keys: set[str] = field(default_factory=set)
+    lives: Counter[str] = field(default_factory=Counter)
+    orphaned: set[str] = field(default_factory=set)
+    charges: list[Billed] = field(default_factory=list)
+    flying: Counter[tuple[int, str]] = field(default_factory=Counter)
+    records_per_day: int | None = None
+    checked: Counter[str] = field(default_factory=Counter)
+    broken: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    _seen: int = 0
+    _reader: apsw.Connection | None = None
+
+    def sent(self, session: str, key: str, body: bytes) -> Callable[[], None]:
+        """A request with a key leaves."""
+        process = PROCESS.get()
+        assert process is not None
+        request = Request(session, key, body, process, key not in self.keys)
+        self.keys.add(key)
+        mark = (id(process), session)
+        self.flying[mark] += 1
+        self._ask(invariants.AT_SEND, request)
+        return lambda: self.flying.subtract([mark])
+
+    def refused(self, session: str) -> None:
+        """The vendor calls a request malformed: a person is asked to mend it."""
+        self.posed[session].add(Reason.REFUSED)
+
+    def billed(self) -> None:
+        """The vendor may have billed."""
+        charges = self.machine.sim.bill.charges
+        for charge in charges[self._seen :]:
+            if charge.key.startswith(INSTALLATION):
+                state = self.value("SELECT state FROM page WHERE key = ?", charge.key)
+                billed = Billed(charge, state != "asked", self.lives[charge.session])
+                self.charges.append(billed)
+                self._ask(invariants.AT_CHARGE, billed)
+        self._seen = len(charges)
+
+    def started(self) -> None:
+        """A process has opened the store that another left."""
+        self._ask(invariants.AT_START, None)
+
+    def ended(self) -> None:
+        """The world has come to its end."""
+        self._ask([*invariants.AT_START, *invariants.AT_END], None)
+
+    def meddled(self, session: str, *reasons: Reason) -> None:
+        """Somebody has moved a session behind our back, so that a person will be asked."""
+        self.posed[session].update(reasons)
+        self.touched.add(session)
+
+    def deleted(self, session: str) -> None:
+        """Somebody has deleted a session: what its open key has billed and not brought yet is gone with it."""
+        self.meddled(session, Reason.SESSION_VANISHED)
+        self.lives[session] += 1
+        self.orphaned.update(billed.charge.key for billed in self.charges if billed.charge.session == session)
+
+    def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        """Ask the store as it is now, past the forgetful disk."""
+        if self._reader is not None:
+            return list(self._reader.execute(query, values))
+        with self._reading():
+            return self.rows(query, *values)
+
+    def value(self, query: str, *values: object) -> Any:
+        """The one value of the first row; None where there is none."""
+        rows = self.rows(query, *values)
+        return rows[0][0] if rows else None
+
+    def fail(self, message: str) -> None:
+        """End the world."""
+        if not self.broken.done():
+            self.broken.set_exception(Broken(message))
+
+    def _ask(self, promises: Iterable[Callable[..., Iterable[str]]], what: object) -> None:
+        with self._reading():
+            for promise in promises:
+                self.checked[promise.__name__] += 1
+                for message in promise(self, what):
+                    self.fail(f"{promise.__name__}: {message}")
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        """Keep one reader open for several questions; never longer, since nothing may change beneath it."""
+        flags = apsw.SQLITE_OPEN_READONLY
+        with closing(apsw.Connection(str(self.machine.folder / STORE), flags=flags)) as self._reader:
+            yield
+        self._reader = None
