@@ -125,9 +125,11 @@ def edit(world: "World", job: str) -> None:
     keys: dict[str, Any] = dict(world.keys)
     match act:
         case "remove":
+            world.watch.edited.add(job)
             machine.job(job, **keys)
             machine.remove(job)
         case "disable":
+            world.watch.edited.add(job)
             machine.job(job, **keys, enabled=False)
         case "page_size":
             machine.job(job, **{**keys, "page_size": draws.randint(2, 9)})

@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-import sys
 import warnings
 from collections import deque
 from contextlib import suppress
@@ -62,11 +61,5 @@ class SeededLoop(VirtualLoop):
             warnings.simplefilter("ignore")
             for task in tasks:
                 task._log_destroy_pending = False  # noqa: SLF001 - nobody shall be told of the dead
-                task.get_context().run(_close, task.get_coro()) if sys.version_info >= (3, 12) else _close(
-                    task.get_coro()
-                )
-
-
-def _close(work: Any) -> None:
-    with suppress(BaseException):
-        work.close()
+                with suppress(BaseException):
+                    task.get_coro().close()

@@ -103,6 +103,7 @@ class Machine(Stage):
         self.disk = Disk(folder, draws("disk"))
         self.wall = Wall(self.clock)
         self.free_bytes = 1 << 40
+        self._processes: list[Process] = []
         self._vfs = FileSystem(self.disk)
         self.clock.new_loop = lambda: SeededLoop(draws("order"))
         thread = draws("thread")
@@ -134,6 +135,7 @@ class Machine(Stage):
     def boot(self, doom: Doom, begun: Callable[[App, Service], None]) -> "Life":
         """Start the daemon as a process with that doom."""
         process = Process(doom, self.trace.step)
+        self._processes.append(process)
         life = Life(process)
         process.within(lambda: asyncio.get_running_loop().create_task(self._live(life, begun)))
         return life

@@ -16,16 +16,13 @@ from tests.transport import SimulatorTransport
 
 
 class Witness(Protocol):
-    """Who looks at what is sent, and at the bill."""
+    """Who looks at what is sent, and knows what a person will be asked."""
 
     def sent(self, session: str, key: str, body: bytes) -> Callable[[], None]:
         """A request with a key leaves; what is returned is called when its sender waits no longer."""
 
     def refused(self, session: str) -> None:
         """The vendor calls a request malformed."""
-
-    def billed(self) -> None:
-        """A request has been carried out, and may have been billed."""
 
 
 class Network(httpx.AsyncBaseTransport):
@@ -102,10 +99,7 @@ class Network(httpx.AsyncBaseTransport):
             raise httpx.ConnectError("no route", request=request)
         faults = self._simulator.faults if request.method == "POST" else self._simulator.list_faults
         faults.next(fate if isinstance(fate, Fault) else None)
-        try:
-            return await self._vendor.handle_async_request(request)
-        finally:
-            self._watch.billed()
+        return await self._vendor.handle_async_request(request)
 
 
 def session_and_key(body: bytes) -> tuple[str, str]:

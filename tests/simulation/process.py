@@ -46,6 +46,7 @@ class Process:
     last: str = ""
     steps: Counter[str] = field(default_factory=Counter)
     over: asyncio.Event = field(default_factory=asyncio.Event)
+    remains: set[asyncio.Task[object]] = field(default_factory=set)
 
     def step(self, label: str) -> None:
         """Go one step further, unless it is the last. Raises Death."""
@@ -67,8 +68,9 @@ class Process:
             await asyncio.get_running_loop().create_future()
 
     def die(self, label: str) -> None:
-        """Be gone."""
+        """Be gone. Its tasks are kept: what nobody refers to is unwound, and does what a dead process cannot do."""
         self.dead, self.last = True, label
+        self.remains = asyncio.all_tasks()
         self.over.set()
 
     def within(self, do: Callable[[], T]) -> T:

@@ -1,6 +1,6 @@
 """Who watches a world: keeps what its actors did, and asks the invariants at each moment that counts.
 
-The moments: before a request with a key leaves, after the vendor may have billed, after each start on what a death has
+The moments: before a request with a key leaves, when the vendor bills, after each start on what a death has
 left, and at the end. What breaks ends the world at once.
 """
 
@@ -21,54 +21,69 @@ from tests.simulation.machine import STORE, Machine
 from tests.simulation.process import PROCESS, Process
 
 
+class Charges(list[Charge]):
+    """The vendor's charges, and somebody who is told of each."""
+
+    def __init__(self, told: Callable[[Charge], None]) -> None:
+        super().__init__()
+        self._told = told
+
+    def append(self, charge: Charge) -> None:
+        """Bill."""
+        super().append(charge)
+        self._told(charge)
+
+
 class Broken(AssertionError):
     """A promise does not hold."""
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request that leaves: its session and key, its body, and the process that sends it; `fresh`: for the first time."""
+    """A request that leaves: its session and key, its body, and the process that sends it."""
 
     session: str
     key: str
     body: bytes
     process: Process
-    fresh: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Billed:
-    """A charge of ours. `settled`: our key had been answered or given up before; `life`: of its session at the vendor."""
+    """A charge of ours. `settled`: its key had been answered or given up before."""
 
     charge: Charge
     settled: bool
-    life: int
 
 
 @dataclass(eq=False)
 class Watch:
-    """The memory of one world. `posed`: the questions that a person was really asked, by session."""
+    """The memory of one world, about each session by its name.
+
+    `posed`: the questions that a person was really asked; `touched`: moved behind our back, and not seen yet; `edited`:
+    its job was taken out of the configuration; `orphaned`: keys whose page is gone with their session.
+    """
 
     machine: Machine
     posed: defaultdict[str, set[Reason]] = field(default_factory=lambda: defaultdict(set))
     touched: set[str] = field(default_factory=set)
-    keys: set[str] = field(default_factory=set)
-    lives: Counter[str] = field(default_factory=Counter)
+    edited: set[str] = field(default_factory=set)
     orphaned: set[str] = field(default_factory=set)
     charges: list[Billed] = field(default_factory=list)
     flying: Counter[tuple[int, str]] = field(default_factory=Counter)
     records_per_day: int | None = None
     checked: Counter[str] = field(default_factory=Counter)
     broken: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
-    _seen: int = 0
     _reader: apsw.Connection | None = None
+
+    def __post_init__(self) -> None:
+        self.machine.sim.bill.charges = Charges(self.billed)
 
     def sent(self, session: str, key: str, body: bytes) -> Callable[[], None]:
         """A request with a key leaves."""
         process = PROCESS.get()
         assert process is not None
-        request = Request(session, key, body, process, key not in self.keys)
-        self.keys.add(key)
+        request = Request(session, key, body, process)
         mark = (id(process), session)
         self.flying[mark] += 1
         self._ask(invariants.AT_SEND, request)
@@ -78,16 +93,13 @@ class Watch:
         """The vendor calls a request malformed: a person is asked to mend it."""
         self.posed[session].add(Reason.REFUSED)
 
-    def billed(self) -> None:
-        """The vendor may have billed."""
-        charges = self.machine.sim.bill.charges
-        for charge in charges[self._seen :]:
-            if charge.key.startswith(INSTALLATION):
-                state = self.value("SELECT state FROM page WHERE key = ?", charge.key)
-                billed = Billed(charge, state != "asked", self.lives[charge.session])
-                self.charges.append(billed)
-                self._ask(invariants.AT_CHARGE, billed)
-        self._seen = len(charges)
+    def billed(self, charge: Charge) -> None:
+        """The vendor bills."""
+        if charge.key.startswith(INSTALLATION):
+            state = self.value("SELECT state FROM page WHERE key = ?", charge.key)
+            billed = Billed(charge, state != "asked")
+            self.charges.append(billed)
+            self._ask(invariants.AT_CHARGE, billed)
 
     def started(self) -> None:
         """A process has opened the store that another left."""
@@ -105,7 +117,6 @@ class Watch:
     def deleted(self, session: str) -> None:
         """Somebody has deleted a session: what its open key has billed and not brought yet is gone with it."""
         self.meddled(session, Reason.SESSION_VANISHED)
-        self.lives[session] += 1
         self.orphaned.update(billed.charge.key for billed in self.charges if billed.charge.session == session)
 
     def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
