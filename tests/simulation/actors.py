@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from leadsync.config.fingerprint import fingerprint
 from leadsync.core.model import Reason
 from leadsync.core.resume import Choice, needed
-from leadsync.errors import BadWeather, LeadsyncError, OperatorMistake
+from leadsync.errors import LeadsyncError, OperatorMistake
 from tests.simulation.disk import no_trouble
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ async def stranger(world: "World") -> None:
     draws = world.machine.draws("stranger")
     sim = world.machine.sim
     while True:
-        await asyncio.sleep(draws.expovariate(1 / 900))
+        await asyncio.sleep(draws.expovariate(1 / 500))
         act = draws.choice(("pull", "delete", "grow"))
         session = draws.choice(world.jobs)
         if act == "grow":
@@ -48,7 +48,7 @@ async def operator(world: "World") -> None:
     """Edits job files and the budget, restarts the daemon, has jobs run, and answers what is parked."""
     draws = world.machine.draws("operator")
     while True:
-        await asyncio.sleep(draws.expovariate(1 / 600))
+        await asyncio.sleep(draws.expovariate(1 / 300))
         job = draws.choice(world.jobs)
         match draws.choice(("edit", "edit", "budget", "once", "answer", "restart")):
             case "edit":
@@ -56,7 +56,8 @@ async def operator(world: "World") -> None:
                 stop(world)
             case "budget":
                 world.acted["budget"] += 1
-                world.machine.configure(f"budget = {{ records_per_day = {draws.randint(10, 80)} }}")
+                budget = f"budget = {{ records_per_day = {draws.randint(10, 60)} }}"
+                world.machine.configure(f"{budget}\n{world.terms}")
                 stop(world)
             case "once":
                 await command(world, "once", job, {})
@@ -71,7 +72,7 @@ async def clock(world: "World") -> None:
     """Sets the clock that leadsync looks at, by up to two hours; or the machine sleeps, which looks the same."""
     draws = world.machine.draws("clock")
     while True:
-        await asyncio.sleep(draws.expovariate(1 / 1_500))
+        await asyncio.sleep(draws.expovariate(1 / 700))
         world.acted["clock"] += 1
         world.machine.wall.ahead += timedelta(seconds=draws.choice((-7_200, -600, 600, 7_200)))
 
@@ -80,7 +81,7 @@ async def disk(world: "World") -> None:
     """Fails now and then, for one operation or for minutes, or is nearly full."""
     draws = world.machine.draws("failing disk")
     while True:
-        await asyncio.sleep(draws.expovariate(1 / 900))
+        await asyncio.sleep(draws.expovariate(1 / 500))
         act = draws.choice(("disk_full", "disk_error", "disk_low"))
         world.acted[act] += 1
         if act == "disk_low":
@@ -105,9 +106,9 @@ async def sky(world: "World") -> None:
     """Cuts the line for minutes."""
     draws = world.machine.draws("sky")
     while True:
-        await asyncio.sleep(draws.expovariate(1 / 1_500))
+        await asyncio.sleep(draws.expovariate(1 / 700))
         world.weather.outage = True
-        await asyncio.sleep(draws.choice((30, 200, 900)))
+        await asyncio.sleep(draws.choice((30, 200, 700)))
         world.weather.outage = False
 
 
@@ -122,14 +123,16 @@ def edit(world: "World", job: str) -> None:
     """Change, disable or remove a job's file, or bring it back as it was."""
     draws, machine = world.machine.draws("operator's hand"), world.machine
     act = draws.choice(("disable", "remove", "page_size", "criteria", "back"))
-    keys: dict[str, Any] = dict(world.keys)
+    keys: dict[str, Any] = dict(world.keys[job])
+    world.out.discard(job)
+    if act in {"remove", "disable"}:
+        world.watch.edited.add(job)
+        world.out.add(job)
     match act:
         case "remove":
-            world.watch.edited.add(job)
             machine.job(job, **keys)
             machine.remove(job)
         case "disable":
-            world.watch.edited.add(job)
             machine.job(job, **keys, enabled=False)
         case "page_size":
             machine.job(job, **{**keys, "page_size": draws.randint(2, 9)})
@@ -143,11 +146,14 @@ def edit(world: "World", job: str) -> None:
 
 
 def put_right(world: "World") -> None:
-    """The files as they were, money enough, a disk in order, the right time."""
-    machine = world.machine
-    machine.configure()
+    """Files as they were, but of jobs that stay out for good; money enough, a disk in order, the right time."""
+    machine, draws = world.machine, world.machine.draws("retirement")
+    machine.configure(world.terms)
     for job in world.jobs:
-        machine.job(job, **world.keys)
+        if job in world.out and draws.random() < 0.5:
+            world.watch.retired.add(job)
+        else:
+            machine.job(job, **world.keys[job])
     machine.disk.trouble = no_trouble
     machine.free_bytes = 1 << 40
     machine.wall.ahead = timedelta(0)
@@ -163,6 +169,7 @@ def stop(world: "World") -> None:
 async def answer(world: "World") -> None:
     """Answer each parked job that has a file as its reason needs."""
     for job, reason in world.watch.rows("SELECT name, park_reason FROM search_session WHERE park_reason IS NOT NULL"):
+        world.watch.parked.discard(job)
         choice = Choice(needed(Reason(reason)).strip()) if needed(Reason(reason)) else None
         await command(world, "resume", job, {"choice": choice})
 
@@ -185,5 +192,3 @@ async def command(world: "World", name: str, job: str, more: dict[str, Any]) -> 
         failed = isinstance(errand.work.exception() or errand.work.result(), LeadsyncError)
         world.acted["answer" if name == "resume" else name] += not failed
 
-
-__all__ = ["ACTORS", "ACTS", "BadWeather", "answer", "put_right", "stop"]

@@ -44,12 +44,13 @@ def no_trouble(operation: str) -> None:
 
 
 class Disk:
-    """One folder on it. `rng` draws what a power cut leaves."""
+    """One folder on it. `rng` draws what a power cut leaves; `owes`: a transaction that was said to be done is not durable."""
 
     def __init__(self, folder: Path, rng: random.Random) -> None:
         self.folder = folder
         self.trouble: Trouble = no_trouble
         self.files: dict[str, File] = {}
+        self.owes = False
         self._rng = rng
         self._handles: dict[int, str] = {}
 
@@ -78,6 +79,7 @@ class Disk:
         file = self.files[name]
         apply(file.durable, file.unsynced)
         file.unsynced.clear()
+        self.owes = self.owes and kind_of(name) != "log"
 
     def folder_synced(self) -> None:
         """All names are durable."""
@@ -93,10 +95,10 @@ class Disk:
         self.files[name] = File(bytearray(data), named=True)
         (self.folder / name).write_bytes(data)
 
-    def unsynced(self, name: str) -> bool:
-        """Whether a power cut could take something of a file."""
-        file = self.files.get(name)
-        return file is None or bool(file.unsynced) or not file.named
+    def committed(self) -> None:
+        """SQLite says that a transaction is done. It is owed where a power cut could take something of the log."""
+        logs = [file for name, file in self.files.items() if kind_of(name) == "log"]
+        self.owes = any(file.unsynced or not file.named for file in logs)
 
     def restart(self, *, power: bool) -> None:
         """Go on after the death of all who had files open; each file becomes a new one, which none of them holds."""

@@ -22,9 +22,11 @@ VFS: Final = "forgetful"
 class FileSystem(apsw.VFS):
     """The file system of one disk; a new one takes the place of the last."""
 
+    disk: Disk
+
     def __init__(self, disk: Disk) -> None:
         super().__init__(VFS, "")
-        self._disk = disk
+        self._disk = FileSystem.disk = disk
 
     def xOpen(self, name: str | apsw.URIFilename | None, flags: list[int]) -> apsw.VFSFile:  # noqa: N802 - SQLite's name
         """Open a file of the store."""
@@ -90,7 +92,7 @@ def _trouble(kind: type[apsw.Error]) -> Iterator[None]:
 
 def connector(file: Path) -> Callable[[], Any]:
     """Return what makes connections to a store on the forgetful disk, in autocommit."""
-    return lambda: Connection(apsw.Connection(str(file), vfs=VFS))
+    return lambda: Connection(apsw.Connection(str(file), vfs=VFS), FileSystem.disk)
 
 
 class Connection:
@@ -98,8 +100,9 @@ class Connection:
 
     isolation_level = None
 
-    def __init__(self, database: apsw.Connection) -> None:
+    def __init__(self, database: apsw.Connection, disk: Disk) -> None:
         self.database = database
+        self._disk = disk
         self._process = PROCESS.get()
 
     def cursor(self) -> "Cursor":
@@ -117,6 +120,7 @@ class Connection:
         if self.database.in_transaction:
             self._step("commit.before")
             self.execute("COMMIT")
+            self._disk.committed()
             self._step("commit.after")
 
     def rollback(self) -> None:

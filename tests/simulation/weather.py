@@ -29,6 +29,8 @@ Fate: TypeAlias = Fault | Road
 DRAWN: Final = (*(fault for fault in Fault if fault is not Fault.MALFORMED), Road.LATE, Road.TWICE, Road.DRAGGED)
 """A refusal is not drawn by the request: a vendor that has once answered a key does not call it malformed later."""
 
+ALL: Final = (*Fault, *Road)
+
 CALM: Final = 0.25
 """The share of seeds without any weather but outages, so that the other trouble is seen alone."""
 

@@ -14,7 +14,6 @@ import random
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,13 +21,14 @@ from leadsync.app import App
 from leadsync.errors import BadWeather, OperatorMistake
 from leadsync.service import Service
 from tests.simulation import actors
+from tests.simulation.disk import Trouble, no_trouble
 from tests.simulation.machine import Life, Machine
 from tests.simulation.network import Network
 from tests.simulation.process import CALLBACK, Doom
 from tests.simulation.watch import Watch
 from tests.simulation.weather import Weather
 
-TROUBLE_S: Final = 3_000.0
+TROUBLE_S: Final = 1_500.0
 """How long the trouble lasts at most."""
 
 PEACE_S: Final = 3 * 3_600.0
@@ -46,16 +46,24 @@ LABELS: Final = (
 SOMETIMES: Final = {CALLBACK: 3_000, "log.delete": 1, "folder.sync": 1, "lock.cut": 2, "lock.open": 1, "lock.write": 1}
 """How often a step comes in one life, where that is not some dozens of times."""
 
+DEATHS: Final = tuple(f"{label} {kind}" for label in LABELS for kind in ("kill", "power"))
+
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """What a world is made of, where that is not left to its seed. `dooms` are those of its processes, one after another."""
+    """What a world is made of, where that is not left to its seed.
+
+    `dooms` are those of its processes, one after another, to its end; `disk_trouble` is the first process's; `lay` puts
+    a store on its disk.
+    """
 
     jobs: int | None = None
     meddlers: bool = True
     weather: bool = True
+    trouble_s: float | None = None
     dooms: tuple[Doom, ...] | None = None
-    fresh: bool = True
+    disk_trouble: Trouble = no_trouble
+    lay: Callable[[Machine], None] = Machine.new_store
 
 
 @dataclass(slots=True)
@@ -74,7 +82,11 @@ class Report:
 
 
 class World:
-    """One seed's world. `jobs` are the names of its jobs and sessions, `keys` what their files have in common."""
+    """One seed's world.
+
+    `jobs` are the names of its jobs and sessions, `keys` what stands in their files, `out` those that somebody has removed
+    or disabled; `terms` are the account's.
+    """
 
     def __init__(self, folder: Path, seed: int, script: Script) -> None:
         self.seed = seed
@@ -82,24 +94,30 @@ class World:
         self._streams: dict[str, random.Random] = {}
         draws = self.draws("world")
         self.jobs = [f"job-{letter}" for letter in "abc"[: script.jobs or draws.randint(1, 3)]]
-        self.keys: dict[str, Any] = {
-            "page_size": draws.randint(3, 12),
-            "schedule": f'every = "{draws.choice((5, 10, 20))}m"',
-            "buy_again": True,
+        self.keys: dict[str, dict[str, Any]] = {
+            job: {
+                "page_size": draws.randint(3, 12),
+                "schedule": f'every = "{draws.choice((3, 5, 8))}m"',
+                "buy_again": True,
+            }
+            for job in self.jobs
         }
-        self.machine = Machine(folder, self.draws, size=draws.randint(5, 40), **switches(draws))
+        self.terms = f'audit_every = "{draws.choice((1, 15))}m"'
+        self.machine = Machine(folder, self.draws, size=draws.randint(5, 25), account=self.terms, **switches(draws))
         for job in self.jobs:
-            self.machine.job(job, **self.keys)
+            self.machine.job(job, **self.keys[job])
         self.weather = Weather(self.draws("weather"))
         if not script.weather:
             self.weather.clear()
         self._deaths_left = draws.choice((0, 1, 2, 3, 5))
-        self._trouble_s = draws.uniform(0.2, 1.0) * TROUBLE_S
+        self._trouble_s = script.trouble_s or draws.uniform(0.2, 1.0) * TROUBLE_S
+        self.machine.disk.trouble = script.disk_trouble
         self.report = Report(seed)
         self.acted = self.report.acted
         self._context = contextvars.copy_context()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._over = False
+        self.out: set[str] = set()
         self.life: Life
         self.watch: Watch
         self.network: Network
@@ -113,8 +131,7 @@ class World:
     def run(self) -> Report:
         """Live through all of it."""
         report, machine = self.report, self.machine
-        if self.script.fresh:
-            machine.new_store()
+        self.script.lay(machine)
         with machine.on() as loop:
             try:
                 loop.run_until_complete(self._all())
@@ -159,7 +176,8 @@ class World:
         self._deaths_left = 0
         self.weather.clear()
         actors.put_right(self)
-        self.life.process.doom = Doom()
+        if self.script.dooms is None:
+            self.life.process.doom = Doom()
         actors.stop(self)
         await self._come_to_rest()
         self._over = True
@@ -174,17 +192,23 @@ class World:
     async def _come_to_rest(self) -> None:
         """Wait until every job has completed since the trouble ended; answer what is parked (L1)."""
         since = self.watch.value("SELECT coalesce(max(id), 0) FROM run") or 0
+        wanted = set(self.jobs) - self.watch.retired
         until_s = asyncio.get_running_loop().time() + PEACE_S
         while True:
-            await asyncio.sleep(120)
+            await asyncio.sleep(60)
             complete = {
                 job for (job,) in self.watch.rows("SELECT job FROM run WHERE outcome = 'complete' AND id > ?", since)
             }
-            if complete >= set(self.jobs):
+            if complete >= wanted and not self._is_settling():
                 return
             if asyncio.get_running_loop().time() > until_s:
-                self.watch.fail(f"l1_it_ends_well: {sorted(set(self.jobs) - complete)} never complete")
+                self.watch.fail(f"l1_it_ends_well: of {sorted(wanted)} only {sorted(complete)} are complete")
             await actors.answer(self)
+
+    def _is_settling(self) -> bool:
+        """Whether an open key waits that no person is asked about."""
+        open_keys = "SELECT 1 FROM page JOIN search_session AS s ON s.id = session_id WHERE state = 'asked'"
+        return bool(self.watch.rows(f"{open_keys} AND park_reason IS NULL"))
 
     async def _supervise(self) -> None:
         """Start the daemon again whenever it ends, as systemd does."""
@@ -200,6 +224,8 @@ class World:
                 self.machine.disk.restart(power=doom.power)
             elif self.life.error is not None:
                 self._judge(self.life.error)
+            if self.script.disk_trouble is not no_trouble:
+                self.machine.disk.trouble = no_trouble
             await asyncio.sleep(draws.uniform(1, 60))
 
     def _begun(self, app: App, _: Service) -> None:
@@ -239,5 +265,3 @@ def switches(draws: random.Random) -> dict[str, Any]:
         "slow_s": draws.choice((0.2, 20.0)),
     }
 
-
-__all__ = ["LABELS", "Report", "Script", "World", "partial"]
