@@ -28,7 +28,7 @@ async def stranger(world: "World") -> None:
     draws = world.machine.draws("stranger")
     sim = world.machine.sim
     while True:
-        await asyncio.sleep(draws.expovariate(1 / 500))
+        await asyncio.sleep(draws.expovariate(1 / 250))
         act = draws.choice(("pull", "delete", "grow"))
         session = draws.choice(world.jobs)
         if act == "grow":
@@ -48,7 +48,7 @@ async def operator(world: "World") -> None:
     """Edits job files and the budget, restarts the daemon, has jobs run, and answers what is parked."""
     draws = world.machine.draws("operator")
     while True:
-        await asyncio.sleep(draws.expovariate(1 / 300))
+        await asyncio.sleep(draws.expovariate(1 / 150))
         job = draws.choice(world.jobs)
         match draws.choice(("edit", "edit", "budget", "once", "answer", "restart")):
             case "edit":
@@ -72,7 +72,7 @@ async def clock(world: "World") -> None:
     """Sets the clock that leadsync looks at, by up to two hours; or the machine sleeps, which looks the same."""
     draws = world.machine.draws("clock")
     while True:
-        await asyncio.sleep(draws.expovariate(1 / 700))
+        await asyncio.sleep(draws.expovariate(1 / 350))
         world.acted["clock"] += 1
         world.machine.wall.ahead += timedelta(seconds=draws.choice((-7_200, -600, 600, 7_200)))
 
@@ -81,7 +81,7 @@ async def disk(world: "World") -> None:
     """Fails now and then, for one operation or for minutes, or is nearly full."""
     draws = world.machine.draws("failing disk")
     while True:
-        await asyncio.sleep(draws.expovariate(1 / 500))
+        await asyncio.sleep(draws.expovariate(1 / 250))
         act = draws.choice(("disk_full", "disk_error", "disk_low"))
         world.acted[act] += 1
         if act == "disk_low":
@@ -89,7 +89,7 @@ async def disk(world: "World") -> None:
         else:
             code = errno.ENOSPC if act == "disk_full" else errno.EIO
             world.machine.disk.trouble = _trouble(code, draws.choice(("write", "sync", "")))
-        await asyncio.sleep(draws.choice((1, 30, 300)))
+        await asyncio.sleep(draws.choice((1, 30, 150)))
         world.machine.disk.trouble = no_trouble
         world.machine.free_bytes = 1 << 40
 
@@ -106,9 +106,9 @@ async def sky(world: "World") -> None:
     """Cuts the line for minutes."""
     draws = world.machine.draws("sky")
     while True:
-        await asyncio.sleep(draws.expovariate(1 / 700))
+        await asyncio.sleep(draws.expovariate(1 / 350))
         world.weather.outage = True
-        await asyncio.sleep(draws.choice((30, 200, 700)))
+        await asyncio.sleep(draws.choice((30, 150, 700)))
         world.weather.outage = False
 
 

@@ -8,6 +8,7 @@ start-up.
 
 import asyncio
 import random
+import sys
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
@@ -172,6 +173,8 @@ def _stood_in(disk: Disk) -> Iterator[None]:
         mock.patch.object(opening, "open_writer", _shared_engine),
         mock.patch.object(app_module, "_settle_heap", lambda: None),
         mock.patch.object(spoiling, "LEVELS", 1_500),
+        # httpx looks for it at each request, and it takes long not to find it.
+        mock.patch.dict(sys.modules, {"sniffio": None}),
     ):
         yield
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import gettempdir
 from typing import Final
 
-from tests.simulation.world import Report, Script, World
+from tests.simulation.world import Report, Script, World, one_cycle
 
 KEPT: Final = Path(__file__).with_name("seeds.txt")
 """Seeds that have failed once; every run lives through them again."""
@@ -71,4 +71,4 @@ def _collector_held() -> Iterator[None]:
         gc.enable()
 
 
-__all__ = ["FRESH", "Report", "Script", "keep", "kept", "live", "live_through"]
+__all__ = ["FRESH", "Report", "Script", "keep", "kept", "live", "live_through", "one_cycle"]

@@ -14,6 +14,7 @@ import random
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -28,8 +29,8 @@ from tests.simulation.process import CALLBACK, Doom
 from tests.simulation.watch import Watch
 from tests.simulation.weather import Weather
 
-TROUBLE_S: Final = 1_500.0
-"""How long the trouble lasts at most."""
+TROUBLE_S: Final = (150.0, 300.0, 600.0, 1_200.0)
+"""How long the trouble lasts, give or take a quarter: most worlds are short, so that there are many."""
 
 PEACE_S: Final = 3 * 3_600.0
 """How long all jobs may take to complete once it has ended."""
@@ -46,6 +47,12 @@ LABELS: Final = (
 SOMETIMES: Final = {CALLBACK: 3_000, "log.delete": 1, "folder.sync": 1, "lock.cut": 2, "lock.open": 1, "lock.write": 1}
 """How often a step comes in one life, where that is not some dozens of times."""
 
+
+def one_cycle(**more: Any) -> "Script":
+    """A life in which nothing happens but what is asked for: one job, two or three pages, a stop, and what follows."""
+    return Script(**{"jobs": 1, "meddlers": False, "weather": False, "trouble_s": 40.0, "size": 5, "dooms": (), **more})
+
+
 DEATHS: Final = tuple(f"{label} {kind}" for label in LABELS for kind in ("kill", "power"))
 
 
@@ -61,6 +68,7 @@ class Script:
     meddlers: bool = True
     weather: bool = True
     trouble_s: float | None = None
+    size: int | None = None
     dooms: tuple[Doom, ...] | None = None
     disk_trouble: Trouble = no_trouble
     lay: Callable[[Machine], None] = Machine.new_store
@@ -97,20 +105,22 @@ class World:
         self.keys: dict[str, dict[str, Any]] = {
             job: {
                 "page_size": draws.randint(3, 12),
-                "schedule": f'every = "{draws.choice((3, 5, 8))}m"',
+                "schedule": f'every = "{draws.choice((3, 5, 8))}m", jitter = "{draws.choice((0, 4))}s"',
                 "buy_again": True,
             }
             for job in self.jobs
         }
-        self.terms = f'audit_every = "{draws.choice((1, 15))}m"'
-        self.machine = Machine(folder, self.draws, size=draws.randint(5, 25), account=self.terms, **switches(draws))
+        self.terms = f'audit_every = "{draws.choice(("1m", "15m"))}"'
+        size = script.size or draws.randint(5, 25)
+        self.machine = Machine(folder, self.draws, size=size, account=self.terms, **switches(draws))
+        self.machine.clock.began -= timedelta(seconds=10)  # all jobs are due then
         for job in self.jobs:
             self.machine.job(job, **self.keys[job])
         self.weather = Weather(self.draws("weather"))
         if not script.weather:
             self.weather.clear()
         self._deaths_left = draws.choice((0, 1, 2, 3, 5))
-        self._trouble_s = script.trouble_s or draws.uniform(0.2, 1.0) * TROUBLE_S
+        self._trouble_s = script.trouble_s or draws.choice(TROUBLE_S) * draws.uniform(0.75, 1.25)
         self.machine.disk.trouble = script.disk_trouble
         self.report = Report(seed)
         self.acted = self.report.acted
