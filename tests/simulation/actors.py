@@ -191,4 +191,3 @@ async def command(world: "World", name: str, job: str, more: dict[str, Any]) -> 
     if errand.work.done() and not errand.work.cancelled():
         failed = isinstance(errand.work.exception() or errand.work.result(), LeadsyncError)
         world.acted["answer" if name == "resume" else name] += not failed
-

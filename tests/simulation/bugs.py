@@ -16,17 +16,18 @@ from sqlalchemy import Connection, update
 from sqlmodel import col
 
 from leadsync.core import audit, books, paging
-from leadsync.core.budget import Spent, grant
+from leadsync.core.budget import Granted, Spent, grant
 from leadsync.core.model import Books, End, Lead, Outcome, PageReply
 from leadsync.core.protocol import Close, Closing, Event, Sending, Step, Stored, Wait
 from leadsync.core.replies import Lost, Throttled, VendorReply
 from leadsync.jobs.dispatch import Dispatch, Sessions
 from leadsync.jobs.pull import Pull
 from leadsync.store import engine, opening, pages, runs, timetable
-from leadsync.store.ledger import Arrival, Ledger, Order, Receipt, SessionState
+from leadsync.store import leads as leads_module
 from leadsync.store.leads import Shelf, Shelved
+from leadsync.store.ledger import Arrival, Ledger, Order, Receipt, SessionState
 from leadsync.store.tables import Page
-from leadsync.vendors import batchdata
+from leadsync.vendors import batchdata, wire
 from leadsync.vendors.traffic import Traffic
 from leadsync.vendors.wire import search_request
 
@@ -52,7 +53,7 @@ async def _store_in_two(self: Any, arrival: Arrival, now: datetime) -> Receipt:
 
     receipt: Receipt = await self._writer.write(first)
     for shelf, leads in left:
-        await self._writer.write(pages.shelve, shelf, leads)
+        await self._writer.write(leads_module.shelve, shelf, leads)
     return receipt
 
 
@@ -107,7 +108,10 @@ def _key_after_send() -> Iterator[None]:
 @contextmanager
 def _normal() -> Iterator[None]:
     settings = [setting.replace("FULL", "NORMAL") for setting in engine._SETTINGS]  # noqa: SLF001 - the same
-    with mock.patch.object(engine, "_SETTINGS", settings), mock.patch.object(opening, "check_settings", lambda _: None):
+    with (
+        mock.patch.object(engine, "_SETTINGS", settings),
+        mock.patch.object(opening, "check_settings", return_value=None),
+    ):
         yield
 
 
@@ -133,9 +137,9 @@ def _short_is_the_end(plan: Any, tally: Any, stored: Stored, *, has_cursor: bool
 def _grant_while_any_is_left(connection: Connection, account: str, order: Order, now: datetime) -> Any:
     """Look at what is spent, and then ask for a whole page."""
     if order.limits.unlimited:
-        return pages.Granted(order.take)
+        return Granted(order.take)
     granted = grant(1, order.limits, *pages.spent(connection, account, order.limits, now))
-    return replace(granted, take=order.take) if isinstance(granted, pages.Granted) else granted
+    return replace(granted, take=order.take) if isinstance(granted, Granted) else granted
 
 
 _spent = pages.spent
@@ -201,7 +205,7 @@ def _reap_with_keys(connection: Connection, now: datetime) -> list[runs.Interrup
     return _reap(connection, now)
 
 
-_decipher = batchdata.decipher
+_decipher = wire.decipher
 
 
 def _decipher_anything(status: int, headers: Any, body: bytes, now: datetime) -> VendorReply:

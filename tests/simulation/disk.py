@@ -44,7 +44,7 @@ def no_trouble(operation: str) -> None:
 
 
 class Disk:
-    """One folder on it. `rng` draws what a power cut leaves; `owes`: a transaction that was said to be done is not durable."""
+    """One folder on it. `rng` draws what a power cut leaves; `owes`: what was committed is not durable."""
 
     def __init__(self, folder: Path, rng: random.Random) -> None:
         self.folder = folder

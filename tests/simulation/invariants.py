@@ -1,4 +1,4 @@
-"""What must hold, and when it is looked at. Each is a generator of complaints, named for its promise (design P1 to P10).
+"""What must hold, and when it is looked at. Each is a generator of complaints, named for its promise (P1 to P10, L1).
 
 To add one: write it here, with the watch and the thing at hand as its arguments, and put it into the tuple of its
 moment. The tuples stand at the end. P1, P4 and the slots are looked at where something could have been lost, at each

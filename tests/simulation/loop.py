@@ -41,7 +41,7 @@ class _Ready(deque[asyncio.Handle]):
 
 
 def _context_of(handle: Any) -> Any:
-    """asyncio keeps to itself in whose name a callback runs."""
+    """The loop keeps to itself in whose name a callback runs."""
     return handle._context  # noqa: SLF001
 
 

@@ -154,7 +154,7 @@ class Machine(Stage):
 
 
 class Life:
-    """A daemon's process from its boot to its end; `error` is what it ended with, if it ended by itself and not well."""
+    """A daemon's process from its boot to its end; `error` is what it ended with, if it ended by itself and badly."""
 
     def __init__(self, process: Process) -> None:
         self.process = process
@@ -171,7 +171,7 @@ def _stood_in(disk: Disk) -> Iterator[None]:
         mock.patch.object(lock, "os", disk_os),
         mock.patch.object(opening, "os", disk_os),
         mock.patch.object(opening, "open_writer", _shared_engine),
-        mock.patch.object(app_module, "_settle_heap", lambda: None),
+        mock.patch.object(app_module, "_settle_heap", return_value=None),
         mock.patch.object(spoiling, "LEVELS", 1_500),
         # httpx looks for it at each request, and it takes long not to find it.
         mock.patch.dict(sys.modules, {"sniffio": None}),
@@ -187,9 +187,13 @@ def _shared_engine(creator: Creator) -> Engine:
     return _engine()
 
 
+def _connect() -> Any:
+    return _creators[0]()
+
+
 @cache
 def _engine() -> Engine:
-    return engine.open_writer(lambda: _creators[0]())
+    return engine.open_writer(_connect)
 
 
 @cache

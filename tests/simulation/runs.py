@@ -1,4 +1,4 @@
-"""Living through seeds: one after another in a folder of this process's own, with the collector held until each ends."""
+"""Living through seeds: one after another, in a folder of this process's own, the collector held until each ends."""
 
 import gc
 import os
@@ -33,9 +33,9 @@ def live(seed: int, script: Script = FRESH) -> Report:
 
 
 def live_through(seeds: Iterable[int]) -> Counter[str]:
-    """Live through seeds; return how often each fault, act and death came. Raises AssertionError at the first that breaks.
+    """Live through seeds; return how often each fault, act and death came.
 
-    What broke is kept in the file.
+    Raises AssertionError at the first that breaks, and keeps its seed in the file.
     """
     met: Counter[str] = Counter()
     for seed in seeds:

@@ -1,7 +1,7 @@
-"""SQLite on a forgetful disk: a VFS of apsw that tells the disk each write and sync, and the face of `sqlite3` before it.
+"""SQLite on a forgetful disk: a VFS of apsw that tells the disk each write and sync, with `sqlite3`'s face before it.
 
-Python's own `sqlite3` is another SQLite, which cannot see apsw's file systems. So `connector` gives SQLAlchemy's dialect
-for it as much of `sqlite3` as the store uses, with the same errors and codes.
+Python's own `sqlite3` is another SQLite, which cannot see apsw's file systems. So `connector` gives SQLAlchemy's
+dialect for it as much of `sqlite3` as the store uses, with the same errors and codes.
 """
 
 import sqlite3
@@ -190,7 +190,7 @@ class Cursor:
         self._cursor.close(True)
 
     def _describe(self, cursor: apsw.Cursor, *_: object) -> bool:
-        """apsw knows the columns only while a statement begins."""
+        """Columns are known to apsw only while a statement begins."""
         columns = cursor.get_description()
         self.description = [(column[0], *[None] * 6) for column in columns] or None
         return True
@@ -214,4 +214,3 @@ def _as_sqlite3(error: apsw.Error) -> sqlite3.Error:
     # What our own disk raises knows no code yet.
     told.sqlite_errorcode = getattr(error, "extendedresult", _CODES.get(type(error), sqlite3.SQLITE_ERROR))
     return told
-

@@ -1,4 +1,4 @@
-"""An error of the disk at the n-th operation, for all n of a whole life: no room, or no answer, once or until a restart.
+"""An error of the disk at the n-th operation, for all n of a whole life: no room or no answer, once or to a restart.
 
 The daemon says in words what it could not do, loses nothing, and goes on by itself or with the next start.
 """
@@ -44,5 +44,3 @@ def test_trouble_at_every_operation(code: int, lasting: bool) -> None:
         if not met(trouble):
             break
     assert nth > OPERATIONS_MIN
-
-

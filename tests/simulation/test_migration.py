@@ -1,4 +1,4 @@
-"""An upgrade that is cut off at any step, or that the disk refuses: the old store or the new one, and never half of one.
+"""An upgrade that is cut off at any step, or that the disk refuses: the old store or the new, and never half of one.
 
 The store that is upgraded has the first schema there was, and a session in it whose page was stored.
 """

@@ -1,4 +1,4 @@
-"""Worlds of fresh seeds, and of all that have failed once: every promise holds, and it ends well (P1 to P5, P8, P10, L1).
+"""Worlds of fresh seeds, and of all that have failed once: every promise holds, and it ends well (P1-P5, P8, P10, L1).
 
 `--seeds=100000` lives through so many, `--first-seed=N` begins there, `--seed=N` lives through that one alone.
 """

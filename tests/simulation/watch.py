@@ -20,7 +20,6 @@ from tests.simulation import invariants
 from tests.simulation.machine import STORE, Machine
 from tests.simulation.process import PROCESS, Process
 
-
 SHOWN_BY: Final = 2
 """A replay may come with either of two totals, so one that hides a meddler by chance is found out by the next page."""
 
@@ -123,10 +122,12 @@ class Watch:
         self.touched[session] = SHOWN_BY
 
     def deleted(self, session: str) -> None:
-        """Somebody has deleted a session: what its open key brings, if it still brings anything, is for a person to judge."""
+        """Somebody has deleted a session: what its open key may still bring is for a person to judge."""
         # What arrives twice or late makes it anew: then it is there, with another total.
         self.meddled(session, Reason.SESSION_VANISHED, Reason.SESSION_DRIFTED)
-        open_key = "SELECT key FROM page JOIN search_session AS s ON s.id = session_id WHERE state = 'asked' AND name = ?"
+        open_key = (
+            "SELECT key FROM page JOIN search_session AS s ON s.id = session_id WHERE state = 'asked' AND name = ?"
+        )
         self.orphaned.update(key for (key,) in self.rows(open_key, session))
 
     def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:

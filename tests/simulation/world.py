@@ -92,8 +92,8 @@ class Report:
 class World:
     """One seed's world.
 
-    `jobs` are the names of its jobs and sessions, `keys` what stands in their files, `out` those that somebody has removed
-    or disabled; `terms` are the account's.
+    `jobs` are the names of its jobs and sessions, `keys` what stands in their files, `out` those that somebody has
+    removed or disabled; `terms` are the account's.
     """
 
     def __init__(self, folder: Path, seed: int, script: Script) -> None:
@@ -274,4 +274,3 @@ def switches(draws: random.Random) -> dict[str, Any]:
         "deletion_forgets_keys": draws.random() < 0.8,
         "slow_s": draws.choice((0.2, 20.0)),
     }
-
