@@ -53,14 +53,14 @@ async def operator(world: "World") -> None:
         match draws.choice(("edit", "edit", "budget", "once", "answer", "restart")):
             case "edit":
                 edit(world, job)
-                stop(world)
+                draws.choice((stop, reload))(world)
             case "budget":
                 world.acted["budget"] += 1
                 budget = f"budget = {{ records_per_day = {draws.randint(10, 60)} }}"
                 world.machine.configure(f"{budget}\n{world.terms}")
                 stop(world)
             case "once":
-                await command(world, "once", job, {})
+                await command(world, "once", job, {"again": False})
             case "answer":
                 await answer(world)
             case _:
@@ -114,7 +114,20 @@ async def sky(world: "World") -> None:
 
 ACTORS: Final[tuple[Callable[["World"], Awaitable[None]], ...]] = (stranger, operator, clock, disk, sky)
 ACTS: Final = frozenset(
-    {"pull", "delete", "grow", "disable", "remove", "page_size", "criteria", "budget", "once", "answer", "restart"}
+    {
+        "pull",
+        "delete",
+        "grow",
+        "disable",
+        "remove",
+        "page_size",
+        "criteria",
+        "budget",
+        "once",
+        "answer",
+        "restart",
+        "reload",
+    }
     | {"clock", "disk_full", "disk_error", "disk_low"}
 )
 
@@ -164,6 +177,13 @@ def stop(world: "World") -> None:
     app = world.life.app
     if app is not None and not world.life.process.dead:
         app.around.stopping.set()
+
+
+def reload(world: "World") -> None:
+    """Have the daemon read its files again, as systemd does on `reload`."""
+    if world.life.app is not None and not world.life.process.over.is_set():
+        world.acted["reload"] += 1
+        world.life.process.within(world.machine.hang_up)
 
 
 async def answer(world: "World") -> None:
