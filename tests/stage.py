@@ -7,18 +7,20 @@ the log: only what the catalogue knows may be in it, and never a secret, a phone
 import asyncio
 import io
 import json
+import logging
 import random
 import re
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
 from concurrent.futures import Executor, Future
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, ParamSpec, TypeVar
 
 import httpx  # noqa: TID251 - the test edge speaks to the simulator in process
+import structlog
 
 from leadsync.app import App, open_app, start_log
 from leadsync.commands import refuse_unknown_jobs
@@ -77,6 +79,17 @@ class Clock:
         self._past_s = self.elapsed_s
         self._loop = self.new_loop()
         return self._loop
+
+
+@contextmanager
+def log_put_back() -> Iterator[None]:
+    """Leave the log as it was: `logs.set_up` takes all logging over."""
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()
 
 
 class InlineExecutor(Executor):

@@ -1,22 +1,18 @@
 """What every test of this folder gets: the log as it was before, and a heap that has been looked through once."""
 
 import gc
-import logging
 from collections.abc import Iterator
 
 import pytest
-import structlog
+
+from tests.stage import log_put_back
 
 
 @pytest.fixture(autouse=True)
 def _log_put_back() -> Iterator[None]:
     """Give the root logger back its handlers: `logs.set_up` takes all logging over."""
-    root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    structlog.reset_defaults()
+    with log_put_back():
+        yield
 
 
 @pytest.fixture(autouse=True, scope="session")
