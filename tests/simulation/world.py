@@ -44,13 +44,18 @@ LABELS: Final = (
 )
 """Where a process may die."""
 
-SOMETIMES: Final = {CALLBACK: 3_000, "log.delete": 1, "folder.sync": 1, "lock.cut": 2, "lock.open": 1, "lock.write": 1}
+SOMETIMES: Final = {
+    CALLBACK: 3_000,
+    "log.delete": 1,
+    "folder.sync": 1,
+    "lock.cut": 2,
+    "lock.open": 1,
+    "lock.write": 1,
+    "store.write": 8,
+    "store.sync": 2,
+    "store.cut": 1,
+}
 """How often a step comes in one life, where that is not some dozens of times."""
-
-
-def one_cycle(**more: Any) -> "Script":
-    """A life in which nothing happens but what is asked for: one job, two or three pages, a stop, and what follows."""
-    return Script(**{"jobs": 1, "meddlers": False, "weather": False, "trouble_s": 40.0, "size": 5, "dooms": (), **more})
 
 
 DEATHS: Final = tuple(f"{label} {kind}" for label in LABELS for kind in ("kill", "power"))
@@ -72,6 +77,11 @@ class Script:
     dooms: tuple[Doom, ...] | None = None
     disk_trouble: Trouble = no_trouble
     lay: Callable[[Machine], None] = Machine.new_store
+
+
+def one_cycle(**more: Any) -> Script:
+    """A life in which nothing happens but what is asked for: one job, two or three pages, a stop, and what follows."""
+    return Script(**{"jobs": 1, "meddlers": False, "weather": False, "trouble_s": 40.0, "size": 5, "dooms": (), **more})
 
 
 @dataclass(slots=True)
