@@ -1,7 +1,11 @@
 """Options of the test run, and the figures that some tests report at its end."""
 
+import random
+
 import hypothesis
 import pytest
+
+from tests.simulation.figures import Figures
 
 # A shared machine is slow now and then; how long an example takes is no promise.
 hypothesis.settings.register_profile("leadsync", deadline=None)
@@ -19,7 +23,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--inbox-seconds", type=int, default=4, help="how long tests/system sends webhooks")
     parser.addoption("--inbox-kill-every", type=float, default=1.5, help="how long a daemon may receive them")
     parser.addoption("--long", action="store_true", help="also what takes minutes and is shown by its shorter kin")
+    parser.addoption("--seeds", type=int, default=2_000, help="how many fresh seeds tests/simulation lives through")
+    parser.addoption("--first-seed", type=int, default=None, help="the first of them; else drawn anew for each run")
+    parser.addoption("--seed", type=int, default=None, help="the one seed that tests/simulation lives through")
     parser.addoption("--daemon-days", type=int, default=1, help="how long the daemon runs around a change of the clock")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Draw where the fresh seeds begin, once for all workers."""
+    if config.option.first_seed is None:
+        config.option.first_seed = random.SystemRandom().randrange(10**9)
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    """Say where the fresh seeds begin, so that the run can be had again."""
+    return f"simulation: --first-seed={config.option.first_seed} --seeds={config.option.seeds}"
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -30,9 +48,19 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if "long" not in item.keywords]
 
 
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail where a fault of the simulation never came: what is not met is not tested."""
+    reporter = session.config.pluginmanager.getplugin("terminalreporter")
+    if reporter is not None and Figures.of(reporter).missing:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Show what a test has recorded as its figures, whether it passed or not."""
     for outcome in ("passed", "failed"):
         for report in terminalreporter.stats.get(outcome, []):
             for name, value in getattr(report, "user_properties", []):
-                terminalreporter.write_line(f"{report.nodeid}: {name}: {value}")
+                if name != "simulated":
+                    terminalreporter.write_line(f"{report.nodeid}: {name}: {value}")
+    for line in Figures.of(terminalreporter).lines:
+        terminalreporter.write_line(line)

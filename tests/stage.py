@@ -56,6 +56,7 @@ class Clock:
 
     def __init__(self) -> None:
         self.began = datetime(2026, 11, 2, 6, tzinfo=UTC)
+        self.new_loop: Callable[[], VirtualLoop] = VirtualLoop
         self._past_s = 0.0
         self._loop: VirtualLoop | None = None
 
@@ -75,7 +76,7 @@ class Clock:
     def next_loop(self) -> VirtualLoop:
         """Return a new loop, which goes on from now."""
         self._past_s = self.elapsed_s
-        self._loop = VirtualLoop()
+        self._loop = self.new_loop()
         return self._loop
 
 
@@ -95,7 +96,7 @@ class InlineExecutor(Executor):
 class VirtualAlarms:
     """The scheduler's place on a stage: like the real one it waits for so much time as the clock says is left."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Callable[[], datetime]) -> None:
         self._clock = clock
         self._set: dict[str, asyncio.TimerHandle] = {}
 
@@ -142,10 +143,12 @@ class Stage:
     `account` is further text for the account's table; `switches` are the simulator's.
     """
 
-    def __init__(self, folder: Path, *, size: int = 250, account: str = "", **switches: Any) -> None:
+    def __init__(
+        self, folder: Path, *, size: int = 250, record_bytes: int = 2_400, account: str = "", **switches: Any
+    ) -> None:
         self.folder = folder
         self.clock = Clock()
-        self.sim = Simulator(World(7, size), now=self.clock, switches=Switches(**switches), token=TOKEN)
+        self.sim = Simulator(World(7, size, record_bytes), now=self.clock, switches=Switches(**switches), token=TOKEN)
         self.wire = Wire(self.sim)
         self.log = io.StringIO()
         self.outside = Outside(
@@ -225,19 +228,28 @@ class Stage:
         """
 
         async def act() -> None:
-            async with self.app() as app, asyncio.TaskGroup() as group:
-                asyncio.get_running_loop().call_later(for_s, app.around.stopping.set)
-                if meanwhile is not None:
-                    group.create_task(meanwhile(app))
-                service = Service(app.office, app.ledger, app.around, app.dispatch, hands=app.hands)
-                heartbeat = Heartbeat(Manager(self.outside.environ), app.office, app.ledger, app.around)
-                reload = Reload(app, service, self.outside, heartbeat=heartbeat, relog=self.relog)
-                self.hang_up = reload.ask
-                with closing(self.outside.alarms()) as alarms:
-                    async with watching(app.watched, alarms, self.outside) if watched else nullcontext():
-                        await service.run(alarms, beside=(heartbeat.keep, reload.keep))
+            async with asyncio.TaskGroup() as group:
+
+                def begun(app: App, _: Service) -> None:
+                    asyncio.get_running_loop().call_later(for_s, app.around.stopping.set)
+                    if meanwhile is not None:
+                        group.create_task(meanwhile(app))
+
+                await self.daemon(begun, watched=watched)
 
         self.play(act())
+
+    async def daemon(self, begun: Callable[[App, Service], None], *, watched: bool = False) -> None:
+        """Be the daemon, but for the socket, until it is asked to stop; `begun` is told once its store is open."""
+        async with self.app() as app:
+            service = Service(app.office, app.ledger, app.around, app.dispatch, hands=app.hands)
+            heartbeat = Heartbeat(Manager(self.outside.environ), app.office, app.ledger, app.around)
+            reload = Reload(app, service, self.outside, heartbeat=heartbeat, relog=self.relog)
+            self.hang_up = reload.ask
+            begun(app, service)
+            with closing(self.outside.alarms()) as alarms:
+                async with watching(app.watched, alarms, self.outside) if watched else nullcontext():
+                    await service.run(alarms, beside=(heartbeat.keep, reload.keep))
 
     def resume(self, name: str = "phoenix", choice: Choice | None = None) -> str:
         """Answer a parked job as `leadsync resume` does."""

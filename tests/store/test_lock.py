@@ -1,5 +1,6 @@
 """One leadsync per store: the second is turned away with the first one's process, and death lets go."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -50,6 +51,19 @@ def holder(store: Path) -> Iterator[subprocess.Popen[str]]:
         assert process.stdout.readline() == "held\n"
         yield process
         process.kill()
+
+
+def test_a_lock_is_let_go_on_a_failing_disk(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that refuses the last write is no reason for a traceback, nor for keeping the lock."""
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with InstanceLock(store, ONCE):
+        monkeypatch.setattr(os, "ftruncate", refuse)
+    monkeypatch.undo()
+    with InstanceLock(store, ONCE):
+        pass
 
 
 def test_a_second_process_is_told_who_holds_the_store(store: Path) -> None:

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -77,5 +78,6 @@ class InstanceLock:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         """Let the lock go; the file stays, so that two starters never lock two different files."""
-        os.ftruncate(self._file, 0)
+        with suppress(OSError):  # on a disk that fails; whose number it is, the kernel tells better than the file
+            os.ftruncate(self._file, 0)
         os.close(self._file)

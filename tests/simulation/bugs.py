@@ -1,0 +1,238 @@
+"""Planted bugs: each of them is a mistake that somebody could make, and costs money or a night's sleep.
+
+To add one: a context manager that puts something wrong in the place of a function of leadsync, under its name in
+`BUGS`. `test_bugs.py` demands that the simulation finds it within 200 seeds; where it does not, a fault, an actor or an
+invariant is missing.
+"""
+
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, Final
+from unittest import mock
+
+from sqlalchemy import Connection, update
+from sqlmodel import col
+
+from leadsync.core import audit, books, paging
+from leadsync.core.budget import Granted, Spent, grant
+from leadsync.core.model import Books, End, Lead, Outcome, PageReply
+from leadsync.core.protocol import Close, Closing, Event, Sending, Step, Stored, Wait
+from leadsync.core.replies import Lost, Throttled, VendorReply
+from leadsync.jobs.dispatch import Dispatch, Sessions
+from leadsync.jobs.pull import Pull
+from leadsync.store import engine, opening, pages, runs, timetable
+from leadsync.store import leads as leads_module
+from leadsync.store.leads import Shelf, Shelved
+from leadsync.store.ledger import Arrival, Ledger, Order, Receipt, SessionState
+from leadsync.store.tables import Page
+from leadsync.vendors import batchdata, wire
+from leadsync.vendors.traffic import Traffic
+from leadsync.vendors.wire import search_request
+from tests.jobs.slot_bugs import SLOT_BUGS
+
+Bug = Callable[[], AbstractContextManager[object]]
+
+
+def _instead(place: object, name: str, wrong: object) -> Bug:
+    return lambda: mock.patch.object(place, name, wrong)
+
+
+async def _store_in_two(self: Any, arrival: Arrival, now: datetime) -> Receipt:
+    """The books first, the leads in a second transaction."""
+    left: list[tuple[Shelf, list[Lead]]] = []
+
+    def later(_: Connection, shelf: Shelf, leads: Iterable[Lead]) -> Shelved:
+        left.append((shelf, list(leads)))
+        unique = len({lead.vendor_id for lead in left[-1][1]})
+        return Shelved(unique=unique, new=unique)
+
+    def first(connection: Connection) -> Receipt:
+        with mock.patch.object(pages, "shelve", later):
+            return pages.store(connection, arrival, now)
+
+    receipt: Receipt = await self._writer.write(first)
+    for shelf, leads in left:
+        await self._writer.write(leads_module.shelve, shelf, leads)
+    return receipt
+
+
+_wait = Pull._wait  # noqa: SLF001 - what a planted bug stands before
+
+
+async def _wait_for_a_fresh_key(self: Any, wait: Wait) -> Event:
+    """Give the old key up and ask with a new one."""
+    event = await _wait(self, wait)
+    page = self._open_page()
+    await self._ledger.close(page.page_id, self._ticket.run_id, Close(0, "tried anew", None), self._around.now())
+    await self._journal(page.take)
+    return event
+
+
+async def _journal_without_witness(self: Any, order: Order, now: datetime) -> Any:
+    return await self._writer.write(pages.journal, order, self._writer.fence, now)
+
+
+_journal = pages.journal
+
+
+def _journal_in_mind(connection: Connection, order: Order, fence: int, now: datetime) -> Any:
+    """Make the key, and write it down later."""
+    with connection.begin_nested() as thought:
+        asked = _journal(connection, order, fence, now)
+        thought.rollback()
+    return asked
+
+
+@contextmanager
+def _key_after_send() -> Iterator[None]:
+    orders: dict[int, tuple[Order, int, datetime]] = {}
+
+    def journal(connection: Connection, order: Order, fence: int, now: datetime) -> Any:
+        orders[order.session_id] = (order, fence, now)
+        return _journal_in_mind(connection, order, fence, now)
+
+    send = Pull._send  # noqa: SLF001 - the same
+
+    async def send_first(self: Any) -> Event:
+        reply = await send(self)
+        order = orders.pop(self._ticket.session.session_id, None)
+        if order is not None:
+            await self._ledger._writer.write(_journal, *order)  # noqa: SLF001 - the same
+        return reply
+
+    with mock.patch.object(pages, "journal", journal), mock.patch.object(Pull, "_send", send_first):
+        yield
+
+
+@contextmanager
+def _normal() -> Iterator[None]:
+    settings = [setting.replace("FULL", "NORMAL") for setting in engine._SETTINGS]  # noqa: SLF001 - the same
+    with (
+        mock.patch.object(engine, "_SETTINGS", settings),
+        mock.patch.object(opening, "check_settings", return_value=None),
+    ):
+        yield
+
+
+_again = paging._again  # noqa: SLF001 - the same
+
+
+def _lost_is_the_end(state: Sending, event: Lost | Throttled, now_s: float, draw: float) -> Step:
+    if isinstance(event, Throttled):
+        return _again(state, event, now_s, draw)
+    return Closing(state.tally, End(Outcome.COMPLETE, "nothing came")), Close(0, "nothing came", None)
+
+
+_after_page = paging._after_page  # noqa: SLF001 - the same
+
+
+def _short_is_the_end(plan: Any, tally: Any, stored: Stored, *, has_cursor: bool) -> Step:
+    state, effect = _after_page(plan, tally, stored, has_cursor=has_cursor)
+    if stored.records < plan.page_size and stored.reason is None and plan.settle_only is None:
+        return paging._finish(tally, End(Outcome.COMPLETE, "a short page"))  # noqa: SLF001 - the same
+    return state, effect
+
+
+def _grant_while_any_is_left(connection: Connection, account: str, order: Order, now: datetime) -> Any:
+    """Look at what is spent, and then ask for a whole page."""
+    if order.limits.unlimited:
+        return Granted(order.take)
+    granted = grant(1, order.limits, *pages.spent(connection, account, order.limits, now))
+    return replace(granted, take=order.take) if isinstance(granted, Granted) else granted
+
+
+_spent = pages.spent
+
+
+def _spent_without_reservations(*about: Any) -> tuple[Spent, Spent]:
+    return _spent(*about)[0], Spent()
+
+
+_open_sessions = Dispatch._open_sessions  # noqa: SLF001 - the same
+
+
+async def _open_sessions_of_jobs(self: Any, account: str, but: Sessions) -> list[SessionState]:
+    """Forget the keys of jobs that are disabled or gone."""
+    jobs = {job.name for job in self._settings.jobs.values() if job.enabled}
+    return [session for session in await _open_sessions(self, account, but) if session.job in jobs]
+
+
+def _learn_from_any(before: Books, after: Books, page: books.PageCount, counts_own: bool | None) -> bool | None:
+    """Learn the reading of totals from whatever page comes first."""
+    if counts_own is not None or not page.new:
+        return counts_own
+    return {after.total: True, before.total: False}.get(page.total if page.total is not None else -1)
+
+
+@asynccontextmanager
+async def _not_quiet(_: Traffic) -> AsyncIterator[None]:
+    yield
+
+
+async def _send_what_the_file_says(self: Any) -> VendorReply:
+    """Build the request anew instead of sending what is stored."""
+    brief, page = self._ticket.brief, self._open_page()
+    request = page.request
+    if brief.page_size:
+        request = search_request(brief.search, brief.options, brief.session, page.key, brief.page_size)
+    reply: VendorReply = await self._ticket.desk.client.search(request)
+    self._ticket.desk.hear(self._ticket.session.name, reply, self._around)
+    return reply
+
+
+_start_slot = timetable._start  # noqa: SLF001 - the same
+
+
+def _start_taken_again(connection: Connection, timing: Any, now: datetime, draw: float) -> Any:
+    """Plan a slot again whose run was cut short."""
+    taken = timetable._read(connection, timetable._TAKEN_SLOTS, timing.job)  # noqa: SLF001 - the same
+    if taken and timing.makes_up:
+        for slot in timetable._read(connection, timetable._PLANNED_SLOTS, timing.job):  # noqa: SLF001 - the same
+            timetable._move(connection, slot, "planned", "skipped")  # noqa: SLF001 - the same
+        for slot in taken[:1]:
+            timetable._move(connection, slot, "taken", "planned")  # noqa: SLF001 - the same
+        return []
+    return _start_slot(connection, timing, now, draw)
+
+
+_reap = runs.reap
+
+
+def _reap_with_keys(connection: Connection, now: datetime) -> list[runs.Interrupted]:
+    """Tidy up after a death: its runs, and what they had open."""
+    connection.execute(update(Page).where(col(Page.state) == "asked").values(state="void", settled_at=now))
+    return _reap(connection, now)
+
+
+_decipher = wire.decipher
+
+
+def _decipher_anything(status: int, headers: Any, body: bytes, now: datetime) -> VendorReply:
+    """Take a 200 that cannot be read for a page without anything."""
+    reply = _decipher(status, headers, body, now)
+    nothing = PageReply((), total=None, is_new=False, has_cursor=False)
+    return nothing if status == 200 and isinstance(reply, Lost) else reply
+
+
+BUGS: Final[dict[str, Bug]] = {
+    "a page in two transactions": _instead(Ledger, "store", _store_in_two),
+    "a fresh key on retry": _instead(Pull, "_wait", _wait_for_a_fresh_key),
+    "the key is journaled after it was sent": _key_after_send,
+    "the witness is written after the send": _instead(Ledger, "journal", _journal_without_witness),
+    "synchronous = NORMAL": _normal,
+    "a lost reply is taken for the end": _instead(paging, "_again", _lost_is_the_end),
+    "a 200 that cannot be read is taken for an empty page": _instead(batchdata, "decipher", _decipher_anything),
+    "a short page is taken for the end": _instead(paging, "_after_page", _short_is_the_end),
+    "the budget is looked at, and not what the page may cost": _instead(pages, "_grant", _grant_while_any_is_left),
+    "open keys reserve nothing": _instead(pages, "spent", _spent_without_reservations),
+    "the open key of a disabled job is forgotten": _instead(Dispatch, "_open_sessions", _open_sessions_of_jobs),
+    "open keys are tidied up at start": _instead(runs, "reap", _reap_with_keys),
+    "totals are learned from a replay": _instead(books, "_learn", _learn_from_any),
+    "an audit while a request is on its way": _instead(Traffic, "quiet", _not_quiet),
+    "a replay is built from the job's file": _instead(Pull, "_send", _send_what_the_file_says),
+    "a parked job parks no more when its audit agrees": _instead(audit.Leave, "answers", lambda *_: True),
+    "a slot that was cut short is taken again": _instead(timetable, "_start", _start_taken_again),
+    **{name: SLOT_BUGS[name] for name in ("a foreign session is taken for an orphan", "a deletion is not journaled")},
+}

@@ -1,0 +1,40 @@
+"""Worlds of fresh seeds, and of all that have failed once: every promise holds, and it ends well (P1-P5, P8, P10, L1).
+
+`--seeds=100000` lives through so many, `--first-seed=N` begins there, `--seed=N` lives through that one alone.
+"""
+
+import json
+from collections.abc import Callable
+
+import pytest
+
+from tests.simulation.runs import kept, live_through
+
+CHUNK: int = 50
+"""Seeds in one test: few enough to spread over workers."""
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Make chunks of seeds."""
+    config = metafunc.config
+    if "fresh" in metafunc.fixturenames:
+        first, count = config.getoption("--first-seed"), config.getoption("--seeds")
+        one = config.getoption("--seed")
+        if one is not None:
+            metafunc.parametrize("fresh", [range(one, one + 1)], ids=["one"])
+        else:
+            chunks = [range(at, min(at + CHUNK, count)) for at in range(0, count, CHUNK)]
+            # The ids are the same in every run, so that workers agree on them.
+            fresh = [range(first + chunk.start, first + chunk.stop) for chunk in chunks]
+            metafunc.parametrize("fresh", fresh, ids=[f"chunk {number}" for number in range(len(chunks))])
+
+
+def test_fresh_seeds(fresh: range, record_property: Callable[[str, object], None]) -> None:
+    """Whatever a seed brings, nothing is lost, nothing paid twice, and all jobs complete when it is over."""
+    met = live_through(fresh)
+    record_property("simulated", json.dumps(met | {"seeds": len(fresh)}))
+
+
+def test_kept_seeds() -> None:
+    """What has failed once does not fail again."""
+    live_through(kept())

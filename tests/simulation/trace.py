@@ -1,0 +1,24 @@
+"""What happened in a world, in one digest: the same seed must give the same, in every process on every day."""
+
+import hashlib
+from collections.abc import Callable
+from datetime import datetime
+
+
+class Trace:
+    """Takes note of each step with its time."""
+
+    def __init__(self, now: Callable[[], datetime]) -> None:
+        self._now = now
+        self._digest = hashlib.blake2b(digest_size=16)
+        self.steps = 0
+
+    def step(self, label: str) -> None:
+        """Something happened."""
+        self.steps += 1
+        self._digest.update(f"{self._now().timestamp():.6f} {label}\n".encode())
+
+    @property
+    def digest(self) -> str:
+        """All of it so far."""
+        return self._digest.hexdigest()

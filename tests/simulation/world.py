@@ -1,0 +1,290 @@
+"""One world: a machine with leadsync on it, a vendor, the weather between them, and people, all from one seed.
+
+First there is trouble: faults, deaths, power cuts, meddlers. Then it ends, and every job must come to `complete` within
+a bounded time, with a person's answer only where a person was really asked (L1). Rooms: `process.py` death and its
+labels, `disk.py` what power cuts leave, `weather.py` and `network.py` faults, `actors.py` people and machines that
+meddle, `invariants.py` what must hold, `watch.py` when that is looked at, `bugs.py` planted bugs. Each says how to add
+to it.
+"""
+
+import asyncio
+import contextvars
+import math
+import random
+from collections import Counter
+from collections.abc import Callable, Coroutine, Iterable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Final
+
+from leadsync.app import App
+from leadsync.errors import BadWeather, OperatorMistake
+from leadsync.service import Service
+from tests.simulation import actors
+from tests.simulation.disk import Trouble, no_trouble
+from tests.simulation.machine import Life, Machine
+from tests.simulation.network import Network
+from tests.simulation.process import CALLBACK, Doom
+from tests.simulation.watch import Watch
+from tests.simulation.weather import Weather
+
+TROUBLE_S: Final = (150.0, 300.0, 600.0, 1_200.0)
+"""How long the trouble lasts, give or take a quarter: most worlds are short, so that there are many."""
+
+PEACE_S: Final = 3 * 3_600.0
+"""How long all jobs may take to complete once it has ended."""
+
+LABELS: Final = (
+    CALLBACK,
+    *("work.before", "work.after", "commit.before", "commit.after"),
+    *("net.before", "net.sent", "net.received"),
+    *("log.write", "log.sync", "log.delete", "store.write", "store.sync", "store.cut", "folder.sync"),
+    *("witness.open", "witness.write", "witness.sync", "lock.open", "lock.write", "lock.cut"),
+)
+"""Where a process may die."""
+
+SOMETIMES: Final = {CALLBACK: 3_000, "log.delete": 1, "folder.sync": 1, "lock.cut": 2, "lock.open": 1, "lock.write": 1}
+"""How often a step comes in one life, where that is not some dozens of times."""
+
+
+def one_cycle(**more: Any) -> "Script":
+    """A life in which nothing happens but what is asked for: one job, two or three pages, a stop, and what follows."""
+    return Script(**{"jobs": 1, "meddlers": False, "weather": False, "trouble_s": 40.0, "size": 5, "dooms": (), **more})
+
+
+DEATHS: Final = tuple(f"{label} {kind}" for label in LABELS for kind in ("kill", "power"))
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """What a world is made of, where that is not left to its seed.
+
+    `dooms` are those of its processes, one after another, to its end; `disk_trouble` is the first process's; `lay` puts
+    a store on its disk.
+    """
+
+    jobs: int | None = None
+    meddlers: bool = True
+    weather: bool = True
+    trouble_s: float | None = None
+    size: int | None = None
+    dooms: tuple[Doom, ...] | None = None
+    disk_trouble: Trouble = no_trouble
+    lay: Callable[[Machine], None] = Machine.new_store
+
+
+@dataclass(slots=True)
+class Report:
+    """What happened: how often each fault, act and death; the digest of all steps; what was broken, if anything."""
+
+    seed: int
+    broken: str = ""
+    trace: str = ""
+    steps: int = 0
+    virtual_s: float = 0.0
+    met: Counter[str] = field(default_factory=Counter)
+    acted: Counter[str] = field(default_factory=Counter)
+    died: Counter[str] = field(default_factory=Counter)
+    checked: Counter[str] = field(default_factory=Counter)
+
+
+class World:
+    """One seed's world.
+
+    `jobs` are the names of its jobs and sessions, `keys` what stands in their files, `out` those that somebody has
+    removed or disabled; `terms` are the account's.
+    """
+
+    def __init__(self, folder: Path, seed: int, script: Script) -> None:
+        self.seed = seed
+        self.script = script
+        self._streams: dict[str, random.Random] = {}
+        draws = self.draws("world")
+        self.jobs = [f"job-{letter}" for letter in "abc"[: script.jobs or draws.randint(1, 3)]]
+        self.keys: dict[str, dict[str, Any]] = {
+            job: {
+                "page_size": draws.randint(3, 12),
+                "schedule": f'every = "{draws.choice((3, 5, 8))}m", jitter = "{draws.choice((0, 4))}s"',
+                "buy_again": True,
+            }
+            for job in self.jobs
+        }
+        self.terms = f'audit_every = "{draws.choice(("1m", "15m"))}"'
+        size, vendor = script.size or draws.randint(5, 25), switches(draws)
+        self.cap = self._furnish(self.draws("house")) if script.meddlers else 100
+        self.machine = Machine(folder, self.draws, size=size, account=self.terms, session_cap=self.cap, **vendor)
+        self.machine.clock.began -= timedelta(seconds=10)  # all jobs are due then
+        for job in self.jobs:
+            self.machine.job(job, **self.keys[job])
+        self.weather = Weather(self.draws("weather"))
+        if not script.weather:
+            self.weather.clear()
+        self._deaths_left = draws.choice((0, 1, 2, 3, 5))
+        self._trouble_s = script.trouble_s or draws.choice(TROUBLE_S) * draws.uniform(0.75, 1.25)
+        self.machine.disk.trouble = script.disk_trouble
+        self.report = Report(seed)
+        self.acted = self.report.acted
+        self._context = contextvars.copy_context()
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._over = False
+        self.out: set[str] = set()
+        self.life: Life
+        self.watch: Watch
+        self.network: Network
+
+    def _furnish(self, draws: random.Random) -> int:
+        """Let some worlds be short of slots, and keep house there; return how many slots the team has."""
+        if draws.random() < 0.5:
+            return 100
+        reserve = draws.randint(0, 1)
+        cap = len(self.jobs) + reserve + draws.randint(0, 1)
+        self.terms += (
+            f"\nsession_cap = {cap}\nsession_reserve = {reserve}\n"
+            f'[housekeeping]\nevery = "{draws.choice((3, 10))}m"\ndelete = "orphans"\norphan_after_days = 0'
+        )
+        return cap
+
+    def draws(self, name: str) -> random.Random:
+        """The stream of random numbers of that name: what one part draws changes nothing for another."""
+        if name not in self._streams:
+            self._streams[name] = random.Random(f"{self.seed} {name}")  # noqa: S311 - a world is to be had again
+        return self._streams[name]
+
+    def run(self) -> Report:
+        """Live through all of it."""
+        report, machine = self.report, self.machine
+        self.script.lay(machine)
+        with machine.on() as loop:
+            try:
+                loop.run_until_complete(self._all())
+            except Exception as error:  # noqa: BLE001 - whatever ends a world early is what was found
+                report.broken = f"{type(error).__name__}: {error}"
+            report.virtual_s = loop.time()
+        report.trace, report.steps = machine.trace.digest, machine.trace.steps
+        report.met.update({str(fate): count for fate, count in self.network.met.items()})
+        report.checked.update(self.watch.checked)
+        return report
+
+    def spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        """Do something in the world's name, and not in that of a process."""
+        task = asyncio.get_running_loop().create_task(work, context=self._context.copy())
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            self.watch.fail(f"the world itself failed: {task.exception()!r}")
+
+    async def _all(self) -> None:
+        self.watch = Watch(self.machine)
+        self.network = Network(
+            self.machine.sim, self.weather, self.draws("network"), watch=self.watch, spawn=self.spawn
+        )
+        self.machine.change(transport=self.network)
+        plot = self.spawn(self._plot())
+        await asyncio.wait({plot, self.watch.broken}, return_when=asyncio.FIRST_COMPLETED)
+        if self.watch.broken.done():
+            self.watch.broken.result()
+        plot.result()
+
+    async def _plot(self) -> None:
+        supervisor = self.spawn(self._supervise())
+        meddlers = [self.spawn(actor(self)) for actor in self._cast()]  # type: ignore[arg-type]
+        await asyncio.sleep(self._trouble_s)
+        for meddler in meddlers:
+            meddler.cancel()
+        self._deaths_left = 0
+        self.weather.clear()
+        actors.put_right(self)
+        if self.script.dooms is None:
+            self.life.process.doom = Doom()
+        actors.stop(self)
+        await self._come_to_rest()
+        self._over = True
+        actors.stop(self)
+        await supervisor
+        self.watch.ended()
+
+    def _cast(self) -> Iterable[Callable[["World"], object]]:
+        draws = self.draws("cast")
+        return [actor for actor in actors.ACTORS if draws.random() < 0.4] if self.script.meddlers else []
+
+    async def _come_to_rest(self) -> None:
+        """Wait until every job has completed since the trouble ended; answer what is parked (L1)."""
+        since = self.watch.value("SELECT coalesce(max(id), 0) FROM run") or 0
+        wanted = set(self.jobs) - self.watch.retired
+        until_s = asyncio.get_running_loop().time() + PEACE_S
+        while True:
+            await asyncio.sleep(60)
+            complete = {
+                job for (job,) in self.watch.rows("SELECT job FROM run WHERE outcome = 'complete' AND id > ?", since)
+            }
+            if complete >= wanted and not self._is_settling():
+                return
+            if asyncio.get_running_loop().time() > until_s:
+                self.watch.fail(f"l1_it_ends_well: of {sorted(wanted)} only {sorted(complete)} are complete")
+            await actors.answer(self)
+
+    def _is_settling(self) -> bool:
+        """Whether an open key waits that no person is asked about."""
+        open_keys = "SELECT 1 FROM page JOIN search_session AS s ON s.id = session_id WHERE state = 'asked'"
+        return bool(self.watch.rows(f"{open_keys} AND park_reason IS NULL"))
+
+    async def _supervise(self) -> None:
+        """Start the daemon again whenever it ends, as systemd does."""
+        draws = self.draws("supervisor")
+        lives = 0
+        while not self._over:
+            doom = self._doom(draws, lives)
+            lives += 1
+            self.life = self.machine.boot(doom, self._begun)
+            await self.life.process.over.wait()
+            if self.life.process.dead:
+                self.report.died[f"{self.life.process.last} {'power' if doom.power else 'kill'}"] += 1
+                self.machine.disk.restart(power=doom.power)
+            elif self.life.error is not None:
+                self._judge(self.life.error)
+            if self.script.disk_trouble is not no_trouble:
+                self.machine.disk.trouble = no_trouble
+            await asyncio.sleep(draws.uniform(1, 60))
+
+    def _begun(self, app: App, _: Service) -> None:
+        self.watch.settings = app.settings
+        self.watch.records_per_day = app.settings.accounts["main"].budget.records_per_day
+        self.watch.started()
+
+    def _doom(self, draws: random.Random, lives: int) -> Doom:
+        if self.script.dooms is not None:
+            return self.script.dooms[lives] if lives < len(self.script.dooms) else Doom()
+        if self._deaths_left <= 0:
+            return Doom()
+        self._deaths_left -= 1
+        label = draws.choice(LABELS)
+        count = math.exp(draws.uniform(0, math.log(SOMETIMES.get(label, 40))))
+        return Doom(int(count), label, power=draws.random() < 0.5)
+
+    def _judge(self, error: Exception) -> None:
+        """Weather and operators' mistakes end a process with a sentence; anything else is a bug."""
+        told = (BadWeather, OperatorMistake)
+        bugs = error.split(told)[1] if isinstance(error, ExceptionGroup) else error
+        if bugs is not None and not isinstance(bugs, told):
+            self.watch.fail(f"p12_never_silent: the daemon ended with {bugs!r}")
+
+
+def switches(draws: random.Random) -> dict[str, Any]:
+    """The vendor's open questions, each answered some way."""
+    return {
+        "totals_count_page": draws.random() < 0.5,
+        "replay_total": draws.choice(("own", "current")),
+        "replay_says_new": draws.random() < 0.5,
+        "at_once": draws.choice(("queue", "conflict")),
+        "end": draws.choice(("no_cursor", "cursor_stays")),
+        "short_page_rate": draws.choice((0.0, 0.3, 0.8)),
+        "lists_unused": draws.random() < 0.5,
+        "retry_after": draws.choice(("seconds", "date", "zero", "absurd", "none")),
+        "deletion_forgets_keys": draws.random() < 0.8,
+        "slow_s": draws.choice((0.2, 20.0)),
+    }
