@@ -8,6 +8,7 @@ the trouble ends all are stopped, and `put_right` mends what they leave behind.
 import asyncio
 import errno
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,6 +20,9 @@ from tests.simulation.disk import no_trouble
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
+
+NEIGHBOURS: Final = "theirs-"
+"""What the sessions of others begin with."""
 
 LISTS: Final = ('orQuickLists = ["high-equity"]', 'orQuickLists = ["high-equity", "absentee-owner"]')
 
@@ -42,6 +46,41 @@ async def stranger(world: "World") -> None:
             world.acted[act] += 1
             sim.delete_session(session)
             world.watch.deleted(session)
+
+
+async def neighbour(world: "World") -> None:
+    """Moves in with a session of its own where a slot is free, and out again: slots come and go beside us."""
+    draws = world.machine.draws("neighbour")
+    sim = world.machine.sim
+    while True:
+        await asyncio.sleep(draws.expovariate(1 / 200))
+        theirs = [name for name in sim.sessions if name.startswith(NEIGHBOURS)]
+        mould = next(iter(sim.sessions.values()), None)
+        if draws.random() < 0.6 and mould is not None and len(sim.sessions) < world.cap:
+            world.acted["move_in"] += 1
+            name = f"{NEIGHBOURS}{len(theirs)}-{world.acted['move_in']}"
+            sim.sessions[name] = replace(mould, id=name, created_at=sim.now(), delivered={0})
+        elif theirs:
+            world.acted["move_out"] += 1
+            sim.delete_session(draws.choice(theirs))
+
+
+async def projects(world: "World") -> None:
+    """Gives short projects a job each, and takes its file away when they are over: their sessions are orphans then."""
+    draws, machine = world.machine.draws("projects"), world.machine
+    while True:
+        await asyncio.sleep(draws.expovariate(1 / 150))
+        world.acted["project"] += 1
+        name = f"project-{world.acted['project']}"
+        world.watch.retired.add(name)
+        world.watch.edited.add(name)
+        machine.job(name, page_size=draws.randint(3, 12), schedule='every = "2m"', buy_again=True)
+        stop(world)
+        try:
+            await asyncio.sleep(draws.uniform(60, 300))
+        finally:
+            machine.remove(name)
+            stop(world)
 
 
 async def operator(world: "World") -> None:
@@ -112,23 +151,18 @@ async def sky(world: "World") -> None:
         world.weather.outage = False
 
 
-ACTORS: Final[tuple[Callable[["World"], Awaitable[None]], ...]] = (stranger, operator, clock, disk, sky)
+ACTORS: Final[tuple[Callable[["World"], Awaitable[None]], ...]] = (
+    stranger,
+    operator,
+    clock,
+    disk,
+    sky,
+    neighbour,
+    projects,
+)
 ACTS: Final = frozenset(
-    {
-        "pull",
-        "delete",
-        "grow",
-        "disable",
-        "remove",
-        "page_size",
-        "criteria",
-        "budget",
-        "once",
-        "answer",
-        "restart",
-        "reload",
-    }
-    | {"clock", "disk_full", "disk_error", "disk_low"}
+    {"pull", "delete", "grow", "disable", "remove", "page_size", "criteria", "budget", "once", "answer", "restart"}
+    | {"reload", "clock", "disk_full", "disk_error", "disk_low", "move_in", "move_out", "project"}
 )
 
 
@@ -170,6 +204,8 @@ def put_right(world: "World") -> None:
     machine.disk.trouble = no_trouble
     machine.free_bytes = 1 << 40
     machine.wall.ahead = timedelta(0)
+    for name in [name for name in machine.sim.sessions if name.startswith(NEIGHBOURS)]:
+        machine.sim.delete_session(name)
 
 
 def stop(world: "World") -> None:

@@ -30,6 +30,7 @@ from leadsync.store.tables import Page
 from leadsync.vendors import batchdata, wire
 from leadsync.vendors.traffic import Traffic
 from leadsync.vendors.wire import search_request
+from tests.jobs.slot_bugs import SLOT_BUGS
 
 Bug = Callable[[], AbstractContextManager[object]]
 
@@ -233,4 +234,5 @@ BUGS: Final[dict[str, Bug]] = {
     "a replay is built from the job's file": _instead(Pull, "_send", _send_what_the_file_says),
     "a parked job parks no more when its audit agrees": _instead(audit.Leave, "answers", lambda *_: True),
     "a slot that was cut short is taken again": _instead(timetable, "_start", _start_taken_again),
+    **{name: SLOT_BUGS[name] for name in ("a foreign session is taken for an orphan", "a deletion is not journaled")},
 }

@@ -72,6 +72,52 @@ def p10_within_budget(watch: "Watch", request: "Request") -> Iterator[str]:
         yield f"{used} records are spent or asked for today, of {watch.records_per_day}"
 
 
+STALE_S: Final = 120.0
+"""A list may be so old when a deletion leaves: its reply may be dragged, and the request waits for its turn."""
+
+
+def p7_deletions(watch: "Watch", session: str) -> Iterator[str]:
+    """A deletion is in the ledger before it leaves; it is of ours alone, of nobody's use, and has not moved."""
+    written = watch.rows("SELECT vendor_total FROM slot_action WHERE state = 'asked' AND session = ?", session)
+    if not written:
+        yield f"{session} is to be deleted, and the ledger does not have that"
+    if session not in {name for (name,) in watch.rows("SELECT name FROM search_session")}:
+        yield f"{session} is to be deleted, and is not ours"
+    open_keys = "SELECT count(*) FROM page JOIN search_session AS s ON s.id = session_id WHERE state = 'asked'"
+    if watch.value(f"{open_keys} AND s.name = ?", session):
+        yield f"{session} is to be deleted with a key open"
+    jobs = watch.settings.jobs.values() if watch.settings is not None else ()
+    if any(job.enabled and job.session == session for job in jobs):
+        yield f"{session} is to be deleted, and a job uses it"
+    living = watch.machine.sim.sessions.get(session)
+    lately = watch.machine.clock.elapsed_s - watch.moved_at.get(session, -STALE_S) < STALE_S
+    if living is not None and written and written != [(living.total,)] and not lately:
+        yield f"{session} is to be deleted, and has moved since it was written down"
+
+
+def p7_not_too_many(watch: "Watch", request: "Request") -> Iterator[str]:
+    """A key that makes a session goes out with a slot reserved, and that one was free by the list of then."""
+    row = watch.rows(
+        "SELECT reserved_at, next_page, delivered, base_line, listed_at FROM search_session AS s"
+        " JOIN account ON account.name = s.account WHERE s.name = ?",
+        request.session,
+    )
+    listed = {name for (name,) in watch.rows("SELECT name FROM listed_session")}
+    if not row or request.session in listed or watch.settings is None or request.session in watch.touched:
+        return
+    ((reserved_at, next_page, delivered, base_line, listed_at),) = row
+    if next_page > 2 or delivered or base_line:
+        return
+    if reserved_at is None:
+        yield f"{request.session} is made without a slot"
+    elif listed_at is not None and listed_at <= reserved_at:
+        earlier = "SELECT name FROM search_session WHERE reserved_at <= ?"
+        held = listed | {name for (name,) in watch.rows(earlier, reserved_at)}
+        account = watch.settings.accounts["main"]
+        if len(held) > account.session_cap - account.session_reserve:
+            yield f"{request.session} is made as number {len(held)} of {account.session_cap}"
+
+
 def p8_books_before_money(watch: "Watch", billed: "Billed") -> Iterator[str]:
     """Where the vendor bills a new page, our total was the vendor's, unless somebody has meddled since we looked."""
     charge = billed.charge
@@ -184,7 +230,15 @@ def p8_totals_agree(watch: "Watch", _: object) -> Iterator[str]:
             yield f"{name} has {total} in our books, {vendor} in the vendor's"
 
 
-AT_SEND: Final = (p3_journal_first, p2_one_body_a_key, p5_one_at_a_time, p10_within_budget, park_stays)
+AT_SEND: Final = (
+    p3_journal_first,
+    p2_one_body_a_key,
+    p5_one_at_a_time,
+    p7_not_too_many,
+    p10_within_budget,
+    park_stays,
+)
+AT_DELETE: Final = (p7_deletions,)
 AT_CHARGE: Final = (p8_books_before_money,)
 AT_START: Final = (p1_nothing_lost, p4_one_transaction, slots_once, park_stays, l1_parked_for_a_reason)
 AT_END: Final = (p8_totals_agree, complete_is_whole)

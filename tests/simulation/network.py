@@ -21,6 +21,9 @@ class Witness(Protocol):
     def sent(self, session: str, key: str, body: bytes) -> Callable[[], None]:
         """A request with a key leaves; what is returned is called when its sender waits no longer."""
 
+    def deleting(self, session: str) -> None:
+        """A deletion leaves."""
+
     def refused(self, session: str) -> None:
         """The vendor calls a request malformed."""
 
@@ -53,6 +56,8 @@ class Network(httpx.AsyncBaseTransport):
         body = await request.aread()
         session, key = session_and_key(body)
         done = self._watch.sent(session, key, body) if key else _nothing
+        if request.method == "DELETE":
+            self._watch.deleting(request.url.path.rpartition("/")[2])
         reply: asyncio.Future[httpx.Response] = asyncio.get_running_loop().create_future()
         self._spawn(self._carry(request, (session, key), reply))
         await process.reach("net.sent")
@@ -101,7 +106,8 @@ class Network(httpx.AsyncBaseTransport):
         """Let the vendor see it."""
         if fate is Road.OUTAGE:
             raise httpx.ConnectError("no route", request=request)
-        faults = self._simulator.faults if request.method == "POST" else self._simulator.list_faults
+        sim = self._simulator
+        faults = {"POST": sim.faults, "DELETE": sim.delete_faults}.get(request.method, sim.list_faults)
         faults.next(fate if isinstance(fate, Fault) else None)
         return await self._vendor.handle_async_request(request)
 

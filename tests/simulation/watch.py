@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import apsw
 
+from leadsync.config import Settings
 from leadsync.core.model import Reason
 from leadsync.simulator import Charge
 from tests.jobs.books import INSTALLATION
@@ -66,7 +67,8 @@ class Watch:
     `posed`: the questions that a person was really asked; `touched`: moved behind our back, and how many
     pages may be billed until that shows; `edited`:
     its job was taken out of the configuration; `parked`: seen parked, and not answered; `retired`:
-    its job stays out for good; `orphaned`: keys whose page is gone with their session.
+    its job stays out for good; `orphaned`: keys whose page is gone with their session; `moved_at`: when somebody
+    else used it last. `settings` are those of the daemon that runs.
     """
 
     machine: Machine
@@ -78,6 +80,8 @@ class Watch:
     orphaned: set[str] = field(default_factory=set)
     charges: list[Billed] = field(default_factory=list)
     flying: Counter[tuple[int, str]] = field(default_factory=Counter)
+    moved_at: dict[str, float] = field(default_factory=dict)
+    settings: Settings | None = None
     records_per_day: int | None = None
     checked: Counter[str] = field(default_factory=Counter)
     broken: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
@@ -95,6 +99,12 @@ class Watch:
         self.flying[mark] += 1
         self._ask(invariants.AT_SEND, request)
         return lambda: self.flying.subtract([mark])
+
+    def deleting(self, session: str) -> None:
+        """We ask for a deletion: whoever comes back to the session is asked about it."""
+        self._ask(invariants.AT_DELETE, session)
+        self.posed[session].update((Reason.SESSION_VANISHED, Reason.SESSION_DRIFTED, Reason.SESSION_FOREIGN))
+        self.touched[session] = SHOWN_BY
 
     def refused(self, session: str) -> None:
         """The vendor calls a request malformed: a person is asked to mend it."""
@@ -120,6 +130,7 @@ class Watch:
         """Somebody has moved a session behind our back, so that a person will be asked."""
         self.posed[session].update(reasons)
         self.touched[session] = SHOWN_BY
+        self.moved_at[session] = self.machine.clock.elapsed_s
 
     def deleted(self, session: str) -> None:
         """Somebody has deleted a session: what its open key may still bring is for a person to judge."""

@@ -121,8 +121,9 @@ class World:
             for job in self.jobs
         }
         self.terms = f'audit_every = "{draws.choice(("1m", "15m"))}"'
-        size = script.size or draws.randint(5, 25)
-        self.machine = Machine(folder, self.draws, size=size, account=self.terms, **switches(draws))
+        size, vendor = script.size or draws.randint(5, 25), switches(draws)
+        self.cap = self._furnish(self.draws("house")) if script.meddlers else 100
+        self.machine = Machine(folder, self.draws, size=size, account=self.terms, session_cap=self.cap, **vendor)
         self.machine.clock.began -= timedelta(seconds=10)  # all jobs are due then
         for job in self.jobs:
             self.machine.job(job, **self.keys[job])
@@ -141,6 +142,18 @@ class World:
         self.life: Life
         self.watch: Watch
         self.network: Network
+
+    def _furnish(self, draws: random.Random) -> int:
+        """Let some worlds be short of slots, and keep house there; return how many slots the team has."""
+        if draws.random() < 0.5:
+            return 100
+        reserve = draws.randint(0, 1)
+        cap = len(self.jobs) + reserve + draws.randint(0, 1)
+        self.terms += (
+            f"\nsession_cap = {cap}\nsession_reserve = {reserve}\n"
+            f'[housekeeping]\nevery = "{draws.choice((3, 10))}m"\ndelete = "orphans"\norphan_after_days = 0'
+        )
+        return cap
 
     def draws(self, name: str) -> random.Random:
         """The stream of random numbers of that name: what one part draws changes nothing for another."""
@@ -249,6 +262,7 @@ class World:
             await asyncio.sleep(draws.uniform(1, 60))
 
     def _begun(self, app: App, _: Service) -> None:
+        self.watch.settings = app.settings
         self.watch.records_per_day = app.settings.accounts["main"].budget.records_per_day
         self.watch.started()
 
