@@ -164,4 +164,5 @@ def test_a_budget_of_nothing_is_exhausted() -> None:
 def test_one_limit_is_a_limit(name: str) -> None:
     """Only where there is none at all nothing is added up."""
     assert NO_LIMIT.unlimited
-    assert not replace(NO_LIMIT, **{name: 0}).unlimited
+    limit: dict[str, Any] = {name: 0}
+    assert not replace(NO_LIMIT, **limit).unlimited

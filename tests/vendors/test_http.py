@@ -292,14 +292,14 @@ def test_two_who_find_no_connection_make_one_new_client() -> None:
         await asyncio.sleep(1)
         raise httpx.PoolTimeout("canary")
 
-    async def two() -> tuple[list[Reply | NoReply], Reply | NoReply]:
+    async def three() -> list[Reply | NoReply]:
         http = Http("https://vendor.example", HEADERS, Network(answer))
         vain = await asyncio.gather(http.send("GET", "/1"), http.send("GET", "/2"))
         free = await http.send("GET", "/free")
         await http.close()
-        return vain, free
+        return [*vain, free]
 
-    vain, free = run_virtually(two())
+    *vain, free = run_virtually(three())
     assert vain == [NoReply("no free connection")] * 2
     assert isinstance(free, Reply)
 
