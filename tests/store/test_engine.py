@@ -139,6 +139,7 @@ def test_an_old_reader_holds_up_nobody(tmp_path: Path) -> None:
             hand.do(hand.ledger.park(session_id, Reason.REFUSED, letter * 250 * PAGE_BYTES, NOW))
 
     with open_reader(hand.file).connect() as reader:
+        assert reader.exec_driver_sql("SELECT count(*) FROM search_session").scalar_one() == 1
         for _ in range(2):
             write_much()
             assert reader.exec_driver_sql("SELECT park_reason FROM search_session").scalar_one() is None
