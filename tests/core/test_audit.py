@@ -226,3 +226,12 @@ def test_an_acceptance_is_a_leave_for_one_run(reason: Reason | None, leave: Leav
     """It allows what the file could have allowed, for the question that was asked; the rest stays forbidden."""
     assert Leave().accepting(reason) == leave
     assert reason is None or leave.answers(reason) is (leave != Leave())
+
+
+@pytest.mark.parametrize("open_take", [None, 10])
+def test_a_total_that_has_become_smaller_is_no_drift(open_take: int | None) -> None:
+    """Where drift is allowed too: nobody's use makes a total smaller, so the session was made anew and would bill."""
+    verdict = _audit(USED, open_take, 29, Leave(drift=True))
+    assert isinstance(verdict, ParkJob)
+    assert verdict.reason is VANISHED
+    assert "was made anew at the vendor" in verdict.message
