@@ -354,3 +354,17 @@ def test_a_wallet_that_cannot_be_asked_is_lost() -> None:
         return answer
 
     assert run_virtually(asked()) == Lost("connection cut")
+
+
+def test_a_client_may_speak_at_another_rate() -> None:
+    """From now on: a reload takes effect without a new connection."""
+
+    async def two_turns() -> float:
+        client = _client(_simulate(), rate=1)
+        client.change_pace(60)
+        for _ in range(2):
+            await client.turn(asyncio.Event())
+        await client.close()
+        return asyncio.get_running_loop().time()
+
+    assert run_virtually(two_turns()) < 2
