@@ -101,6 +101,6 @@ def test_a_key_that_is_settled_is_not_closed(hand: Hand) -> None:
 def test_a_base_line_and_criteria_can_be_taken_over(hand: Hand) -> None:
     """What the job's file allows: the next pages are compared with these."""
     session_id = hand.session().session_id
-    hand.do(hand.ledger.move_base_line(session_id, 12))
+    hand.do(hand.ledger.move_base_line(session_id, 12, LATER))
     hand.do(hand.ledger.begin_criteria(session_id, "other"))
     assert (hand.session().books.base_line, hand.session().criteria) == (12, "other")
