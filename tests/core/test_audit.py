@@ -204,7 +204,7 @@ def test_a_key_that_a_person_accepted_is_asked_again() -> None:
     assert _audit(ASKED, 10, 50, Leave(adopt=True, drift=True)) == GO_ON
 
 
-@pytest.mark.parametrize(("vendor_total", "verdict"), [(50, GoOn(recover_until=50)), (30, GO_ON), (29, DRIFTED)])
+@pytest.mark.parametrize(("vendor_total", "verdict"), [(50, GoOn(recover_until=50)), (30, GO_ON), (29, VANISHED)])
 def test_a_restored_store_asks_its_old_keys_up_to_the_vendors_total(vendor_total: int, verdict: GoOn | Reason) -> None:
     """What the vendor has beyond the backup is billed already; with less, or the same, there is nothing to recover."""
     found = audit(Standing("phoenix", USED, recovering=True), vendor_total, slot_free=True, leave=Leave())

@@ -142,14 +142,14 @@ def _fits(take: int, limits: Limits, spent: Spent) -> bool:
         (0, 0, Granted(10)),
         (60, 0, Granted(10)),
         (60, 10, Granted(10, ("records_per_day",))),
-        (95, 0, Granted(5, ("records_per_day",))),
+        (95, 0, Granted(5)),
         (90, 10, Reserved("records_per_day")),
         (100, 0, Exhausted("records_per_day")),
         (100, 5, Exhausted("records_per_day")),
     ],
 )
 def test_what_is_reserved_may_come_back(billed: int, reserved: int, answer: object) -> None:
-    """What open keys hold is waited for, what was billed is gone; whoever takes the last fifth is told so."""
+    """What open keys hold is waited for, what was billed is gone; whoever comes to the last fifth is told so, once."""
     limits = replace(NO_LIMIT, records_day=100)
     assert grant(10, limits, Spent(billed, billed), Spent(reserved, reserved)) == answer
 
