@@ -9,6 +9,8 @@ from tests.simulation.figures import Figures
 
 # A shared machine is slow now and then; how long an example takes is no promise.
 hypothesis.settings.register_profile("leadsync", deadline=None)
+# Which lines are reached is known after a few; `--hypothesis-profile=glance` is for the measuring of coverage.
+hypothesis.settings.register_profile("glance", deadline=None, max_examples=5, derandomize=True)
 hypothesis.settings.load_profile("leadsync")
 
 

@@ -24,7 +24,7 @@ def vendor() -> Iterator[Vendor]:
 @pytest.fixture
 def house(tmp_path: Path, vendor: Vendor) -> House:
     """A job that brings them in pages of 50."""
-    house = House(tmp_path / "house", vendor.url)
+    house = House(tmp_path / "house", vendor.url, furnished=True)
     house.config.write_text(house.config.read_text().replace("debug", "info"))
     house.job("phoenix", page_size=50)
     return house

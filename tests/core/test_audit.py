@@ -197,3 +197,41 @@ def test_a_park_is_answered_by_its_own_key_alone(reason: Reason, allowed: bool) 
     given_leave = {key: (key == mine) is allowed for key in keys.values()}
     leave = Leave(price=Decimal(1), **given_leave)
     assert leave.answers(reason) is (allowed and mine is not None)
+
+
+def test_a_key_that_a_person_accepted_is_asked_again() -> None:
+    """Adopted and drifting, as an acceptance allows: the key goes out, and its page sets the base line."""
+    assert _audit(ASKED, 10, 50, Leave(adopt=True, drift=True)) == GO_ON
+
+
+@pytest.mark.parametrize(("vendor_total", "verdict"), [(50, GoOn(recover_until=50)), (30, GO_ON), (29, VANISHED)])
+def test_a_restored_store_asks_its_old_keys_up_to_the_vendors_total(vendor_total: int, verdict: GoOn | Reason) -> None:
+    """What the vendor has beyond the backup is billed already; with less, or the same, there is nothing to recover."""
+    found = audit(Standing("phoenix", USED, recovering=True), vendor_total, slot_free=True, leave=Leave())
+    assert (found.reason if isinstance(found, ParkJob) else found) == verdict
+
+
+@pytest.mark.parametrize(
+    ("reason", "leave"),
+    [
+        (Reason.SESSION_FOREIGN, Leave(adopt=True, drift=True)),
+        (Reason.SESSION_DRIFTED, Leave(drift=True)),
+        (Reason.CRITERIA_CHANGED, Leave(criteria_change=True)),
+        (Reason.CRITERIA_KNOWN, Leave(buy_again=True)),
+        (Reason.REFUSED, Leave()),
+        (None, Leave()),
+    ],
+)
+def test_an_acceptance_is_a_leave_for_one_run(reason: Reason | None, leave: Leave) -> None:
+    """It allows what the file could have allowed, for the question that was asked; the rest stays forbidden."""
+    assert Leave().accepting(reason) == leave
+    assert reason is None or leave.answers(reason) is (leave != Leave())
+
+
+@pytest.mark.parametrize("open_take", [None, 10])
+def test_a_total_that_has_become_smaller_is_no_drift(open_take: int | None) -> None:
+    """Where drift is allowed too: nobody's use makes a total smaller, so the session was made anew and would bill."""
+    verdict = _audit(USED, open_take, 29, Leave(drift=True))
+    assert isinstance(verdict, ParkJob)
+    assert verdict.reason is VANISHED
+    assert "was made anew at the vendor" in verdict.message

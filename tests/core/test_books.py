@@ -167,3 +167,21 @@ def test_foreign_use_never_goes_unnoticed_by_a_fresh_page(
         if others:
             return
         books = judgement.books
+
+
+@pytest.mark.parametrize(
+    ("total", "trouble"),
+    [
+        (40, None),
+        (30, None),
+        (60, None),
+        (61, "it no longer knows the old keys"),
+        (50, "someone else uses the session"),
+    ],
+)
+def test_what_a_restored_store_asks_again_ends_where_the_vendor_was(total: int, trouble: str | None) -> None:
+    """An old key's page comes with the total of its time or of today; a higher one means that it was billed anew."""
+    judgement = _judge(USED, True, total=total, fresh=False, recover_until=60)
+    assert judgement.reason is (Reason.SESSION_DRIFTED if trouble else None)
+    assert (trouble or "") in judgement.message
+    assert judgement.books == replace(USED, delivered=40)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leadsync.core.budget import Limits, Spent, allowed_take, window_starts
+from leadsync.core.budget import Exhausted, Granted, Limits, Reserved, Spent, allowed_take, grant, window_starts
 
 CENT = Decimal("0.01")
 NO_LIMIT = Limits(zone=UTC, price=CENT)
@@ -134,3 +134,35 @@ def _fits(take: int, limits: Limits, spent: Spent) -> bool:
         (limits.dollars_month, spent.dollars_month + take * limits.price),
     ]
     return all(limit is None or use <= limit for limit, use in uses)
+
+
+@pytest.mark.parametrize(
+    ("billed", "reserved", "answer"),
+    [
+        (0, 0, Granted(10)),
+        (60, 0, Granted(10)),
+        (60, 10, Granted(10, ("records_per_day",))),
+        (95, 0, Granted(5)),
+        (90, 10, Reserved("records_per_day")),
+        (100, 0, Exhausted("records_per_day")),
+        (100, 5, Exhausted("records_per_day")),
+    ],
+)
+def test_what_is_reserved_may_come_back(billed: int, reserved: int, answer: object) -> None:
+    """What open keys hold is waited for, what was billed is gone; whoever comes to the last fifth is told so, once."""
+    limits = replace(NO_LIMIT, records_day=100)
+    assert grant(10, limits, Spent(billed, billed), Spent(reserved, reserved)) == answer
+
+
+def test_a_budget_of_nothing_is_exhausted() -> None:
+    """Not reserved: nobody's answer brings anything back."""
+    limits = replace(NO_LIMIT, dollars_month=Decimal(0))
+    assert grant(10, limits, Spent(), Spent()) == Exhausted("dollars_per_month")
+
+
+@pytest.mark.parametrize("name", ["records_day", "records_month", "dollars_day", "dollars_month"])
+def test_one_limit_is_a_limit(name: str) -> None:
+    """Only where there is none at all nothing is added up."""
+    assert NO_LIMIT.unlimited
+    limit: dict[str, Any] = {name: 0}
+    assert not replace(NO_LIMIT, **limit).unlimited

@@ -274,3 +274,8 @@ def test_the_next_times(times: Times, planned: int | None, used: tuple[int, ...]
     slots = next_slots(times, timedelta(minutes=5), slot, done, NOW, count=3)
     assert [(one.due_at - NOW) / HOUR for one in slots] == list(hours)
     assert [one.fire_at - one.due_at for one in slots[:1]] == [late if slot else timedelta(0)] * len(slots[:1])
+
+
+def test_without_a_limit_the_sum_has_none() -> None:
+    """One run without a limit is enough, whatever the others are held to."""
+    assert together([purchase(records_max=10), purchase(at=NOW + HOUR)], NO_LIMIT) == AtMost(None, None, None)

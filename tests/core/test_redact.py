@@ -1,5 +1,6 @@
 """Redaction: nothing personal or secret gets through, and what an operator needs survives (P11)."""
 
+import time
 import timeit
 from datetime import date
 
@@ -143,4 +144,4 @@ def test_a_long_text_is_read_once(unit: str) -> None:
 
 
 def _quickest_s(text: str) -> float:
-    return min(timeit.repeat(lambda: redact(text), number=1, repeat=3))
+    return min(timeit.repeat(lambda: redact(text), timer=time.thread_time, number=1, repeat=3))

@@ -4,7 +4,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leadsync.core.retry import BACKOFF_MAX_S, HOLD_MAX_S, QUIET_S, backoff_s, replay_wait_s, throttle_wait_s
+from leadsync.core.model import End, Outcome, Reason
+from leadsync.core.retry import (
+    BACKOFF_MAX_S,
+    HOLD_MAX_S,
+    MAKE_UP_MAX_S,
+    MAKE_UP_S,
+    ONLY_TIME_S,
+    QUIET_S,
+    backoff_s,
+    make_up_wait_s,
+    replay_wait_s,
+    throttle_wait_s,
+)
 
 ATTEMPTS = st.integers(1, 10_000)
 DRAWS = st.floats(0, 1, exclude_max=True)
@@ -50,3 +62,35 @@ def test_retry_after_is_honoured_within_reason(retry_after_s: float | None, wait
 def test_a_throttled_wait_is_bounded_both_ways(attempt: int, retry_after_s: float | None, draw: float) -> None:
     """Never shorter than the back-off, never longer than five minutes."""
     assert backoff_s(attempt, draw) <= throttle_wait_s(attempt, retry_after_s, draw) <= HOLD_MAX_S
+
+
+FAILED, PARKED, COMPLETE, OVER_BUDGET = (
+    End(outcome, "") for outcome in (Outcome.FAILED, Outcome.PARKED, Outcome.COMPLETE, Outcome.OVER_BUDGET)
+)
+DENIED = End(Outcome.FAILED, "", Reason.WALLET_EMPTY)
+
+
+@pytest.mark.parametrize(
+    ("end", "with_more_times", "with_this_one"),
+    [
+        (FAILED, MAKE_UP_S, MAKE_UP_S),
+        (DENIED, None, ONLY_TIME_S),
+        (OVER_BUDGET, None, ONLY_TIME_S),
+        (PARKED, None, None),
+        (COMPLETE, None, None),
+    ],
+)
+def test_what_the_weather_ended_is_made_up_for(
+    end: End, with_more_times: float | None, with_this_one: float | None
+) -> None:
+    """Soon; what has a reason waits for the next time, or an hour where there is none; a park waits for a person."""
+    assert make_up_wait_s(end, 0.5, only_time=False) == with_more_times
+    assert make_up_wait_s(end, 0.5, only_time=True) == with_this_one
+
+
+@given(DRAWS)
+def test_nobody_waits_longer_to_be_made_up_for(draw: float) -> None:
+    """What the timetable takes for the longest wait is the longest."""
+    wait_s = make_up_wait_s(OVER_BUDGET, draw, only_time=True)
+    assert wait_s is not None
+    assert wait_s <= MAKE_UP_MAX_S

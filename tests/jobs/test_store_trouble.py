@@ -3,6 +3,8 @@
 The trouble is SQLite's own: triggers that refuse, a file that may not grow, a fence that somebody else has raised.
 """
 
+import errno
+import os
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -10,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from leadsync.core.model import Outcome
+from leadsync.core.model import Outcome, Reason
 from leadsync.errors import Fenced
 from leadsync.store.engine import Creator, file_creator
 from tests.jobs.books import assert_books_agree
@@ -101,3 +103,51 @@ def test_one_that_lost_the_store_stores_nothing(build: Build) -> None:
     assert stage.one("SELECT count(*) FROM delivery") == 100
     assert stage.end().outcome is Outcome.COMPLETE
     assert_books_agree(stage)
+
+
+def test_a_key_that_finds_no_room_is_not_sent(build: Build) -> None:
+    """The disk is full as the key is journaled: nothing was asked, nothing is open, and room is all it wants."""
+    stage = half_done(build)
+    full = "RAISE(ABORT, 'database or disk is full')"
+    to_store(stage, f"CREATE TRIGGER trouble BEFORE INSERT ON page BEGIN SELECT {full}; END")
+    assert stage.end().outcome is Outcome.FAILED
+    assert stage.wire.searches == 1
+    assert stage.one("SELECT count(*) FROM page WHERE state = 'asked'") == 0
+    to_store(stage, "DROP TRIGGER trouble")
+    assert stage.end().outcome is Outcome.COMPLETE
+    assert_books_agree(stage)
+
+
+def test_a_witness_that_is_not_on_the_disk_lets_nothing_out(build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sync that fails once is no sync: the key stays open and unsent, and is sent when a later one succeeds."""
+    stage = half_done(build)
+
+    def failing(_handle: int) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with monkeypatch.context() as disk:
+        stage.wire.before[2] = lambda: disk.setattr(os, "fdatasync", failing)
+        end = stage.end()
+    assert end.outcome is Outcome.FAILED
+    assert "Input/output error" in end.message
+    assert (stage.wire.searches, stage.sim.bill.records) == (2, 200)
+    assert stage.one("SELECT count(*) FROM page WHERE state = 'asked'") == 1
+    assert stage.end().outcome is Outcome.COMPLETE
+    assert_books_agree(stage)
+
+
+def test_a_disk_that_lied_is_found_out(build: Build) -> None:
+    """It said that a page was on it, and after a power cut the page is gone, its witness too: nothing is spent."""
+    stage = half_done(build)
+    kept = {path: path.read_bytes() for path in stage.folder.glob("leadsync.db*")}
+    stage.job(records_per_run=100)
+    stage.end()
+    for path in stage.folder.glob("leadsync.db*"):
+        path.unlink()
+    for path, content in kept.items():
+        path.write_bytes(content)
+    searches = stage.wire.searches
+    end = stage.end()
+    assert (end.outcome, end.reason) == (Outcome.PARKED, Reason.SESSION_DRIFTED)
+    assert "the vendor's total is 200, the ledger's 100" in end.message
+    assert stage.wire.searches == searches

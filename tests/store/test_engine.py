@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy.exc import OperationalError
 
+from leadsync.core.model import Reason
 from leadsync.errors import StoreRefused
 from leadsync.store.engine import (
     APPLICATION_ID,
@@ -19,7 +20,7 @@ from leadsync.store.engine import (
     open_writer,
     sqlite_file,
 )
-from tests.store.hand import Hand
+from tests.store.hand import NOW, Hand
 
 SETTINGS = {
     "journal_mode": "wal",
@@ -125,3 +126,27 @@ def test_a_commit_is_in_the_file_for_others(tmp_path: Path) -> None:
     hand.session("durable")
     with closing(sqlite3.connect(hand.file)) as other:
         assert other.execute("SELECT name FROM search_session").fetchall() == [("durable",)]
+
+
+def test_an_old_reader_holds_up_nobody(tmp_path: Path) -> None:
+    """While one looks for a long time the log grows and every write goes on; when it has gone, it grows no more."""
+    hand = Hand(tmp_path / "leadsync.db")
+    session_id = hand.session().session_id
+    log = hand.file.with_name("leadsync.db-wal")
+
+    def write_much() -> None:
+        for letter in "abcde":
+            hand.do(hand.ledger.park(session_id, Reason.REFUSED, letter * 250 * PAGE_BYTES, NOW))
+
+    with open_reader(hand.file).connect() as reader:
+        assert reader.exec_driver_sql("SELECT count(*) FROM search_session").scalar_one() == 1
+        for _ in range(2):
+            write_much()
+            assert reader.exec_driver_sql("SELECT park_reason FROM search_session").scalar_one() is None
+    assert log.stat().st_size > 2 * 1_000 * PAGE_BYTES, "what the reader sees was folded away under it"
+    write_much()
+    grown = log.stat().st_size
+    write_much()
+    assert log.stat().st_size == grown
+    hand.close()
+    assert not log.exists()

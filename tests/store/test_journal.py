@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from leadsync.core.budget import Limits
+from leadsync.core.budget import Limits, Spent
 from leadsync.core.model import OpenPage, Reason
 from leadsync.core.protocol import BudgetReserved, BudgetSpent, Close
 from leadsync.errors import Bug, StoreFailed
+from leadsync.store import pages
 from tests.store.hand import NOW, PRICE, Hand, leads
 
 
@@ -189,3 +190,12 @@ def test_a_budget_is_never_overshot(
         delivered += len(came)
         hand.store(page, run_id, came, delivered, new=delivered == len(came))
     assert hand.one("SELECT coalesce(sum(billed), 0) FROM page") == delivered <= budget
+
+
+def test_what_is_used_is_billed_or_reserved(hand: Hand) -> None:
+    """What counts against the budget is both, each once."""
+    run_id = hand.run()
+    hand.store(hand.key(hand.order(hand.session(), run_id, 10)), run_id, leads(7), 7, new=True)
+    hand.key(hand.order(hand.session(), run_id, 5))
+    spent = hand.do(hand.writer.write(pages.used, "main", Limits(UTC, PRICE), NOW))
+    assert spent == Spent(12, 12, Decimal("0.12"), Decimal("0.12"))

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from leadsync.errors import Busy, StoreRefused
-from leadsync.store.lock import ONCE, InstanceLock
+from leadsync.errors import Busy, StoreFailed, StoreRefused
+from leadsync.store import lock
+from leadsync.store.lock import DAEMON, ONCE, InstanceLock
 
 HOLD = """
 import sys
@@ -103,3 +104,36 @@ def test_a_folder_that_cannot_be_used_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(StoreRefused), InstanceLock(tmp_path / "file" / "leadsync.db", ONCE):
         pytest.fail("there is no such folder")
+
+
+@pytest.mark.parametrize(("role", "serves"), [(DAEMON, True), (ONCE, False)])
+def test_who_has_the_store_can_be_seen(store: Path, role: str, serves: bool) -> None:
+    """The living process, and whether it runs jobs by their times; nobody once it has let go."""
+    assert lock.holder(store) is None
+    with InstanceLock(store, role):
+        assert lock.holder(store) == lock.Holder(os.getpid(), serves)
+    assert lock.holder(store) is None
+
+
+def test_a_dead_holder_is_nobody(store: Path) -> None:
+    """What a killed process left in the file may be another's number by now: the kernel's list of locks is believed."""
+    with holder(store) as other:
+        other.send_signal(signal.SIGKILL)
+        other.wait()
+    assert store.with_name("leadsync.db.lock").read_text() == f"{other.pid} {ONCE}\n"
+    store.with_name("leadsync.db.lock").write_text(f"{os.getpid()} {DAEMON}\n")
+    assert lock.holder(store) is None
+
+
+def test_a_lock_that_cannot_be_signed_is_weather(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The disk is full: one sentence, nothing was sent, and the store is free again."""
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as disk:
+        disk.setattr(os, "write", full)
+        with pytest.raises(StoreFailed, match=r"No space left.*nothing was sent"), InstanceLock(store, ONCE):
+            pytest.fail("it could not say whose it is")
+    with InstanceLock(store, ONCE):
+        pass

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from leadsync.core.model import Books, End, Outcome, Reason, SessionListing
+from leadsync.core.model import Books, End, Outcome, Reason, SessionListing, Tally
 from leadsync.core.slots import Room
 from leadsync.errors import Bug, StoreFailed
 from leadsync.store.ledger import Figures
@@ -145,3 +145,23 @@ def test_a_session_that_is_not_there_is_a_bug(hand: Hand) -> None:
     """A row id that the ledger does not have is our mistake, not a silent nothing."""
     with pytest.raises(Bug, match="session row 7"):
         hand.do(hand.ledger.move_base_line(7, 3, NOW))
+
+
+def test_a_run_whose_end_was_not_written_stops_nobody(hand: Hand) -> None:
+    """The store failed just as it ended: the next run of the job ends it, unless it is alive."""
+    left = hand.run()
+    hand.alive.clear()
+    hand.run()
+    assert hand.rows("SELECT id, outcome FROM run ORDER BY id") == [(left, "interrupted"), (left + 1, None)]
+
+
+def test_a_run_remembers_what_it_did_where_the_store_cannot_be_asked() -> None:
+    """All but the cost, which is in the store alone."""
+    assert Figures.of(Tally(pages=2, records=50, new=45, replays=1, waited_s=3.0)) == Figures(2, 50, 45, 1, 0.0)
+
+
+def test_a_time_without_an_offset_is_not_stored(hand: Hand) -> None:
+    """Nobody knows what it means."""
+    naive = NOW.replace(tzinfo=None)
+    with pytest.raises(StoreFailed, match="without an offset"):
+        hand.do(hand.ledger.park(hand.session().session_id, Reason.REFUSED, "", naive))

@@ -267,3 +267,21 @@ def test_a_cron_that_becomes_another_runs_no_time_twice(times: Times) -> None:
     times.hand.do(times.hand.ledger.finish_slot(first, times.take(first), None))
     times.now = NOW
     assert times.next(replace(first, times=Cron("0 * * * *", UTC))).due_at == NOW + 2 * HOUR
+
+
+def test_a_schedule_without_a_next_time_leaves_no_plan(times: Times) -> None:
+    """A moment that has had its run, in the place of an interval: what the interval had planned is taken back."""
+    at = replace(HOURLY, times=At(NOW))
+    times.finish(times.take(at))
+    times.next(HOURLY)
+    assert times.hand.do(times.hand.ledger.next_slot(at, times.now, 0.5)) is None
+    assert [state for *_, state in times.slots()] == ["done"]
+
+
+def test_a_retry_of_a_clock_that_was_put_back_does_not_wait(times: Times) -> None:
+    """It was planned by a clock a month ahead, for a quarter of an hour later: it is due at once."""
+    times.now = NOW + 30 * DAY
+    times.finish(times.take(), times.now + HOUR / 4)
+    times.now = NOW
+    retry = times.next()
+    assert (retry.cause, retry.fire_at) == ("retry", NOW)

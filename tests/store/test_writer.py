@@ -150,3 +150,9 @@ def test_a_store_is_looked_through_after_a_crash_or_a_week(hand: Hand, clean: bo
     with closing(sqlite3.connect(hand.file)) as store:
         ((checked_at,),) = store.execute("SELECT checked_at FROM installation")
     assert datetime.fromisoformat(checked_at).replace(tzinfo=UTC) == (later if looked else NOW)
+
+
+def test_a_store_may_be_closed_twice(hand: Hand) -> None:
+    """Who closes in a hurry and then in order finds nothing left to close."""
+    hand.writer.close()
+    hand.writer.close()

@@ -22,7 +22,7 @@ def vendor() -> Iterator[Vendor]:
 @pytest.fixture
 def house(tmp_path: Path, vendor: Vendor) -> House:
     """One job, `phoenix`, that pulls all of the vendor's properties in pages of 50."""
-    house = House(tmp_path / "house", vendor.url)
+    house = House(tmp_path / "house", vendor.url, furnished=True)
     house.job("phoenix", page_size=50)
     return house
 

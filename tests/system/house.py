@@ -5,11 +5,15 @@ import shlex
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from leadsync.control.place import socket_of
 from leadsync.simulator import TOKEN
+from leadsync.store.engine import file_creator, open_writer
+from leadsync.store.migrate import upgrade
 from tests.system.process import Answer, Running, run
 
 __all__ = ["ALL", "NOBODY_LISTENS", "PAST", "House", "Mounted"]
@@ -27,16 +31,33 @@ Mounted = Callable[[str], Path]
 """Mounts a file system of such a size, and returns where it is."""
 
 
-class House:
-    """One account, `main`, with its token in a file; jobs are added by `job`."""
+@cache
+def new_store() -> bytes:
+    """A store with all its tables and nothing in them: making them costs each process half a second more."""
+    with TemporaryDirectory() as folder:
+        file = Path(folder, "leadsync.db")
+        engine = open_writer(file_creator(file))
+        upgrade(engine, file)
+        engine.dispose()
+        return file.read_bytes()
 
-    def __init__(self, folder: Path, url: str, *, more: str = "") -> None:
+
+class House:
+    """One account, `main`, with its token in a file; jobs are added by `job`.
+
+    `furnished`: the store's tables are there already, for whoever does not look at a first start.
+    """
+
+    def __init__(self, folder: Path, url: str, *, more: str = "", furnished: bool = False) -> None:
         self.folder = folder
         self.config = folder / "config.toml"
         self.store = folder / "leadsync.db"
         (folder / "jobs.d").mkdir(parents=True)
         (folder / "token").write_text(TOKEN)
         (folder / "token").chmod(0o600)
+        if furnished:
+            self.store.touch(0o600)
+            self.store.write_bytes(new_store())
         account = f'token = {{ file = "token" }}\nbudget = "unlimited"\nbase_url = "{url}"'
         self.config.write_text(f'[log]\nlevel = "debug"\n{more}\n[accounts.main]\n{account}\n')
 

@@ -109,7 +109,7 @@ def test_the_socket_is_its_owners_and_outlives_no_daemon(alone: House) -> None:
 
 def test_a_folder_deeper_than_a_sockets_name_may_be_long(tmp_path: Path, vendor: Vendor) -> None:
     """The kernel takes 107 bytes; daemon and command meet all the same."""
-    house = House(tmp_path / "deep-down" / ("x" * 110) / "house", vendor.url)
+    house = House(tmp_path / "deep-down" / ("x" * 110) / "house", vendor.url, furnished=True)
     house.job("phoenix", page_size=50)
     assert len(os.fsencode(house.socket)) > 108
     with house.daemon() as daemon:

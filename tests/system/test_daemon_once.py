@@ -40,7 +40,7 @@ def own_lines(answer: Answer) -> list[tuple[str, str]]:
 
 def furnished(folder: Path, vendor: Vendor) -> House:
     """Two jobs with the same criteria, of which the second parks, and one that the daemon runs all the time."""
-    house = House(folder, vendor.url)
+    house = House(folder, vendor.url, furnished=True)
     house.job("phoenix", page_size=50)
     house.job("twin", page_size=50)
     house.job("busy", search='query = "TX"', schedule='every = "1s"')

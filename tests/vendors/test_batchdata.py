@@ -1,6 +1,7 @@
 """BatchData's client against the simulated vendor: what the weather does to a page, and a list that can be believed."""
 
 import asyncio
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -306,3 +307,64 @@ def test_the_token_travels_in_its_header_alone() -> None:
         assert request.headers["authorization"] == f"Bearer {TOKEN}"
         assert TOKEN not in str(request.url)
         assert TOKEN.encode() not in request.content
+
+
+def test_a_stop_ends_a_list_between_its_pages() -> None:
+    """The second page waits for its turn; where leadsync is asked to stop meanwhile, there is no list."""
+    simulator = _with_sessions(150)
+
+    async def listed() -> object:
+        client, stopping = _client(simulator, rate=1), asyncio.Event()
+        await client.turn(stopping)
+        asyncio.get_running_loop().call_later(5, stopping.set)
+        answer = await client.list_sessions(stopping)
+        await client.close()
+        return answer
+
+    assert run_virtually(listed()) == Lost("leadsync was asked to stop")
+
+
+@pytest.mark.parametrize(("says", "answer"), [(-1, "longer than its total"), (+1, "ends before its total")])
+def test_a_list_that_does_not_add_up_is_none(says: int, answer: str) -> None:
+    """It names a total of its own: more rows than that, or fewer, are no list to compare books with."""
+    simulator = _with_sessions(3)
+
+    class Miscounting(SimulatorTransport):
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            body = json.loads(await (await super().handle_async_request(request)).aread())
+            body["results"]["total"] += says
+            return httpx.Response(200, json=body)
+
+    listed = _list(simulator, Miscounting(simulator))
+    assert isinstance(listed, Lost)
+    assert answer in listed.why
+
+
+def test_a_wallet_that_cannot_be_asked_is_lost() -> None:
+    """A cut connection is no empty wallet."""
+
+    class Cut(httpx.AsyncBaseTransport):
+        async def handle_async_request(self, _request: httpx.Request) -> httpx.Response:
+            raise httpx.ReadError("cut")
+
+    async def asked() -> object:
+        client = _client(_simulate(), transport=Cut())
+        answer = await client.wallet()
+        await client.close()
+        return answer
+
+    assert run_virtually(asked()) == Lost("connection cut")
+
+
+def test_a_client_may_speak_at_another_rate() -> None:
+    """From now on: a reload takes effect without a new connection."""
+
+    async def two_turns() -> float:
+        client = _client(_simulate(), rate=1)
+        client.change_pace(60)
+        for _ in range(2):
+            await client.turn(asyncio.Event())
+        await client.close()
+        return asyncio.get_running_loop().time()
+
+    assert run_virtually(two_turns()) < 2

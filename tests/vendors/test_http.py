@@ -11,6 +11,7 @@ import httpx  # noqa: TID251 - the test edge plays the network
 import pytest
 
 from leadsync.core.replies import Lost
+from leadsync.errors import EnvironmentUnusable
 from leadsync.vendors.http import BODY_MAX_BYTES, REPLY_WAIT_S, Http, NoReply, Reply
 from leadsync.vendors.wire import decipher
 from tests.virtual_time import run_virtually
@@ -280,3 +281,32 @@ def test_a_compressed_body_cut_off_is_not_whole() -> None:
     packed = gzip.compress(b'{"results": {"properties": []}}' * 1_000)[:-12]
     reply, _ = _ask(_head("Content-Encoding: gzip", f"Content-Length: {len(packed)}"), packed)
     assert isinstance(reply, NoReply) or isinstance(decipher(200, {}, reply.body, NOW), Lost)
+
+
+def test_two_who_find_no_connection_make_one_new_client() -> None:
+    """Cancelled requests can leak httpx's places: whoever waits in vain opens a new pool, and the next one uses it."""
+
+    async def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/free":
+            return httpx.Response(200)
+        await asyncio.sleep(1)
+        raise httpx.PoolTimeout("canary")
+
+    async def three() -> list[Reply | NoReply]:
+        http = Http("https://vendor.example", HEADERS, Network(answer))
+        vain = await asyncio.gather(http.send("GET", "/1"), http.send("GET", "/2"))
+        free = await http.send("GET", "/free")
+        await http.close()
+        return [*vain, free]
+
+    *vain, free = run_virtually(three())
+    assert vain == [NoReply("no free connection", sent=False)] * 2
+    assert isinstance(free, Reply)
+
+
+def test_an_environment_that_cannot_be_used_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A proxy that is none: which variables to look at, and not their values, which may hold a password."""
+    monkeypatch.setenv("ALL_PROXY", "gopher://user:canary@proxy.example")
+    with pytest.raises(EnvironmentUnusable, match="ALL_PROXY") as unusable:
+        Http("https://vendor.example", HEADERS, None)
+    assert "canary" not in str(unusable.value)

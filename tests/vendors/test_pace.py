@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from leadsync.vendors.pace import Pace
+from leadsync.vendors.pace import Pace, sleep_unless
 from tests.virtual_time import run_virtually
 
 MINUTE_S = 60.0
@@ -131,3 +131,14 @@ def test_a_stop_ends_every_wait(hold_s: float) -> None:
         return loop.time()
 
     assert run_virtually(run()) < 12.1
+
+
+@pytest.mark.parametrize("wait_s", [0.0, -1.0])
+def test_a_wait_that_is_over_is_none(wait_s: float) -> None:
+    """What was due before now does not wait for the next round of the loop."""
+
+    async def run() -> float:
+        await sleep_unless(asyncio.Event(), wait_s)
+        return asyncio.get_running_loop().time()
+
+    assert run_virtually(run()) < 0.01

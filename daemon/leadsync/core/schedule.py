@@ -14,7 +14,7 @@ cronsim reads the lines, and is shown only clocks that never jump: over a change
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, assert_never
 
 from cronsim import CronSim
 
@@ -72,6 +72,8 @@ def next_due(times: Times, after: datetime) -> datetime | None:
             return EPOCH + ((after - EPOCH) // interval + 1) * interval
         case At(moment):
             return moment.astimezone(UTC) if moment > after else None
+        case never:
+            assert_never(never)
 
 
 def plan(  # noqa: PLR0917 - one decision, and each of the six is a fact of its own
@@ -101,16 +103,17 @@ def _next_unused(times: Times, used: Collection[datetime], now: datetime) -> dat
     return due_at
 
 
-def _next_of_cron(cron: Cron, after: datetime) -> datetime | None:
+def _next_of_cron(cron: Cron, after: datetime) -> datetime:
     found: list[datetime] = []
-    for wall in CronSim(cron.line, _wall_before(cron.zone, after)):
+    walls = CronSim(cron.line, _wall_before(cron.zone, after))  # without end: it refuses a day that no month has
+    while True:
+        wall = next(walls)
         first, second = (wall.replace(tzinfo=cron.zone, fold=fold).astimezone(UTC) for fold in (0, 1))
         exists = first.astimezone(cron.zone).replace(tzinfo=None) == wall
         instants = (first,) if cron.fixed_hours else (first, second) if exists else ()
         found += (instant for instant in instants if instant > after)
         if exists and first > after:  # what a later wall time gives is later still; a missing one could be overtaken
-            break
-    return min(found, default=None)
+            return min(found)
 
 
 def _wall_before(zone: tzinfo, after: datetime) -> datetime:

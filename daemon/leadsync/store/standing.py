@@ -8,7 +8,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, assert_never
 
 from sqlalchemy import Connection, func, select, update
 from sqlmodel import col
@@ -79,6 +79,8 @@ def answer(connection: Connection, said: Said, file: Path, now: datetime) -> Wit
             _number_changes_from(connection, generation * CHANGES_A_GENERATION)
         case StoreAnswer.MOVED:
             pass
+        case never:
+            assert_never(never)
     connection.execute(update(Installation).values(**values))
     return _here(connection, connection.execute(select(col(Installation.name))).scalar_one(), file)
 

@@ -39,7 +39,8 @@ Cutting = Callable[[Sequence[Record], Sequence[Promise]], Findings]
 
 @pytest.fixture
 def recorder(tmp_path: Path, house: House) -> Recorder:
-    """Watches the folder of the house, whose daemon pulls what is there in pages of 25, again and again."""
+    """Watches the folder of a house without a store, whose daemon pulls what is there in pages of 25, all the time."""
+    house.store.unlink()
     house.job("phoenix", page_size=25, schedule='every = "1s"')
     return Recorder.built(tmp_path, house.folder)
 

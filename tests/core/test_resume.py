@@ -1,0 +1,81 @@
+"""The ways out of a park: each reason has its one answer, every other is refused in words, and the cost is named."""
+
+from dataclasses import replace
+from decimal import Decimal
+from itertools import product
+
+import pytest
+
+from leadsync.core.model import Reason
+from leadsync.core.resume import Choice, Question, Remedy, needed, remedy, voiding, way_out
+
+QUESTION = Question("phoenix", Reason.SESSION_VANISHED, 12_500, None, epoch_begun=False, price=Decimal("0.64"))
+ACCEPTED = (Reason.SESSION_FOREIGN, Reason.SESSION_DRIFTED, Reason.CRITERIA_CHANGED, Reason.CRITERIA_KNOWN)
+ANSWERS = dict.fromkeys(ACCEPTED, Choice.ACCEPT) | {Reason.SESSION_VANISHED: Choice.NEW_EPOCH}
+"""What each reason needs; all others need nothing."""
+
+
+@pytest.mark.parametrize(("reason", "choice"), list(product(Reason, (None, *Choice))))
+def test_a_reason_has_one_answer(reason: Reason, choice: Choice | None) -> None:
+    """The right one unparks the job; any other changes nothing, and says what is asked and what to type."""
+    answer = remedy(replace(QUESTION, reason=reason), choice)
+    if choice == ANSWERS.get(reason):
+        assert isinstance(answer, Remedy)
+        assert answer.unpark
+    else:
+        assert isinstance(answer, str)
+        assert ("is no answer to that" if choice else "that needs a decision") in answer
+        assert way_out(reason, "phoenix") in answer
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_what_to_type_is_what_is_taken(reason: Reason) -> None:
+    """The command that is shown behind a park is the one that answers it."""
+    assert needed(reason).strip() == (ANSWERS.get(reason) or "")
+    if "leadsync resume phoenix" in way_out(reason, "phoenix"):
+        assert f"`leadsync resume phoenix{needed(reason)}`" in way_out(reason, "phoenix")
+
+
+@pytest.mark.parametrize("reason", ACCEPTED)
+def test_an_acceptance_is_for_its_reason_alone(reason: Reason) -> None:
+    """The next run gets leave for what the person has seen; no epoch begins and no key is closed."""
+    answer = remedy(replace(QUESTION, reason=reason, open_take=10), Choice.ACCEPT)
+    assert isinstance(answer, Remedy)
+    assert (answer.accepts, answer.new_epoch, answer.void_key) == (reason, False, False)
+
+
+def test_a_job_that_is_not_parked_has_nothing_to_answer() -> None:
+    """Nothing is changed."""
+    assert remedy(replace(QUESTION, reason=None), None) == "job phoenix is not parked; nothing was changed"
+
+
+@pytest.mark.parametrize(
+    ("open_take", "epoch_begun", "new_epoch", "void_key", "words"),
+    [
+        (None, False, True, False, "begins its session anew"),
+        (10, False, True, True, "its open key is closed, and if its page was billed, that page is lost"),
+        (None, True, False, False, "goes on in the epoch that the vendor began"),
+        (10, True, False, False, "goes on in the epoch that the vendor began"),
+    ],
+)
+def test_a_new_epoch_names_its_cost(
+    open_take: int | None, epoch_begun: bool, new_epoch: bool, void_key: bool, words: str
+) -> None:
+    """How many properties may be billed again and for how much; one that the vendor began is not begun twice."""
+    answer = remedy(replace(QUESTION, open_take=open_take, epoch_begun=epoch_begun), Choice.NEW_EPOCH)
+    assert isinstance(answer, Remedy)
+    assert (answer.new_epoch, answer.void_key, answer.accepts) == (new_epoch, void_key, None)
+    assert words in answer.message
+    assert "12,500 properties may come and be billed again, about $8,000.00" in answer.message
+
+
+@pytest.mark.parametrize(("vendor_total", "closes"), [(None, True), (30, True), (31, False), (29, False)])
+def test_a_key_is_closed_only_where_its_page_was_not_billed(vendor_total: int | None, closes: bool) -> None:
+    """The vendor's total must be where the ledger's is; else closing the key would lose a page that is paid."""
+    answer = voiding(replace(QUESTION, open_take=10), 30, vendor_total)
+    if closes:
+        assert isinstance(answer, Remedy)
+        assert (answer.void_key, answer.unpark, answer.new_epoch) == (True, False, False)
+    else:
+        assert isinstance(answer, str)
+        assert "nothing was changed" in answer

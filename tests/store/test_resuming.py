@@ -1,0 +1,106 @@
+"""What a person answers, in the store: one transaction each, and a key that was settled meanwhile is not closed."""
+
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from leadsync.core.model import Books, Reason
+from leadsync.core.resume import Remedy
+from leadsync.errors import Bug
+from tests.store.hand import NOW, PRICE, Hand, leads
+
+LATER = NOW + timedelta(hours=1)
+NEW_EPOCH = Remedy("told", new_epoch=True, void_key=True)
+VOID = Remedy("told", unpark=False, void_key=True)
+
+
+@pytest.fixture
+def hand(tmp_path: Path) -> Hand:
+    """A session with 30 properties, a key open, and its job parked."""
+    hand = Hand(tmp_path / "leadsync.db")
+    run_id = hand.run()
+    hand.store(hand.key(hand.order(hand.session(), run_id, 30)), run_id, leads(30), 30, new=True)
+    hand.key(hand.order(hand.session(), run_id))
+    hand.do(hand.ledger.park(hand.session().session_id, Reason.SESSION_VANISHED, "it is gone", LATER))
+    return hand
+
+
+def answer(hand: Hand, remedy: Remedy) -> None:
+    """Do what was answered."""
+    hand.do(hand.ledger.answer(hand.session(), remedy, LATER))
+
+
+@pytest.mark.parametrize(("parked_at", "epoch_begun"), [(NOW, True), (LATER, False)])
+def test_the_question_says_what_could_be_bought_again(tmp_path: Path, parked_at: object, epoch_begun: bool) -> None:
+    """All that the session ever brought, what an open key may have, and whether the vendor began the epoch."""
+    hand = Hand(tmp_path / "leadsync.db")
+    run_id = hand.run()
+    hand.store(hand.key(hand.order(hand.session(), run_id, 30)), run_id, leads(30), 30, new=True)
+    hand.key(hand.order(hand.session(), run_id, 7))
+    hand.do(hand.ledger.park(hand.session().session_id, Reason.SESSION_VANISHED, "it is gone", parked_at))  # type: ignore[arg-type]
+    question = hand.do(hand.ledger.question(hand.session(), "phoenix", PRICE))
+    assert (question.reason, question.known, question.open_take) == (Reason.SESSION_VANISHED, 30, 7)
+    assert question.epoch_begun is epoch_begun
+
+
+def test_a_job_that_waits_with_nothing_has_no_reason(tmp_path: Path) -> None:
+    """Neither parked nor an open key."""
+    hand = Hand(tmp_path / "leadsync.db")
+    question = hand.do(hand.ledger.question(hand.session(), "phoenix", PRICE))
+    assert (question.reason, question.known, question.open_take, question.epoch_begun) == (None, 0, None, False)
+
+
+def test_a_new_epoch_begins_with_nothing(hand: Hand) -> None:
+    """The key is void, the books are empty, the job may run; what was delivered stays in the store."""
+    answer(hand, NEW_EPOCH)
+    state = hand.session()
+    assert (state.books, state.criteria, state.parked, state.open_page) == (Books(epoch=2), None, None, None)
+    assert hand.rows("SELECT state FROM page ORDER BY id") == [("stored",), ("void",)]
+    assert hand.one("SELECT count(*) FROM delivery") == 30
+
+
+def test_a_voided_key_leaves_the_park(hand: Hand) -> None:
+    """It answers another question; the number of the key stays used up."""
+    answer(hand, VOID)
+    state = hand.session()
+    assert (state.open_page, state.books.next_page, state.books.delivered) == (None, 3, 30)
+    assert state.parked is not None
+    assert state.criteria is not None
+
+
+def test_an_acceptance_is_kept_until_its_run_has_ended(hand: Hand) -> None:
+    """The leave stands with the session, so that no restart loses it, and goes with the run that it was for."""
+    answer(hand, Remedy("told", accepts=Reason.SESSION_DRIFTED))
+    assert (hand.session().parked, hand.session().accepted) == (None, Reason.SESSION_DRIFTED)
+    hand.do(hand.ledger.forget_acceptance(hand.session().session_id))
+    assert hand.session().accepted is None
+
+
+def test_what_was_refused_binds_nobody(tmp_path: Path) -> None:
+    """A session that has delivered nothing forgets its criteria: the job's file was mended."""
+    hand = Hand(tmp_path / "leadsync.db")
+    hand.key(hand.order(hand.session(), hand.run()))
+    assert hand.session().criteria is not None
+    answer(hand, VOID)
+    assert hand.session().criteria is None
+
+
+def test_a_key_that_is_settled_is_not_closed(hand: Hand) -> None:
+    """Whether it was settled while the person thought, or never asked: a bug, and nothing is changed."""
+    before = hand.session()
+    answer(hand, VOID)
+    with pytest.raises(Bug, match="settled by somebody else"):
+        hand.do(hand.ledger.answer(before, NEW_EPOCH, LATER))
+    with pytest.raises(Bug, match="no open key to close"):
+        hand.do(hand.ledger.answer(replace(before, open_page=None), NEW_EPOCH, LATER))
+    assert hand.session().books.epoch == 1
+
+
+def test_a_base_line_and_criteria_can_be_taken_over(hand: Hand) -> None:
+    """What the job's file allows: the next pages are compared with these."""
+    session_id = hand.session().session_id
+    hand.do(hand.ledger.move_base_line(session_id, 12, LATER))
+    hand.do(hand.ledger.begin_criteria(session_id, "other"))
+    assert (hand.session().books.base_line, hand.session().criteria) == (12, "other")
