@@ -24,8 +24,8 @@ COMMANDS = (
     "export",
     "simulate",
     "demo",
-    "inbox",
     "sessions",
+    "inbox",
 )
 HEAVY = {
     "alembic",

@@ -82,7 +82,7 @@ def states(stage: Stage) -> list[tuple[str, str | None]]:
 
 def effects(stage: Stage) -> list[str]:
     """What the effects have left, but for the account of the configuration."""
-    return [name for (name,) in stage.rows("SELECT name FROM account ORDER BY rowid")]
+    return [name for (name,) in stage.rows("SELECT name FROM account WHERE name <> 'main' ORDER BY rowid")]
 
 
 def test_what_comes_is_read_and_has_its_effect(build: Build) -> None:
