@@ -17,6 +17,7 @@ from leadsync.core.model import Reason
 from leadsync.core.resume import Choice, needed
 from leadsync.errors import LeadsyncError, OperatorMistake
 from tests.simulation.disk import no_trouble
+from tests.simulation.mail import mailer
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -159,10 +160,12 @@ ACTORS: Final[tuple[Callable[["World"], Awaitable[None]], ...]] = (
     sky,
     neighbour,
     projects,
+    mailer,
 )
 ACTS: Final = frozenset(
     {"pull", "delete", "grow", "disable", "remove", "page_size", "criteria", "budget", "once", "answer", "restart"}
     | {"reload", "clock", "disk_full", "disk_error", "disk_low", "move_in", "move_out", "project"}
+    | {"mail", "mail_again", "mail_astray"}
 )
 
 

@@ -5,6 +5,7 @@ To add one: a context manager that puts something wrong in the place of a functi
 invariant is missing.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from dataclasses import replace
@@ -17,13 +18,18 @@ from sqlmodel import col
 
 from leadsync.core import audit, books, paging
 from leadsync.core.budget import Granted, Spent, grant
+from leadsync.core.hooks import Address, HookKey, address_of, hook_url
+from leadsync.core.letters import Letter
 from leadsync.core.model import Books, End, Lead, Outcome, PageReply
 from leadsync.core.protocol import Close, Closing, Event, Sending, Step, Stored, Wait
 from leadsync.core.replies import Lost, Throttled, VendorReply
+from leadsync.inbox import door
+from leadsync.inbox.group import GroupCommit
 from leadsync.jobs.dispatch import Dispatch, Sessions
 from leadsync.jobs.pull import Pull
-from leadsync.store import engine, opening, pages, runs, timetable
+from leadsync.store import engine, inbox, opening, pages, runs, timetable
 from leadsync.store import leads as leads_module
+from leadsync.store.inbox import Receipt as InboxReceipt
 from leadsync.store.leads import Shelf, Shelved
 from leadsync.store.ledger import Arrival, Ledger, Order, Receipt, SessionState
 from leadsync.store.tables import Page
@@ -216,7 +222,28 @@ def _decipher_anything(status: int, headers: Any, body: bytes, now: datetime) ->
     return nothing if status == 200 and isinstance(reply, Lost) else reply
 
 
+_keep = GroupCommit.keep
+
+
+async def _keep_later(self: GroupCommit, letter: Letter) -> InboxReceipt:
+    """Answer, and let the commit come when it comes."""
+    kept = asyncio.get_running_loop().create_task(_keep(self, letter))
+    kept.add_done_callback(lambda task: task.cancelled() or task.exception())
+    return InboxReceipt(1, again=False)
+
+
+def _known_by_its_form(key: HookKey, path: str) -> Address | None:
+    """Take any proof for a right one."""
+    return address_of(key, hook_url("", key, Address(*path.removeprefix("/hooks/").rsplit(".", 1)[0].split("/"))))
+
+
+_WAITS_AGAIN = inbox._AGAIN.values(state="waiting")  # noqa: SLF001 - the same
+
+
 BUGS: Final[dict[str, Bug]] = {
+    "a webhook is answered before its commit": _instead(GroupCommit, "keep", _keep_later),
+    "a webhook that comes twice is handled twice": _instead(inbox, "_AGAIN", _WAITS_AGAIN),
+    "the proof in a webhook's address is not looked at": _instead(door, "address_of", _known_by_its_form),
     "a page in two transactions": _instead(Ledger, "store", _store_in_two),
     "a fresh key on retry": _instead(Pull, "_wait", _wait_for_a_fresh_key),
     "the key is journaled after it was sent": _key_after_send,

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from leadsync.core.model import Reason
+from tests.simulation.mail import p9_acknowledged_is_kept, p9_all_is_read
 
 if TYPE_CHECKING:
     from tests.simulation.watch import Billed, Request, Watch
@@ -240,5 +241,12 @@ AT_SEND: Final = (
 )
 AT_DELETE: Final = (p7_deletions,)
 AT_CHARGE: Final = (p8_books_before_money,)
-AT_START: Final = (p1_nothing_lost, p4_one_transaction, slots_once, park_stays, l1_parked_for_a_reason)
-AT_END: Final = (p8_totals_agree, complete_is_whole)
+AT_START: Final = (
+    p1_nothing_lost,
+    p4_one_transaction,
+    slots_once,
+    park_stays,
+    l1_parked_for_a_reason,
+    p9_acknowledged_is_kept,
+)
+AT_END: Final = (p8_totals_agree, complete_is_whole, p9_acknowledged_is_kept, p9_all_is_read)

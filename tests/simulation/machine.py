@@ -24,12 +24,14 @@ from sqlalchemy import Engine
 
 from leadsync import app as app_module
 from leadsync.app import App
+from leadsync.inbox.door import Door
 from leadsync.service import Service
 from leadsync.simulator import spoiling
 from leadsync.store import engine, lock, migrate, opening, witness
 from leadsync.store.engine import Creator, file_creator
 from tests.simulation.disk import Disk, DiskOs
 from tests.simulation.loop import SeededLoop
+from tests.simulation.mail import open_door
 from tests.simulation.process import Death, Doom, Process, present
 from tests.simulation.sqlite import FileSystem, connector
 from tests.simulation.trace import Trace
@@ -144,6 +146,7 @@ class Machine(Stage):
     async def _live(self, life: "Life", begun: Callable[[App, Service], None]) -> None:
         def note(app: App, service: Service) -> None:
             life.app, life.service = app, service
+            open_door(app, life, self.outside.executor())
             begun(app, service)
 
         try:
@@ -161,6 +164,8 @@ class Life:
         self.app: App | None = None
         self.service: Service | None = None
         self.error: Exception | None = None
+        self.door: Door | None = None
+        self.committing: asyncio.Task[None] | None = None
 
 
 @contextmanager

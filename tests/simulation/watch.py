@@ -19,6 +19,7 @@ from leadsync.simulator import Charge
 from tests.jobs.books import INSTALLATION
 from tests.simulation import invariants
 from tests.simulation.machine import STORE, Machine
+from tests.simulation.mail import Mail, p9_answered_is_durable
 from tests.simulation.process import PROCESS, Process
 
 SHOWN_BY: Final = 2
@@ -82,6 +83,7 @@ class Watch:
     flying: Counter[tuple[int, str]] = field(default_factory=Counter)
     moved_at: dict[str, float] = field(default_factory=dict)
     settings: Settings | None = None
+    mail: Mail = field(default_factory=Mail)
     records_per_day: int | None = None
     checked: Counter[str] = field(default_factory=Counter)
     broken: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
@@ -105,6 +107,11 @@ class Watch:
         self._ask(invariants.AT_DELETE, session)
         self.posed[session].update((Reason.SESSION_VANISHED, Reason.SESSION_DRIFTED, Reason.SESSION_FOREIGN))
         self.touched[session] = SHOWN_BY
+
+    def answered(self, digest: str) -> None:
+        """A result was answered 200."""
+        self._ask((p9_answered_is_durable,), digest)
+        self.mail.acknowledged.add(digest)
 
     def refused(self, session: str) -> None:
         """The vendor calls a request malformed: a person is asked to mend it."""

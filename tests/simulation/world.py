@@ -24,6 +24,7 @@ from leadsync.service import Service
 from tests.simulation import actors
 from tests.simulation.disk import Trouble, no_trouble
 from tests.simulation.machine import Life, Machine
+from tests.simulation.mail import is_quiet
 from tests.simulation.network import Network
 from tests.simulation.process import CALLBACK, Doom
 from tests.simulation.watch import Watch
@@ -232,7 +233,7 @@ class World:
             complete = {
                 job for (job,) in self.watch.rows("SELECT job FROM run WHERE outcome = 'complete' AND id > ?", since)
             }
-            if complete >= wanted and not self._is_settling():
+            if complete >= wanted and not self._is_settling() and is_quiet(self.watch):
                 return
             if asyncio.get_running_loop().time() > until_s:
                 self.watch.fail(f"l1_it_ends_well: of {sorted(wanted)} only {sorted(complete)} are complete")
