@@ -47,7 +47,7 @@ ASKING = replace(USED, recover_until=500)
         (replace(ASKING, open_take=100), 600, GoOn(recover_until=500)),
         (replace(ASKING, books=Books(next_page=6, delivered=500)), 500, GoOn()),
         (USED, 200, GoOn()),
-        (NEW, None, GoOn()),
+        (NEW, None, GoOn(needs_slot=True)),
         (ASKING, 501, Reason.SESSION_DRIFTED),
         (replace(ASKING, open_take=100), 601, Reason.SESSION_DRIFTED),
         (ASKING, 499, Reason.SESSION_VANISHED),

@@ -66,8 +66,11 @@ def test_growing_lists_are_pulled_as_they_grow(build: Build) -> None:
 
     stage.serve(61, grow)
     assert {len(started(stage, job)) for job in ("everything", "phoenix")} == {30}
-    of_all = "JOIN page p ON p.id = d.page_id JOIN search_session s ON s.id = p.session_id WHERE s.name = 'everything'"
-    assert stage.one(f"SELECT count(*) FROM delivery d {of_all}") == 260
+    delivered = (
+        "SELECT count(*) FROM delivery d JOIN page p ON p.id = d.page_id"
+        " JOIN search_session s ON s.id = p.session_id WHERE s.name = ?"
+    )
+    assert stage.one(delivered, "everything") == 260
     assert_books_agree(stage)
 
 
