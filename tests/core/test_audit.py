@@ -196,7 +196,13 @@ def test_a_park_is_answered_by_its_own_key_alone(reason: Reason, allowed: bool) 
     mine = keys.get(reason)
     given_leave = {key: (key == mine) is allowed for key in keys.values()}
     leave = Leave(price=Decimal(1), **given_leave)
-    assert leave.answers(reason) is (allowed and mine is not None)
+    assert leave.answers(reason, undone=False) is (allowed and mine is not None)
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_undone_criteria_answer_their_own_question_alone(reason: Reason) -> None:
+    """Who takes the change of the list back has answered `criteria_changed`, and nothing else."""
+    assert Leave().answers(reason, undone=True) is (reason is Reason.CRITERIA_CHANGED)
 
 
 def test_a_key_that_a_person_accepted_is_asked_again() -> None:
@@ -225,7 +231,7 @@ def test_a_restored_store_asks_its_old_keys_up_to_the_vendors_total(vendor_total
 def test_an_acceptance_is_a_leave_for_one_run(reason: Reason | None, leave: Leave) -> None:
     """It allows what the file could have allowed, for the question that was asked; the rest stays forbidden."""
     assert Leave().accepting(reason) == leave
-    assert reason is None or leave.answers(reason) is (leave != Leave())
+    assert reason is None or leave.answers(reason, undone=False) is (leave != Leave())
 
 
 @pytest.mark.parametrize("open_take", [None, 10])

@@ -206,6 +206,19 @@ def test_changed_criteria_park(build: Build) -> None:
     assert stage.wire.searches == 4
 
 
+def test_criteria_that_were_put_back_go_on(build: Build) -> None:
+    """Undoing the change, as the message offers, answers the park: no person has to accept what is no change."""
+    stage = build(size=250)
+    stage.job()
+    stage.once("phoenix")
+    stage.job(search=Others)
+    assert stage.end().reason is Reason.CRITERIA_CHANGED
+    stage.job()
+    assert stage.end().outcome is Outcome.COMPLETE
+    assert stage.sim.bill.records == 250
+    assert_books_agree(stage)
+
+
 def test_a_changed_order_of_keys_is_no_change(build: Build) -> None:
     """The criteria are the same whatever order their keys stand in."""
     stage = build(size=250)

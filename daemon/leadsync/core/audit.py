@@ -72,12 +72,15 @@ class Leave:
             case _:
                 return self
 
-    def answers(self, reason: Reason) -> bool:
-        """Whether the file has answered this question by now; all others wait for `resume`."""
+    def answers(self, reason: Reason, *, undone: bool) -> bool:
+        """Whether the file has answered this question by now; all others wait for `resume`.
+
+        `undone`: its criteria are those of the session again.
+        """
         return {
             Reason.SESSION_FOREIGN: self.adopt,
             Reason.SESSION_DRIFTED: self.drift,
-            Reason.CRITERIA_CHANGED: self.criteria_change,
+            Reason.CRITERIA_CHANGED: self.criteria_change or undone,
             Reason.CRITERIA_KNOWN: self.buy_again,
         }.get(reason, False)
 

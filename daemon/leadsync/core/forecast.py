@@ -114,7 +114,7 @@ def foresee(cases: Iterable[Case], totals: Totals, slots_left: int) -> list[Outl
 
 def _foresee(case: Case, totals: Totals, *, slot_free: bool) -> Outlook:
     settles = case.standing.open_take or 0
-    if case.parked is not None and not case.leave.answers(case.parked.reason):
+    if case.parked is not None and not case.leave.answers(case.parked.reason, undone=case.kept == case.criteria):
         return Outlook(case.parked)
     if not (case.asks or settles):
         return Outlook(GoOn())

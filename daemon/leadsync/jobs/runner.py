@@ -143,7 +143,8 @@ class Runner:
         if self._ledger.doubt is not None:
             return _nothing(End(Outcome.PARKED, DOUBTS[self._ledger.doubt], self._ledger.doubt))
         parked = ticket.session.parked
-        if parked is not None and not ticket.brief.leave.answers(parked.reason):
+        undone = ticket.session.criteria == ticket.brief.criteria
+        if parked is not None and not ticket.brief.leave.answers(parked.reason, undone=undone):
             return _nothing(End(Outcome.PARKED, parked.message, parked.reason))
         if ticket.life is not None:
             route = await self._choose(ticket, ticket.life)

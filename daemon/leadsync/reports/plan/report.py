@@ -167,10 +167,10 @@ def _parked(view: View, errand: Errand, job: Job) -> dict[str, Any] | None:
     if view.doubt is not None:
         message = told(view.doubt.message, view.doubt.reason, job.name)
         return {"reason": view.doubt.reason.value, "message": message, "since": None, "answered": False}
-    parked = errand.state.parked if errand.state else None
-    if parked is None:
+    if errand.state is None or errand.state.parked is None:
         return None
-    answered = leave_of(job, Decimal(0)).answers(parked.reason)
+    parked, undone = errand.state.parked, errand.state.criteria == criteria_of(job)
+    answered = leave_of(job, Decimal(0)).answers(parked.reason, undone=undone)
     return {
         "reason": parked.reason.value,
         "message": parked.message if answered else told(parked.message, parked.reason, job.name),
