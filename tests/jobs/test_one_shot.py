@@ -1,14 +1,18 @@
 """A one-shot: so many records, once, by a throw-away session or without one; then it is done, and asks nothing more."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from leadsync.core.model import Outcome, Reason, Route
 from leadsync.core.resume import Choice
+from leadsync.core.witness import StoreAnswer
 from leadsync.simulator import Fault
 from tests.jobs.books import assert_keys_in_turn
 from tests.jobs.one_shots import SEAT, assert_all_here, assert_each_once, one_shot, route_of
+from tests.jobs.test_witness import elsewhere
+from tests.simulator.caller import page
 from tests.stage import Stage
 
 Build = Callable[..., Stage]
@@ -218,6 +222,38 @@ def test_a_deletion_that_fails_is_made_up_for(build: Build) -> None:
     searches = stage.wire.searches
     assert stage.end("bulk").outcome is Outcome.COMPLETE
     assert (list(stage.sim.sessions), stage.wire.searches) == ([], searches)
+
+
+def leave_behind(stage: Stage) -> None:
+    """A one-shot that is done, whose session could not be deleted."""
+    one_shot(stage)
+    stage.sim.delete_faults.next(*[Fault.NO_TOKEN] * 2)
+    stage.end("bulk")
+    stage.sim.delete_faults.calm()
+
+
+def test_a_copied_store_throws_nothing_away(build: Build, tmp_path: Path) -> None:
+    """The session is the original's: the copy leaves it alone, also once a person has said whose it is (P7)."""
+    stage = build(size=1_000)
+    leave_behind(stage)
+    copy = elsewhere(stage, tmp_path / "copy", "leadsync.db")
+    one_shot(copy)
+    copy.end("bulk")
+    copy.answer_store(StoreAnswer.COPIED)
+    copy.end("bulk")
+    assert list(stage.sim.sessions) == [SEAT]
+    stage.end("bulk")
+    assert not stage.sim.sessions
+
+
+def test_a_session_that_somebody_else_uses_is_not_thrown_away(build: Build) -> None:
+    """Its total is not the ledger's any more: it stays, and that is said (P7)."""
+    stage = build(size=1_000)
+    leave_behind(stage)
+    page(stage.sim, "theirs", session=SEAT, take=10)
+    stage.end("bulk")
+    assert list(stage.sim.sessions) == [SEAT]
+    assert "somebody else uses it" in stage.logged("session.spared")[-1]["why"]
 
 
 def test_a_session_that_somebody_deleted_asks_a_person(build: Build) -> None:

@@ -5,7 +5,9 @@ from collections.abc import Callable
 import pytest
 
 from leadsync.core.model import Outcome
+from leadsync.errors import StoreFailed
 from leadsync.simulator import Fault
+from leadsync.store.ledger import SessionState
 from tests.jobs.books import assert_books_agree, run_rows
 from tests.stage import Stage
 
@@ -162,3 +164,42 @@ def test_a_key_of_an_account_that_is_gone_is_told(build: Build) -> None:
     (line,) = stage.logged("key.left_open")
     assert (line["level"], line["job"], line["account"], line["session"]) == ("warning", "old", "second", "old")
     assert open_keys(stage) == 1
+
+
+def settled_while(stage: Stage, monkeypatch: pytest.MonkeyPatch, trouble: str) -> int:
+    """Settle what is open, where that befalls the look whether it still is; return how many keys stay open."""
+
+    async def act() -> int:
+        async with stage.app() as app:
+            look = app.ledger.session
+
+            async def troubled(account: str, name: str, job: str) -> SessionState:
+                if trouble == "store":
+                    monkeypatch.undo()
+                    raise StoreFailed("the disk is full")
+                app.office.desks = {}
+                return await look(account, name, job)
+
+            monkeypatch.setattr(app.ledger, "session", troubled)
+            return await app.dispatch.settle("main")
+
+    return stage.play(act())
+
+
+def test_a_store_that_fails_at_the_look_ends_no_daemon(build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether a key is still open could not be read: it is sent, and nothing else happens for that."""
+    stage = build()
+    stage.job()
+    with_open_key(stage)
+    assert settled_while(stage, monkeypatch, "store") == 0
+    assert_books_agree(stage)
+
+
+def test_an_account_that_goes_at_the_look_is_left_alone(build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reload takes the account away in that very moment: its key stays open, and nothing is sent."""
+    stage = build()
+    stage.job()
+    with_open_key(stage)
+    searches = stage.wire.searches
+    assert settled_while(stage, monkeypatch, "reload") == 1
+    assert stage.wire.searches == searches

@@ -12,6 +12,7 @@ import structlog
 from leadsync import events
 from leadsync.config import Job
 from leadsync.core.model import End, Outcome
+from leadsync.errors import BadWeather
 from leadsync.jobs.desk import Brief, Desk, Office
 from leadsync.store.ledger import Ledger, SessionState
 
@@ -131,15 +132,19 @@ class Dispatch:
         """Settle the sessions of one job, which may have had several, one after another."""
         for session in sessions:
             async with self.alone(session.job, session.account, session.name):
-                desk = self._office.desks.get(session.account)
-                if desk is None or self._stopping.is_set() or not await self._is_open(session):
+                is_open = await self._is_open(session)
+                desk = self._office.desks.get(session.account)  # after all waiting: a reload may take it away
+                if desk is None or self._stopping.is_set() or not is_open:
                     continue
                 brief = Brief.to_settle(session, self._job_of(session), self._price(session.account))
                 await self._run_brief(brief, desk, "start")
 
     async def _is_open(self, session: SessionState) -> bool:
         """Whether the key is still open: a run of its job may have settled it while this one waited."""
-        return (await self._ledger.session(session.account, session.name, session.job)).open_page is not None
+        try:
+            return (await self._ledger.session(session.account, session.name, session.job)).open_page is not None
+        except BadWeather:
+            return True  # the run meets the same trouble, and tells it
 
     async def _run_pull(self, brief: Brief, trigger: str) -> End:
         self._under_way[brief.job] = brief

@@ -36,8 +36,6 @@ ONE_SHOT: Final = "one_shot"
 AGAIN_S: Final = timedelta(minutes=15).total_seconds()
 """How long a round rests that could not be held."""
 
-BY_POLICY: Final = frozenset({HOUSEKEEPING, PRUNE})
-
 IfIdle: TypeAlias = Callable[[str, str], AbstractAsyncContextManager[bool]]
 """Holds a session, by account and name, so that no run of it begins; False where one has it."""
 
@@ -158,8 +156,10 @@ class Housekeeper:
     async def dismiss(self, session: str) -> Deed | None:
         """Delete a throw-away session that has done its work; None where that cannot be done now, or is done.
 
-        Whoever calls holds the session, and its run has ended.
+        Whoever calls holds the session, and its run has ended. Every policy lets it go, unless somebody else uses it.
         """
+        if self._ledger.doubt is not None:
+            return None  # it may be the session of the store that this one was copied from
         planned = await self.look()
         fates = planned.fates if isinstance(planned, SlotPlan) else ()
         fate = next((fate for fate in fates if fate.session == session), None)
@@ -167,7 +167,7 @@ class Housekeeper:
             return None
         wish = Wish(self._desk.name, fate.row, ONE_SHOT, "the one-shot is done with it")
         async with self._one_at_a_time:
-            deed, _ = await self._pursue(InHand(self._desk, self._ledger, self._around, wish, None), _by_name)
+            deed, _ = await self._pursue(InHand(self._desk, self._ledger, self._around, wish, None), _if_done)
         self._desk.vacancy.tell()
         return deed
 
@@ -180,8 +180,7 @@ class Housekeeper:
         """Look after the deletions that have no answer yet."""
         deeds: list[Deed] = []
         for asked in await self._ledger.unanswered_deletions(self._desk.name):
-            may = _by_policy if asked.wish.asked_by in BY_POLICY else _by_name
-            deed, trouble = await self._delete(asked.wish, may, asked)
+            deed, trouble = await self._delete(asked.wish, _MAY[asked.wish.asked_by], asked)
             deeds.append(deed)
             if trouble is not None:
                 return deeds, trouble
@@ -255,6 +254,15 @@ def _by_name(planned: SlotPlan, fate: Fate) -> str | None:
     """A person has named it: what they have seen is what it must still be, and the ledger guards its open key."""
     del planned, fate
     return None
+
+
+def _if_done(planned: SlotPlan, fate: Fate) -> str | None:
+    """Every policy lets a drained throw-away session go; not one that has delivered to somebody else, too."""
+    del planned
+    return fate.why if fate.action is Action.KEEP else None
+
+
+_MAY: Final = {HOUSEKEEPING: _by_policy, PRUNE: _by_policy, OPERATOR: _by_name, ONE_SHOT: _if_done}
 
 
 def _cut_short(around: Surroundings) -> End:
