@@ -23,12 +23,12 @@ import httpx  # noqa: TID251 - the test edge speaks to the simulator in process
 import structlog
 
 from leadsync.app import App, open_app, start_log
+from leadsync.catalogue import CATALOGUE
 from leadsync.commands import refuse_unknown_jobs
 from leadsync.config import Settings, load
 from leadsync.core.model import End
 from leadsync.core.resume import Choice
 from leadsync.core.witness import StoreAnswer
-from leadsync.events import CATALOGUE
 from leadsync.heartbeat import Heartbeat
 from leadsync.logs import LogStyle, set_up
 from leadsync.outside import Outside

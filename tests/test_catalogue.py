@@ -9,15 +9,14 @@ import pytest
 
 import leadsync
 from leadsync import events
+from leadsync.catalogue import CATALOGUE
 
 ROOT = Path(leadsync.__file__).parent
 METHODS = frozenset({"debug", "info", "warning", "error", "critical", "exception", "log"})
 BOUND = frozenset({"run", "job", "account", "session"})
 """What a run binds to its log, so that it stands in each of its lines."""
 
-CONSTANTS = {
-    name: value for name, value in vars(events).items() if isinstance(value, str) and value in events.CATALOGUE
-}
+CONSTANTS = {name: value for name, value in vars(events).items() if isinstance(value, str) and value in CATALOGUE}
 
 LIBRARY = frozenset({"exc_info"})
 """What structlog takes for itself."""
@@ -56,7 +55,7 @@ def faults(calls: Iterator[Call]) -> list[str]:
     """What is wrong with these calls, each with its place."""
     found = []
     for call in calls:
-        entry = events.CATALOGUE.get(CONSTANTS.get(call.constant, ""))
+        entry = CATALOGUE.get(CONSTANTS.get(call.constant, ""))
         if entry is None:
             found.append(f"{call.place}: names no constant of the catalogue")
             continue
@@ -94,12 +93,12 @@ def test_every_entry_is_used() -> None:
 
 def test_every_entry_has_one_constant() -> None:
     """A name is reached through exactly one constant."""
-    assert sorted(CONSTANTS.values()) == sorted(events.CATALOGUE)
+    assert sorted(CONSTANTS.values()) == sorted(CATALOGUE)
 
 
 def test_names_are_noun_and_past() -> None:
     """Names are `noun.verb_past`, each entry says something, and its fields are told once."""
-    for name, entry in events.CATALOGUE.items():
+    for name, entry in CATALOGUE.items():
         assert name == entry.name
         noun, verb = name.split(".")
         assert noun.isidentifier()

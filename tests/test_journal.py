@@ -15,6 +15,7 @@ import pytest
 import structlog
 
 from leadsync import events, journal
+from leadsync.catalogue import CATALOGUE
 from leadsync.errors import EnvironmentUnusable
 from leadsync.logs import LogStyle, printer, set_up
 from tests.jobs.conftest import _log_put_back as log_put_back
@@ -118,7 +119,7 @@ def test_levels_are_the_priorities_of_syslog(receiver: Receiver, level: str, pri
 def test_every_field_of_the_catalogue_can_be_filtered(receiver: Receiver) -> None:
     """No field of ours is dropped for its name, and none takes the place of one that the journal gives a meaning."""
     taken = {"PRIORITY", "SYSLOG_IDENTIFIER", "MESSAGE_ID", "ERRNO", "UNIT", "TID", "INVOCATION_ID"}
-    for entry in events.CATALOGUE.values():
+    for entry in CATALOGUE.values():
         arrived = logged(receiver, entry.name, **dict.fromkeys(entry.fields, "x"))
         wanted = {field.upper() if field != "message" else "DETAIL" for field in entry.fields}
         assert wanted <= arrived.keys()

@@ -5,7 +5,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from leadsync.events import CATALOGUE
+from leadsync.catalogue import CATALOGUE
 from tests.system.process import run
 
 EXAMPLE = Path(__file__).parents[2] / "config.example.toml"

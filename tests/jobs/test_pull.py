@@ -6,8 +6,9 @@ from itertools import product
 import pytest
 import structlog
 
+from leadsync.catalogue import CATALOGUE
 from leadsync.core.model import Outcome
-from leadsync.events import CATALOGUE, COMMAND_CRASHED
+from leadsync.events import COMMAND_CRASHED
 from leadsync.simulator import Fault
 from tests.jobs.books import assert_books_agree
 from tests.stage import PERSONAL, TOKEN, Stage

@@ -27,7 +27,7 @@ from leadsync.inbox import door
 from leadsync.inbox.group import GroupCommit
 from leadsync.jobs.dispatch import Dispatch, Sessions
 from leadsync.jobs.pull import Pull
-from leadsync.store import engine, inbox, opening, pages, runs, timetable
+from leadsync.store import engine, inbox, opening, pages, runs, spending, timetable
 from leadsync.store import leads as leads_module
 from leadsync.store.inbox import Receipt as InboxReceipt
 from leadsync.store.leads import Shelf, Shelved
@@ -145,11 +145,11 @@ def _grant_while_any_is_left(connection: Connection, account: str, order: Order,
     """Look at what is spent, and then ask for a whole page."""
     if order.limits.unlimited:
         return Granted(order.take)
-    granted = grant(1, order.limits, *pages.spent(connection, account, order.limits, now))
+    granted = grant(1, order.limits, *_spent(connection, account, order.limits, now))
     return replace(granted, take=order.take) if isinstance(granted, Granted) else granted
 
 
-_spent = pages.spent
+_spent = spending.spent
 
 
 def _spent_without_reservations(*about: Any) -> tuple[Spent, Spent]:

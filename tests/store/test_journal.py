@@ -15,7 +15,7 @@ from leadsync.core.budget import Limits, Spent
 from leadsync.core.model import OpenPage, Reason
 from leadsync.core.protocol import BudgetReserved, BudgetSpent, Close
 from leadsync.errors import Bug, StoreFailed
-from leadsync.store import pages
+from leadsync.store.spending import used
 from tests.store.hand import NOW, PRICE, Hand, leads
 
 
@@ -197,5 +197,5 @@ def test_what_is_used_is_billed_or_reserved(hand: Hand) -> None:
     run_id = hand.run()
     hand.store(hand.key(hand.order(hand.session(), run_id, 10)), run_id, leads(7), 7, new=True)
     hand.key(hand.order(hand.session(), run_id, 5))
-    spent = hand.do(hand.writer.write(pages.used, "main", Limits(UTC, PRICE), NOW))
+    spent = hand.do(hand.writer.write(used, "main", Limits(UTC, PRICE), NOW))
     assert spent == Spent(12, 12, Decimal("0.12"), Decimal("0.12"))

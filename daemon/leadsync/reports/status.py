@@ -23,12 +23,13 @@ from leadsync.reports.one_shots import progress_of, seat_of
 from leadsync.reports.slots import slots_cells, slots_report, slots_unknown
 from leadsync.reports.text import columns, money, told
 from leadsync.store import slots, tables
+from leadsync.store.columns import MICROS
 from leadsync.store.engine import sqlite_file
 from leadsync.store.inbox import counts as inbox_counts
 from leadsync.store.lock import holder
-from leadsync.store.pages import used
 from leadsync.store.reading import reading
-from leadsync.store.tables import MICROS, Installation, Run, SearchSession, Slot
+from leadsync.store.spending import used
+from leadsync.store.tables import Installation, Run, SearchSession, Slot
 from leadsync.store.watching import open_conditions
 
 Row: TypeAlias = Mapping[str, Any] | RowMapping

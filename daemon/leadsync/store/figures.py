@@ -7,7 +7,8 @@ from datetime import datetime
 from sqlalchemy import Connection, func, select
 from sqlmodel import col
 
-from leadsync.store.tables import MICROS, Page, Run, SearchSession
+from leadsync.store.columns import MICROS
+from leadsync.store.tables import Page, Run, SearchSession
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,8 @@ from sqlalchemy.sql.dml import Insert, Update
 from sqlmodel import col
 
 from leadsync.core.model import Lead
-from leadsync.store.tables import Change, Delivery, Page, Property
+from leadsync.store.lead_tables import Change, Delivery, Property
+from leadsync.store.tables import Page
 
 _INDEXED: Final = ("street", "city", "state", "zip", "county", "owner", "mailing_address", "value", "equity")
 

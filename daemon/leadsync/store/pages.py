@@ -7,22 +7,23 @@ a second attempt finds no row and is a bug, not a second page.
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from decimal import Decimal
 from typing import Any, Final, assert_never
 
-from sqlalchemy import Connection, RowMapping, bindparam, case, func, insert, select, update
+from sqlalchemy import Connection, RowMapping, bindparam, insert, select, update
 from sqlmodel import col
 
 from leadsync.core.books import Judgement, PageCount, judge, starts_new_epoch
-from leadsync.core.budget import Exhausted, Granted, Limits, Reserved, Spent, grant, window_starts
+from leadsync.core.budget import Exhausted, Granted, Limits, Reserved, grant
 from leadsync.core.keys import page_key
 from leadsync.core.model import Books, OpenPage, PageReply, Reason
 from leadsync.core.protocol import BudgetReserved, BudgetSpent, Close, Fate, Stored
 from leadsync.core.recovery import takes_to_try
 from leadsync.errors import Bug
 from leadsync.store import one_shots, sessions
+from leadsync.store.columns import MICROS
 from leadsync.store.leads import Shelf, Shelved, shelve
-from leadsync.store.tables import MICROS, Account, Installation, Page, SearchSession, UtcDateTime
+from leadsync.store.spending import spent
+from leadsync.store.tables import Account, Installation, Page, SearchSession
 
 # Statements that every page needs are built once: building one costs three times as much as running it.
 _SESSION: Final = select(SearchSession).where(col(SearchSession.id) == bindparam("session"))
@@ -31,19 +32,6 @@ _SETTLE: Final = update(Page).where(col(Page.id) == bindparam("page"), col(Page.
 _NEW_PAGE: Final = insert(Page).returning(col(Page.id))
 _ACCOUNT: Final = select(Account).where(col(Account.name) == bindparam("account"))
 _INSTALLATION: Final = select(col(Installation.name))
-_OPEN: Final = col(Page.state) == "asked"
-_BILLED: Final = case((_OPEN, 0), else_=col(Page.billed))
-_RESERVED: Final = case((_OPEN, col(Page.take)), else_=0)
-_TODAY: Final = col(Page.asked_at) >= bindparam("day", type_=UtcDateTime)
-_SPENT: Final = select(
-    *(
-        func.coalesce(func.sum(amount), 0)
-        for records in (_BILLED, _RESERVED)
-        for figure in (records, records * col(Page.price_micros))
-        for amount in (case((_TODAY, figure), else_=0), figure)
-    )
-).where(col(Page.account) == bindparam("account"), col(Page.asked_at) >= bindparam("month", type_=UtcDateTime))
-
 
 PAGES_LOOKED_AT: Final = 100
 """The last pages that are left of a session show which takes its old keys may have had."""
@@ -337,20 +325,3 @@ def _enter_books(
     sessions.change(connection, session["id"], values)
     if judgement.reason is not None:
         sessions.park(connection, session["id"], judgement.reason, judgement.message, now)
-
-
-def spent(connection: Connection, account: str, limits: Limits, now: datetime) -> tuple[Spent, Spent]:
-    """Add up the account's windows: what was billed, and what open keys have reserved, as they may be billed yet."""
-    day, month = window_starts(now, limits.zone)
-    sums = connection.execute(_SPENT, {"account": account, "day": day, "month": month}).one()
-    return _spent(*sums[:4]), _spent(*sums[4:])
-
-
-def used(connection: Connection, account: str, limits: Limits, now: datetime) -> Spent:
-    """Add up both: what counts against the budget."""
-    billed, reserved = spent(connection, account, limits, now)
-    return billed.plus(reserved)
-
-
-def _spent(records_day: int, records_month: int, micros_day: int, micros_month: int) -> Spent:
-    return Spent(records_day, records_month, Decimal(micros_day) / MICROS, Decimal(micros_month) / MICROS)

@@ -11,8 +11,9 @@ from leadsync.core.model import Reason
 from leadsync.core.resume import Question, Remedy
 from leadsync.errors import Bug
 from leadsync.store import sessions
+from leadsync.store.lead_tables import Delivery
 from leadsync.store.sessions import SessionState
-from leadsync.store.tables import Delivery, Page, SearchSession
+from leadsync.store.tables import Page, SearchSession
 
 _LETS_GO: Final = frozenset({Reason.SESSION_FOREIGN, Reason.SESSION_DRIFTED})
 """Who accepts one of these after old keys were asked in vain lets go what they should have brought."""

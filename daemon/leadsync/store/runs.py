@@ -14,7 +14,8 @@ from sqlmodel import col
 from leadsync.core.model import End, Outcome, Route, Tally
 from leadsync.errors import Bug
 from leadsync.store import one_shots, slots
-from leadsync.store.tables import MICROS, Page, Run
+from leadsync.store.columns import MICROS
+from leadsync.store.tables import Page, Run
 
 
 @dataclass(frozen=True, slots=True)

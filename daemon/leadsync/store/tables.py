@@ -1,18 +1,16 @@
 """The rows of the store, as SQLModel tables. Alembic makes them; nothing here is ever created by `create_all`.
 
-The page path writes `property`, `delivery` and `change` with the driver's `executemany`; no ORM object is made there.
-Times are aware datetimes in UTC, money is whole micro-dollars, the vendor's bytes are kept as they came.
+Those of the leads are in `lead_tables`. Times are aware datetimes in UTC, money is whole micro-dollars, the vendor's
+bytes are kept as they came.
 """
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import DateTime, Dialect, Index, LargeBinary, TypeDecorator, UniqueConstraint, false, text
+from sqlalchemy import Index, LargeBinary, UniqueConstraint, false, text
 from sqlmodel import Field, SQLModel
 
-MICROS = 1_000_000
-"""Micro-dollars in a US dollar: prices go down to a hundredth of a cent, and sums stay whole numbers."""
-
+from leadsync.store.columns import UtcDateTime
 
 _RUNNING = text("outcome IS NULL")
 _OPEN = text("state = 'asked'")
@@ -20,24 +18,6 @@ _PLANNED = text("state = 'planned'")
 _SCHEDULED = text("cause = 'schedule'")
 _HELD = text("ended_at IS NULL")
 _NO = {"server_default": false()}
-
-
-class UtcDateTime(TypeDecorator[datetime]):
-    """An aware datetime. SQLite keeps no offset, so UTC goes in and UTC comes out."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Refuse naive times: nobody knows what they mean."""
-        if value is not None and value.tzinfo is None:
-            raise TypeError(f"a time without an offset cannot be stored in {dialect.name}")
-        return value.astimezone(UTC) if value is not None else None
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Give back UTC."""
-        del dialect
-        return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
 
 
 class Installation(SQLModel, table=True):
@@ -277,55 +257,6 @@ class Page(SQLModel, table=True):
     request_id: str | None = None
     status: int | None = None
     message: str | None = None
-
-
-class Property(SQLModel, table=True):
-    """An index over what was bought, one row an account and vendor id; for filtering, so any column may be null."""
-
-    __tablename__: ClassVar[Any] = "property"
-    __table_args__ = (UniqueConstraint("account", "vendor_id"),)
-
-    id: int | None = Field(default=None, primary_key=True)
-    account: str
-    vendor_id: str
-    first_delivery: int
-    last_delivery: int
-    street: str | None = None
-    city: str | None = None
-    state: str | None = None
-    zip: str | None = None
-    county: str | None = None
-    owner: str | None = None
-    mailing_address: str | None = None
-    value: float | None = None
-    equity: float | None = None
-
-
-class Delivery(SQLModel, table=True):
-    """What was bought, append-only: a page brought a property, with these bytes.
-
-    `redelivered`: the account had it before. The unique constraint begins with the property, so that it also answers
-    'was this one delivered in this epoch'.
-    """
-
-    __tablename__: ClassVar[Any] = "delivery"
-    __table_args__ = (UniqueConstraint("property_id", "page_id"),)
-
-    id: int | None = Field(default=None, primary_key=True)
-    page_id: int = Field(foreign_key="page.id")
-    property_id: int = Field(foreign_key="property.id")
-    redelivered: bool
-    body: bytes = Field(sa_type=LargeBinary)
-
-
-class Change(SQLModel, table=True):
-    """The numbers that `export --since` counts by, in commit order; a number is never given twice."""
-
-    __tablename__: ClassVar[Any] = "change"
-    __table_args__ = (Index("change_by_delivery", "delivery_id"), {"sqlite_autoincrement": True})
-
-    id: int | None = Field(default=None, primary_key=True)
-    delivery_id: int = Field(foreign_key="delivery.id")
 
 
 class InboxMessage(SQLModel, table=True):

@@ -27,7 +27,8 @@ from leadsync.core.retry import MAKE_UP_MAX_S
 from leadsync.core.schedule import At, Times, plan
 from leadsync.core.schedule import Slot as Wanted
 from leadsync.errors import Bug
-from leadsync.store.tables import Slot, UtcDateTime
+from leadsync.store.columns import UtcDateTime
+from leadsync.store.tables import Slot
 
 KEPT_FOR: Final = timedelta(days=2)
 """Longer than a clock is ever put back: a slot that is forgotten could be run again."""

@@ -19,8 +19,9 @@ from leadsync.core.slots import Occupancy, Room
 from leadsync.core.unusual import Past
 from leadsync.core.watch import Held, Key, Told
 from leadsync.store import inbox, slots
-from leadsync.store.pages import spent
-from leadsync.store.tables import Account, Condition, Installation, Run, SearchSession, Slot, UtcDateTime
+from leadsync.store.columns import UtcDateTime
+from leadsync.store.spending import spent
+from leadsync.store.tables import Account, Condition, Installation, Run, SearchSession, Slot
 
 LAST_RUNS: Final = 3
 PAST_RUNS_MAX: Final = 4_000

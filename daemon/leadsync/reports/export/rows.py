@@ -18,8 +18,9 @@ from sqlmodel import col
 from leadsync.config import Settings
 from leadsync.reports.known import refuse_unknown_job
 from leadsync.store.engine import sqlite_file
+from leadsync.store.lead_tables import Change, Delivery, Property
 from leadsync.store.reading import reading
-from leadsync.store.tables import Change, Delivery, Page, Property, Run, SearchSession
+from leadsync.store.tables import Page, Run, SearchSession
 
 CHUNK_ROWS: Final = 1_000
 

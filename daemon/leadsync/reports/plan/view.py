@@ -25,9 +25,9 @@ from leadsync.reports.plan.times import NextTime, next_times
 from leadsync.reports.sessions import Account as House
 from leadsync.store import tables
 from leadsync.store.engine import sqlite_file
-from leadsync.store.pages import used
 from leadsync.store.reading import reading
 from leadsync.store.sessions import SessionState, all_of
+from leadsync.store.spending import used
 from leadsync.vendors.wire import Trouble
 
 
