@@ -19,6 +19,7 @@ from leadsync.reports.export.rows import (
     span_of,
 )
 from leadsync.store.engine import open_reader
+from leadsync.store.standing import CHANGES_A_GENERATION
 from tests.store.hand import Hand, leads
 from tests.system.house import NOBODY_LISTENS, House
 
@@ -123,3 +124,11 @@ def test_a_rare_job_is_looked_for_in_pieces(settings: Settings, hand: Hand) -> N
         for number in (3 * WINDOW_CHANGES, 3 * WINDOW_CHANGES + 1):
             store.execute("INSERT INTO change (id, delivery_id) VALUES (?, ?)", (number, PHOENIX + 1))
     assert numbers(span_of(settings, Wanted("tampa"))) == [*range(PHOENIX + 2, PHOENIX + TAMPA + 1), number]
+
+
+def test_the_gap_that_a_restore_leaves_costs_nothing(settings: Settings, hand: Hand) -> None:
+    """After a restore the numbers go on two thousand million further up; window by window that would take minutes."""
+    far = 2 * CHANGES_A_GENERATION
+    with closing(sqlite3.connect(hand.file)) as store, store:
+        store.execute("INSERT INTO change (id, delivery_id) VALUES (?, ?)", (far, PHOENIX + 1))
+    assert numbers(span_of(settings, Wanted("tampa"))) == [*range(PHOENIX + 2, PHOENIX + TAMPA + 1), far]
