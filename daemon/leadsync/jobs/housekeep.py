@@ -67,20 +67,20 @@ class Housekeeper:
         self._told: set[str] = set()
 
     async def keep(self) -> None:
-        """Look after the slots at their times, until leadsync is asked to stop or the account goes.
+        """Look after the slots at their times, until leadsync is asked to stop.
 
-        A restart does not shift the times.
+        A restart does not shift the times. While the configuration does not have the account nothing is looked after;
+        it may come back at any time.
         """
-        renewed = self._desk.renewed
-        wait_s = await self._until_due_s()
-        while self._goes_on():
+        renewed, stopping = self._desk.renewed, self._around.stopping
+        while not stopping.is_set():
             renewed.clear()
-            await result_unless(self._around.stopping, sleep_unless(renewed, wait_s))
-            if self._goes_on():
-                wait_s = await (self._until_due_s() if renewed.is_set() else self._keep_once())
-
-    def _goes_on(self) -> bool:
-        return self._desk.in_use and not self._around.stopping.is_set()
+            wait_s = await self._until_due_s()
+            while self._desk.in_use and not (renewed.is_set() or stopping.is_set()):
+                await result_unless(stopping, sleep_unless(renewed, wait_s))
+                if not (renewed.is_set() or stopping.is_set()):
+                    wait_s = await self._keep_once()
+            await result_unless(stopping, renewed.wait())
 
     async def _until_due_s(self) -> float:
         """A clock that was put back makes nobody wait for longer than one interval."""

@@ -32,15 +32,16 @@ class Line:
         self._called: set[Place] = set()
 
     async def keep(self, call: Call) -> None:
-        """Call whom there is room for, whenever a sign says so, until leadsync is asked to stop or the account goes."""
+        """Call whom there is room for, whenever a sign says so, until leadsync is asked to stop.
+
+        While the configuration does not have the account nobody is called; it may come back at any time.
+        """
         sign, stopping = self._desk.vacancy.sign, self._around.stopping
         sign.set()  # those whom an earlier process has left waiting
         while not stopping.is_set():
             await result_unless(stopping, sign.wait())
             sign.clear()
-            if stopping.is_set() or not self._desk.in_use:
-                return
-            rest_s = await self._look(call)
+            rest_s = await self._look(call) if self._desk.in_use and not stopping.is_set() else 0.0
             if rest_s:
                 await result_unless(stopping, sleep_unless(sign, rest_s))
                 sign.set()
