@@ -11,6 +11,7 @@ import pytest
 from leadsync.app import App
 from leadsync.core.model import Outcome
 from leadsync.core.resume import Choice
+from leadsync.errors import StoreFailed
 from leadsync.simulator import Fault
 from tests.jobs.books import assert_books_agree
 from tests.jobs.deaths import Fate, dies
@@ -160,6 +161,31 @@ def test_a_job_without_times_is_called_too(build: Build) -> None:
 
     stage.serve(3 * HOUR_S, somebody_leaves)
     assert stage.rows("SELECT trigger, outcome FROM run") == [("once", "waiting"), ("slot", "complete")]
+    assert_books_agree(stage)
+
+
+@pytest.mark.parametrize(("step", "schedule"), [("call_slot", {"schedule": 'every = "7d"'}), ("begin_run", {})])
+def test_a_store_that_fails_at_the_call_ends_nothing(
+    build: Build, monkeypatch: pytest.MonkeyPatch, step: str, schedule: dict[str, str]
+) -> None:
+    """Who waits is called again within a quarter of an hour, whether the call failed or the run that it was for."""
+    stage = build(size=20, account="session_cap = 2\nsession_reserve = 0", session_cap=2)
+    foreign(stage, 2)
+    stage.job(**schedule)
+    keep_house(stage, "never", every="1h")
+    assert stage.end().outcome is Outcome.WAITING
+
+    async def somebody_leaves(app: App) -> None:
+        async def full(*_: object) -> None:
+            monkeypatch.undo()
+            raise StoreFailed("the disk is full")
+
+        await asyncio.sleep(60)
+        monkeypatch.setattr(app.ledger, step, full)
+        stage.sim.delete_session("other-00")
+
+    stage.serve(90 * 60, somebody_leaves)
+    assert stage.rows("SELECT outcome FROM run")[-1] == ("complete",)
     assert_books_agree(stage)
 
 

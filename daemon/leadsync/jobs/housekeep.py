@@ -33,6 +33,8 @@ OPERATOR: Final = "operator"
 ONE_SHOT: Final = "one_shot"
 """Who may want a session deleted: the policy by itself, a person by the policy, a person by name, a one-shot."""
 
+AWAY: Final = End(Outcome.INTERRUPTED, "the configuration does not have the account any more")
+
 AGAIN_S: Final = timedelta(minutes=15).total_seconds()
 """How long a round rests that could not be held."""
 
@@ -197,7 +199,7 @@ class Housekeeper:
     async def _pursue(self, deletion: InHand, may: May) -> Done:
         began_s, attempt = asyncio.get_running_loop().time(), 0
         while True:
-            planned = await self.look()
+            planned = await self.look() if self._desk.in_use else AWAY
             if isinstance(planned, End):
                 return deletion.unknown(planned.message), planned
             done = await deletion.once(planned, may)
