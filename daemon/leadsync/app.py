@@ -22,7 +22,7 @@ from leadsync.core.protocol import Ended, Plan
 from leadsync.core.resume import Choice
 from leadsync.core.routes import Circumstances
 from leadsync.core.witness import DOUBTS, TOLD, StoreAnswer
-from leadsync.errors import BadWeather, UsageMistake
+from leadsync.errors import BadWeather, DaemonDiffers, UsageMistake
 from leadsync.household import Household
 from leadsync.jobs.audit import Auditor
 from leadsync.jobs.desk import Brief, Desk, Office, Surroundings, Ticket
@@ -130,6 +130,8 @@ class App:
         job = self.settings.jobs[name]
         price = self.settings.accounts[job.account].price_per_record
         async with self.dispatch.alone(job.name, job.account, job.session):
+            if self.settings.jobs.get(name) != job:
+                raise DaemonDiffers(f"a reload has changed job {name} while this waited; nothing was done. Try again")
             answers = Resume(self.ledger, self.around, self._auditors[job.account])
             return await answers.answer(job, await self.session_of(job), choice, price)
 

@@ -48,7 +48,7 @@ class Household:
         self.of: dict[str, Keepers] = {}
 
     def follow(self) -> None:
-        """Have keepers for every account of the office; those of one that has gone end by themselves."""
+        """Have keepers for every account of the office; those of one that has gone rest until it comes back."""
         for name, desk in self._office.desks.items():
             if name not in self.of:
                 self.of[name] = self._keepers(desk)
@@ -78,7 +78,7 @@ class Household:
             await self._ledger.note_jobs(name, jobs_of(settings, name).sessions, self._around.now())
 
     async def keep(self, account: str, call: Call) -> None:
-        """Do what a daemon does all the time, as long as it has the account: keep house, and call those who wait."""
+        """Do what a daemon does all the time: keep house, and call those who wait, until leadsync is asked to stop."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self.of[account].housekeeper.keep())
             group.create_task(self.of[account].line.keep(call))

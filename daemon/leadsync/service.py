@@ -106,12 +106,7 @@ class Service:
     def _keep_all_houses(self, group: asyncio.TaskGroup) -> None:
         for account in self._office.desks.keys() - self._housed:
             self._housed.add(account)
-            group.create_task(self._keep_house(account))
-
-    async def _keep_house(self, account: str) -> None:
-        """Look after an account's slots as long as the configuration has it."""
-        await self._hands.household.keep(account, self._call)
-        self._housed.discard(account)
+            group.create_task(self._hands.household.keep(account, self._call))
 
     def _attend_to_all(self, group: asyncio.TaskGroup) -> None:
         for account in self._office.settings.accounts.keys() - self._attended:

@@ -33,6 +33,18 @@ def test_force_takes_what_others_need(fate: Fate, jobs: Jobs) -> None:
     assert refusal(fate, jobs, force=True) is None
 
 
+def test_what_a_one_shot_is_not_done_with_is_needed() -> None:
+    """Its session stands in no file; an enabled one-shot parks without it, one that is done or disabled does not."""
+    half = replace(TENANT, job="bulk", life=replace(TENANT.life, throwaway=True))
+    mine = replace(OURS, tenant=half)
+    jobs = Jobs({}, frozenset({"bulk"}))
+    assert "--force" in (refusal(mine, jobs, force=False) or "")
+    assert "parks session_vanished" in consequence(mine, jobs, Decimal(0))
+    assert refusal(mine, NOBODY, force=False) is None
+    done = replace(half, life=replace(half.life, drained_at=datetime(2026, 11, 3, tzinfo=UTC)))
+    assert refusal(replace(OURS, tenant=done), jobs, force=False) is None
+
+
 def test_what_nobody_needs_goes_by_name() -> None:
     """No policy is asked: a person has named it."""
     assert refusal(OURS, NOBODY, force=False) is None

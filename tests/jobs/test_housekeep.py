@@ -229,6 +229,29 @@ def test_clocks_that_differ_delete_nothing(build: Build, off_s: int, gone: bool)
     assert bool(stage.logged("session.unused")) is not gone
 
 
+def test_a_round_ends_where_its_account_goes(build: Build) -> None:
+    """A reload takes it away while the first deletion is on its way: the second is not asked for."""
+    stage = build(size=20)
+    orphans(stage, "old-a", "old-b")
+
+    async def act() -> Round:
+        async with stage.app() as app:
+            keeper, desk = app.household.of["main"].housekeeper, app.office.desks["main"]
+            before = desk.client.delete_session
+
+            async def and_goes(session: str) -> object:
+                desk.in_use = False
+                return await before(session)
+
+            desk.client.delete_session = and_goes  # type: ignore[method-assign,assignment]
+            return await keeper.round(HOUSEKEEPING)
+
+    done = stage.play(act())
+    assert done.trouble is not None
+    assert "does not have the account any more" in done.trouble.message
+    assert len(stage.sim.sessions) == 1
+
+
 def test_never_only_warns(build: Build) -> None:
     """The default deletes nothing, and says once what holds a slot for nobody."""
     stage = build(size=20)

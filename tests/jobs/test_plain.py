@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 
 import httpx  # noqa: TID251 - the test edge speaks to the simulator in process
 import pytest
 
-from leadsync.core.model import Outcome, Reason
+from leadsync.core.model import End, Outcome, Reason, Route
+from leadsync.core.one_shot import Life
 from leadsync.reports.status import in_words, status
 from leadsync.simulator import Fault, Switches
 from tests.jobs.one_shots import assert_all_here, assert_each_once, one_shot
@@ -49,6 +51,32 @@ def test_a_lost_answer_is_seen_in_status(plain: Stage) -> None:
     assert (job["state"], job["session"], job["one_shot"]["unknown"]) == ("idle", None, 100)
     assert report["accounts"][0]["budget"]["records_day"]["spent"] == 200
     assert "100 records may be billed" in in_words(report)
+
+
+def test_a_stop_that_comes_while_it_waits_for_the_line_is_heard(plain: Stage) -> None:
+    """Somebody looks at the list, and leadsync is to stop: what has no key is not sent after that."""
+
+    async def act() -> End:
+        async with plain.app("bulk") as app:
+            asked = app.ledger.take_route
+
+            async def and_looks(life: Life, run_id: int, route: Route) -> None:
+                await asked(life, run_id, route)
+                line = app.office.desks["main"].traffic.quiet()
+                await line.__aenter__()
+                asyncio.get_running_loop().call_later(30, app.around.stopping.set)
+                tasks.append(asyncio.ensure_future(leave_later(line)))
+
+            app.ledger.take_route = and_looks  # type: ignore[method-assign]
+            return (await app.once(["bulk"]))["bulk"]
+
+    async def leave_later(line: AbstractAsyncContextManager[None]) -> None:
+        await asyncio.sleep(60)
+        await line.__aexit__(None, None, None)
+
+    tasks: list[asyncio.Future[None]] = []
+    assert plain.play(act()).outcome is Outcome.INTERRUPTED
+    assert (plain.wire.searches, plain.one("SELECT count(*) FROM page")) == (0, 0)
 
 
 @pytest.mark.parametrize("fault", LOST)

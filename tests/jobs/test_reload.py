@@ -9,7 +9,7 @@ import pytest
 
 from leadsync.app import App
 from leadsync.config import Settings
-from leadsync.errors import EnvironmentUnusable, StoreFailed
+from leadsync.errors import DaemonDiffers, EnvironmentUnusable, StoreFailed
 from leadsync.simulator import Fault, Simulator, World
 from leadsync.store.ledger import Missed
 from tests.jobs.books import assert_books_agree, run_rows
@@ -387,6 +387,30 @@ def test_accounts_come_and_go(build: Build) -> None:
     assert [line["accounts"] for line in stage.logged("config.reloaded")] == [["second"]] * 3
     assert run_rows(stage).count(("tampa", "complete", None)) == 2
     assert others.bill.records == 120
+
+
+def test_an_answer_is_for_the_job_that_it_was_given_for(build: Build) -> None:
+    """Who answers while a run is under way waits for it; where a reload changes the job meanwhile, nothing is done."""
+    stage = build(size=600)
+    stage.job("phoenix")
+    told: list[str] = []
+
+    async def answer(app: App) -> None:
+        try:
+            await app.resume("phoenix", None)
+        except DaemonDiffers as error:
+            told.append(str(error))
+
+    async def act(app: App) -> None:
+        async with asyncio.TaskGroup() as group, app.dispatch.alone("phoenix", "main", "phoenix"):
+            group.create_task(answer(app))
+            await asyncio.sleep(1)
+            stage.job("phoenix", session="elsewhere")
+            stage.hang_up()
+            await asyncio.sleep(1)
+
+    stage.serve(60, act)
+    assert told == ["a reload has changed job phoenix while this waited; nothing was done. Try again"]
 
 
 def test_several_wishes_are_one(build: Build) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from leadsync.app import App
 from leadsync.core.model import Outcome
 from leadsync.core.resume import Choice
+from leadsync.errors import StoreFailed
 from leadsync.simulator import Fault
 from tests.jobs.books import assert_books_agree
 from tests.jobs.deaths import Fate, dies
@@ -90,6 +92,60 @@ def test_pruning_lets_those_who_wait_run(build: Build) -> None:
     assert_deletions_in_order(stage, others)
 
 
+def test_an_account_that_was_gone_for_a_moment_is_kept_as_before(build: Build) -> None:
+    """A reload takes it away in the middle of a round, and the next brings it back: who waits is still called."""
+    stage = build(size=20, account="session_cap = 2\nsession_reserve = 0", session_cap=2)
+    others = foreign(stage, 2)
+    stage.job()
+    keep_house(stage, "never", every="1h")
+    assert stage.end().outcome is Outcome.WAITING
+    stage.sim.list_faults.next(Fault.HANG)
+
+    async def act(app: App) -> None:
+        desk = app.office.desks["main"]
+        for in_use in (False, True):
+            await asyncio.sleep(1)
+            desk.in_use = in_use
+            desk.renew(desk.terms)
+        stage.sim.delete_session(others[0])
+
+    stage.serve(2 * HOUR_S, act)
+    assert [line["job"] for line in stage.logged("job.called")] == ["phoenix"]
+    assert stage.rows("SELECT outcome FROM run") == [("waiting",), ("complete",)]
+
+
+def test_an_account_that_is_gone_is_left_alone(build: Build) -> None:
+    """While the configuration does not have it, its list is not asked for, and nobody is called."""
+    stage = build(size=20)
+    stage.job()
+    keep_house(stage, "never", every="1h")
+
+    async def act(app: App) -> None:
+        await asyncio.sleep(HOUR_S / 2)
+        desk = app.office.desks["main"]
+        desk.in_use = False
+        desk.renew(desk.terms)
+
+    stage.serve(DAY_S, act)
+    assert len(stage.logged("slots.reviewed")) == 1
+
+
+def test_another_interval_holds_at_once(build: Build) -> None:
+    """Also where the reload comes in the middle of a round."""
+    stage = build(size=20)
+    keep_house(stage, "never", every="1d")
+    stage.sim.list_faults.next(Fault.HANG)
+
+    async def act(app: App) -> None:
+        await asyncio.sleep(1)
+        desk = app.office.desks["main"]
+        upkeep = replace(desk.terms.upkeep, every=timedelta(hours=1))
+        desk.renew(replace(desk.terms, upkeep=upkeep))
+
+    stage.serve(DAY_S, act)
+    assert len(stage.logged("slots.reviewed")) > 20
+
+
 def test_a_job_without_times_is_called_too(build: Build) -> None:
     """What was asked for by `once` beside a daemon runs as soon as there is room, like all others."""
     stage = build(size=20, account="session_cap = 2\nsession_reserve = 0", session_cap=2)
@@ -105,6 +161,31 @@ def test_a_job_without_times_is_called_too(build: Build) -> None:
 
     stage.serve(3 * HOUR_S, somebody_leaves)
     assert stage.rows("SELECT trigger, outcome FROM run") == [("once", "waiting"), ("slot", "complete")]
+    assert_books_agree(stage)
+
+
+@pytest.mark.parametrize(("step", "schedule"), [("call_slot", {"schedule": 'every = "7d"'}), ("begin_run", {})])
+def test_a_store_that_fails_at_the_call_ends_nothing(
+    build: Build, monkeypatch: pytest.MonkeyPatch, step: str, schedule: dict[str, str]
+) -> None:
+    """Who waits is called again within a quarter of an hour, whether the call failed or the run that it was for."""
+    stage = build(size=20, account="session_cap = 2\nsession_reserve = 0", session_cap=2)
+    foreign(stage, 2)
+    stage.job(**schedule)
+    keep_house(stage, "never", every="1h")
+    assert stage.end().outcome is Outcome.WAITING
+
+    async def somebody_leaves(app: App) -> None:
+        async def full(*_: object) -> None:
+            monkeypatch.undo()
+            raise StoreFailed("the disk is full")
+
+        await asyncio.sleep(60)
+        monkeypatch.setattr(app.ledger, step, full)
+        stage.sim.delete_session("other-00")
+
+    stage.serve(90 * 60, somebody_leaves)
+    assert stage.rows("SELECT outcome FROM run")[-1] == ("complete",)
     assert_books_agree(stage)
 
 

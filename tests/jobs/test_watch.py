@@ -1,13 +1,16 @@
 """The daemon watching itself, in virtual time: what it notices, how soon, and that it says so once."""
 
 import asyncio
+import errno
 from collections.abc import Callable
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from leadsync.app import App
 from leadsync.core.resume import Choice
 from leadsync.reports.status import status
+from tests.jobs.one_shots import one_shot
 from tests.stage import Stage, VirtualAlarms
 
 Build = Callable[..., Stage]
@@ -102,6 +105,38 @@ def test_a_loop_that_hangs_is_told_when_it_is_back(build: Build) -> None:
     assert "late by 2" in began["message"] or "late by 3" in began["message"]
     assert 10 < minute_of(stage, began) < 12
     assert ended["lasted_s"] < 5 * MINUTE_S
+
+
+def test_a_parked_one_shot_is_urgent_too(build: Build) -> None:
+    """It is parked on the seat of its life, which has a name of its own; status line and notice know whose that is."""
+    stage = build(size=1_000)
+    one_shot(stage, records_per_run=100)
+    stage.end("bulk")
+    one_shot(stage, search='query = "AZ"')
+    stage.end("bulk")
+    parked: list[object] = []
+
+    async def act(app: App) -> None:
+        parked.append((await app.ledger.feel_pulse()).parked)
+
+    stage.serve(3 * MINUTE_S, act, watched=True)
+    assert held(stage) == [("job_parked", "bulk")]
+    assert parked == [{("main", "bulk")}]
+    stage.once("bulk", again=True)
+    stage.serve(3 * MINUTE_S, act, watched=True)
+    assert (held(stage), parked[1]) == ([], set())
+
+
+def test_a_disk_that_cannot_be_looked_at_is_full(build: Build) -> None:
+    """The mount is gone: the watch says that there is no room, and goes on."""
+    stage = build()
+
+    def gone(_folder: Path) -> int:
+        raise OSError(errno.ESTALE, "Stale file handle")
+
+    stage.change(free_bytes=gone)
+    stage.serve(3 * MINUTE_S, watched=True)
+    assert "disk_full" in [line["condition"] for line in stage.logged("condition.began")]
 
 
 def test_a_parked_job_is_urgent_until_it_is_answered(build: Build) -> None:

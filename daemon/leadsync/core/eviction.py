@@ -24,7 +24,7 @@ def refusal(fate: Fate, jobs: Jobs, *, force: bool) -> str | None:
         return f"a run of session {session} is under way; try again when it has ended"
     if force:
         return None
-    if jobs.sessions.get(session):
+    if _is_used(fate, jobs):
         return (
             f"job {tenant.job if tenant else session} is enabled and uses session {session}; disable it, or take its"
             " file away, first; or say --force: the job then parks session_vanished"
@@ -42,12 +42,20 @@ def consequence(fate: Fate, jobs: Jobs, price: Decimal) -> str:
     cost = (
         f"{total:,} properties may then be delivered and billed again, about ${total * price:,.2f} at ${price} a record"
     )
-    parks = f" Job {fate.job} parks session_vanished at its next run." if jobs.sessions.get(fate.session) else ""
+    parks = f" Job {fate.job} parks session_vanished at its next run." if _is_used(fate, jobs) else ""
     return (
         f"Session {fate.session} ({_whose(fate)}) has delivered {_totals(fate)}. Deleting it frees its slot at once and"
         " cannot be undone: the vendor forgets what it delivered. What is in the ledger stays, but if the id is ever"
         f" used again, {cost}.{parks}"
     )
+
+
+def _is_used(fate: Fate, jobs: Jobs) -> bool:
+    """Whether an enabled job names it, or is a one-shot that is not done with it."""
+    tenant, named = fate.tenant, bool(jobs.sessions.get(fate.session))
+    if named or tenant is None:
+        return named
+    return tenant.life.throwaway and tenant.life.drained_at is None and tenant.job in jobs.enabled
 
 
 def _whose(fate: Fate) -> str:

@@ -57,9 +57,9 @@ class Gate:
         if not await self._ticket.desk.breaker.closed(self._around.stopping, until_s):
             return self.vain("nothing new was asked for")
         self.require_room()
-        return self._at_boundary()
+        return self.at_boundary()
 
-    def _at_boundary(self) -> Event | None:
+    def at_boundary(self) -> Event | None:
         """Whatever ends the run here, where nothing is open."""
         return WITHDRAWN if self._ticket.brief.withdrawn.is_set() else self.halted()
 
@@ -101,7 +101,7 @@ class Gate:
         with suppress(TimeoutError):
             async with asyncio.timeout_at(self.deadline_s):
                 await result_unless(self._around.stopping, self._change.wait())
-        return self._at_boundary() or Waited()
+        return self.at_boundary() or Waited()
 
     async def rest(self, wait_s: float) -> Event:
         """Let so much time pass, or what the run has left of its own."""

@@ -33,6 +33,8 @@ OPERATOR: Final = "operator"
 ONE_SHOT: Final = "one_shot"
 """Who may want a session deleted: the policy by itself, a person by the policy, a person by name, a one-shot."""
 
+AWAY: Final = End(Outcome.INTERRUPTED, "the configuration does not have the account any more")
+
 AGAIN_S: Final = timedelta(minutes=15).total_seconds()
 """How long a round rests that could not be held."""
 
@@ -67,20 +69,20 @@ class Housekeeper:
         self._told: set[str] = set()
 
     async def keep(self) -> None:
-        """Look after the slots at their times, until leadsync is asked to stop or the account goes.
+        """Look after the slots at their times, until leadsync is asked to stop.
 
-        A restart does not shift the times.
+        A restart does not shift the times. While the configuration does not have the account nothing is looked after;
+        it may come back at any time.
         """
-        renewed = self._desk.renewed
-        wait_s = await self._until_due_s()
-        while self._goes_on():
+        renewed, stopping = self._desk.renewed, self._around.stopping
+        while not stopping.is_set():
             renewed.clear()
-            await result_unless(self._around.stopping, sleep_unless(renewed, wait_s))
-            if self._goes_on():
-                wait_s = await (self._until_due_s() if renewed.is_set() else self._keep_once())
-
-    def _goes_on(self) -> bool:
-        return self._desk.in_use and not self._around.stopping.is_set()
+            wait_s = await self._until_due_s()
+            while self._desk.in_use and not (renewed.is_set() or stopping.is_set()):
+                await result_unless(stopping, sleep_unless(renewed, wait_s))
+                if not (renewed.is_set() or stopping.is_set()):
+                    wait_s = await self._keep_once()
+            await result_unless(stopping, renewed.wait())
 
     async def _until_due_s(self) -> float:
         """A clock that was put back makes nobody wait for longer than one interval."""
@@ -197,7 +199,7 @@ class Housekeeper:
     async def _pursue(self, deletion: InHand, may: May) -> Done:
         began_s, attempt = asyncio.get_running_loop().time(), 0
         while True:
-            planned = await self.look()
+            planned = await self.look() if self._desk.in_use else AWAY
             if isinstance(planned, End):
                 return deletion.unknown(planned.message), planned
             done = await deletion.once(planned, may)

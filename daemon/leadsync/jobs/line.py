@@ -16,7 +16,10 @@ from leadsync.store.ledger import Ledger, Place
 from leadsync.vendors.pace import result_unless, sleep_unless
 
 LOOK_AGAIN_S: Final = 60.0
-"""How long one rests where the store cannot be read."""
+"""How long one rests where the store cannot be read or written."""
+
+CALL_AGAIN_S: Final = 900.0
+"""How long it is believed that who was called will come: a run that the store did not let begin does not."""
 
 Call: TypeAlias = Callable[[str], Awaitable[None]]
 """Has a job run soon, once."""
@@ -29,42 +32,47 @@ class Line:
         self._desk = desk
         self._ledger = ledger
         self._around = around
-        self._called: set[Place] = set()
+        self._called: dict[Place, float] = {}
 
     async def keep(self, call: Call) -> None:
-        """Call whom there is room for, whenever a sign says so, until leadsync is asked to stop or the account goes."""
+        """Call whom there is room for, whenever a sign says so, until leadsync is asked to stop.
+
+        While the configuration does not have the account nobody is called; it may come back at any time.
+        """
         sign, stopping = self._desk.vacancy.sign, self._around.stopping
         sign.set()  # those whom an earlier process has left waiting
         while not stopping.is_set():
             await result_unless(stopping, sign.wait())
             sign.clear()
-            if stopping.is_set() or not self._desk.in_use:
-                return
-            rest_s = await self._look(call)
+            rest_s = await self._look(call) if self._desk.in_use and not stopping.is_set() else 0.0
             if rest_s:
                 await result_unless(stopping, sleep_unless(sign, rest_s))
                 sign.set()
 
     async def _look(self, call: Call) -> float:
-        """Call whom there is room for; return how long to rest where nobody may be called just now."""
-        desk = self._desk
+        """Call whom there is room for; return how long to rest where somebody waits yet, or may not be called."""
         try:
-            waiting = [place for place in await self._ledger.waiting(desk.name) if place.job in desk.terms.jobs.enabled]
-            holders = await self._ledger.held(desk.name, desk.terms.room)
+            return await self._call(call)
         except BadWeather:
             return LOOK_AGAIN_S
-        rest_s = desk.vacancy.rest_s(holders.listed, asyncio.get_running_loop().time())
+
+    async def _call(self, call: Call) -> float:
+        desk, now_s = self._desk, asyncio.get_running_loop().time()
+        waiting = [place for place in await self._ledger.waiting(desk.name) if place.job in desk.terms.jobs.enabled]
+        holders = await self._ledger.held(desk.name, desk.terms.room)
+        rest_s = desk.vacancy.rest_s(holders.listed, now_s)
         if not waiting or rest_s:
             return rest_s if waiting else 0.0
         # Who was called and has not begun yet will take a slot that still looks free.
-        self._called &= set(waiting)
+        called = self._called.items()
+        self._called = {place: at_s for place, at_s in called if place in waiting and now_s - at_s < CALL_AGAIN_S}
         room = min(holders.free, 1) if desk.vacancy.doubted else holders.free
         there = [place for place in waiting if place not in self._called]
         for place in there[: max(room - len(self._called), 0)]:
-            self._called.add(place)
-            _log.info(events.JOB_CALLED, account=desk.name, job=place.job, free=holders.free)
             await call(place.job)
-        return 0.0
+            self._called[place] = now_s
+            _log.info(events.JOB_CALLED, account=desk.name, job=place.job, free=holders.free)
+        return CALL_AGAIN_S if self._called else 0.0
 
 
 _log = structlog.get_logger()

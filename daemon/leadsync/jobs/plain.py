@@ -77,7 +77,8 @@ class Plain:
         if halted is not None:
             return self._next(plan, state, halted)
         async with self._ticket.desk.traffic.sending():
-            state, effect = self._next(plan, state, await self._journal(take))
+            # While it waited for the line, a stop, a denial or the end of its time may have come; it has no key yet.
+            state, effect = self._next(plan, state, self._gate.at_boundary() or await self._journal(take))
             while isinstance(effect, Send | Store | Close):
                 state, effect = self._next(plan, state, await self._exchange(effect))
         return state, effect

@@ -135,8 +135,8 @@ class Watch:
             store=store,
             store_failed_s=0.0 if failed_at_s is None else max(now_s - failed_at_s, LOOK_EVERY_S),
             silence_s={name: _silence_s(desk, now_s) for name, desk in self._subject.office.desks.items()},
-            free_bytes=self._around.free_bytes(),
-            wal_bytes=self._subject.wal_bytes(),
+            free_bytes=_bytes(self._around.free_bytes),
+            wal_bytes=_bytes(self._subject.wal_bytes),
             lag_s=lag_s,
             scheduler_silent_s=now_s - self._rang_s,
         )
@@ -202,6 +202,14 @@ def _account(settings: Settings, name: str, look: AccountLook) -> AccountFacts:
         slots_left=None if look.slots is None else look.slots.free,
         slots_cap=account.session_cap,
     )
+
+
+def _bytes(of: Callable[[], int]) -> int:
+    """Ask the disk; one that cannot be looked at has no room: nothing is asked for then, either."""
+    try:
+        return of()
+    except OSError:
+        return 0
 
 
 def _silence_s(desk: Desk, now_s: float) -> float | None:

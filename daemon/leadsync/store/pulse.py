@@ -6,15 +6,18 @@ Functions of one connection, each within one transaction.
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, func, select, update
 from sqlmodel import col
 
-from leadsync.store.tables import Installation, SearchSession, Slot
+from leadsync.store.tables import Installation, OneShot, SearchSession, Slot
 
 
 @dataclass(frozen=True, slots=True)
 class Pulse:
-    """`parked`: sessions that wait for a person, by account and name; the job that is next, and when (UTC)."""
+    """`parked`: sessions that wait for a person, by account and name, a one-shot's by the name of its job.
+
+    Then the job that is next, and when (UTC).
+    """
 
     parked: frozenset[tuple[str, str]]
     next_job: str | None
@@ -23,8 +26,10 @@ class Pulse:
 
 def feel(connection: Connection) -> Pulse:
     """Read what waits and what comes next."""
-    parked = select(col(SearchSession.account), col(SearchSession.name)).where(
-        col(SearchSession.park_reason).is_not(None)
+    parked = (
+        select(col(SearchSession.account), func.coalesce(col(OneShot.job), col(SearchSession.name)))
+        .outerjoin(OneShot, col(OneShot.session_id) == col(SearchSession.id))
+        .where(col(SearchSession.park_reason).is_not(None), col(OneShot.outcome).is_(None))
     )
     planned = select(col(Slot.job), col(Slot.fire_at)).where(col(Slot.state) == "planned")
     first = connection.execute(planned.order_by(col(Slot.fire_at)).limit(1)).one_or_none()

@@ -21,7 +21,7 @@ from leadsync.core.watch import Held, Key, Told
 from leadsync.store import inbox, slots
 from leadsync.store.columns import UtcDateTime
 from leadsync.store.spending import spent
-from leadsync.store.tables import Account, Condition, Installation, Run, SearchSession, Slot
+from leadsync.store.tables import Account, Condition, Installation, OneShot, Run, SearchSession, Slot
 
 LAST_RUNS: Final = 3
 PAST_RUNS_MAX: Final = 4_000
@@ -92,6 +92,16 @@ _TIMES: Final = select(col(Slot.state), col(Slot.fire_at)).where(
 _PARKED: Final = select(col(SearchSession.park_reason)).where(
     col(SearchSession.account) == bindparam("account"), col(SearchSession.name) == bindparam("session")
 )
+_LIFE_PARKED: Final = (
+    select(col(SearchSession.park_reason))
+    .join(OneShot, col(OneShot.session_id) == col(SearchSession.id))
+    .where(
+        col(OneShot.account) == bindparam("account"),
+        col(OneShot.job) == bindparam("of_job"),
+        col(OneShot.outcome).is_(None),
+    )
+)
+"""A one-shot is parked on the seat of its life, whose name no file has."""
 
 
 def look(connection: Connection, watched: Watched, now: datetime) -> Look:
@@ -122,6 +132,7 @@ def _job(connection: Connection, name: str, account: str, session: str) -> JobLo
     times = connection.execute(_TIMES, {"of_job": name}).all()
     last = connection.execute(_LAST, {"of_job": name}).mappings().all()
     parked = connection.execute(_PARKED, {"account": account, "session": session}).scalar_one_or_none()
+    parked = parked or connection.execute(_LIFE_PARKED, {"account": account, "of_job": name}).scalar_one_or_none()
     return JobLook(
         due_at=min((fire_at for _, fire_at in times), default=None),
         next_at=min((fire_at for state, fire_at in times if state == "planned"), default=None),
