@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
-from leadsync.core.model import Outcome, Reason
+from leadsync.core.model import End, Outcome, Reason
 from leadsync.core.witness import StoreAnswer
+from leadsync.errors import StoreFailed
+from leadsync.store.witness import WitnessFile
 from tests.jobs.books import assert_books_agree, assert_keys_in_turn, billed
 from tests.jobs.restores import STORE, back_up, restore
 from tests.stage import Stage
@@ -146,3 +148,29 @@ def witnessed(stage: Stage) -> int:
     """How many keys the witness knows."""
     keys: int = json.loads((stage.folder / f"{STORE}.witness").read_text())["keys"]
     return keys
+
+
+def test_a_key_that_could_not_be_witnessed_is_before_it_is_sent_again(
+    build: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run fails and sends nothing; the next run of the same process has the open key witnessed, and sends it."""
+    stage = build(size=250)
+    stage.job()
+    seen: list[int] = []
+
+    async def twice() -> list[End]:
+        async with stage.app("phoenix") as app:
+            with monkeypatch.context() as broken:
+                broken.setattr(WitnessFile, "write", _no_room)
+                first = await app.once(["phoenix"])
+            assert not stage.sim.bill.charges
+            stage.wire.before[1] = lambda: seen.append(witnessed(stage))
+            return [first["phoenix"], (await app.once(["phoenix"]))["phoenix"]]
+
+    assert [end.outcome for end in stage.play(twice())] == [Outcome.FAILED, Outcome.COMPLETE]
+    assert seen == [1]
+    assert_books_agree(stage)
+
+
+def _no_room(*_: object) -> None:
+    raise StoreFailed("no space left; nothing was sent")

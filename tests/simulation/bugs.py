@@ -21,11 +21,12 @@ from leadsync.core.budget import Granted, Spent, grant
 from leadsync.core.hooks import Address, HookKey, address_of, hook_url
 from leadsync.core.letters import Letter
 from leadsync.core.model import Books, End, Lead, Outcome, PageReply
-from leadsync.core.protocol import Close, Closing, Event, Sending, Step, Stored, Wait
+from leadsync.core.protocol import Close, Closing, Event, Journaled, Sending, Step, Stored, Wait
 from leadsync.core.replies import Lost, Throttled, VendorReply
 from leadsync.inbox import door
 from leadsync.inbox.group import GroupCommit
 from leadsync.jobs.dispatch import Dispatch, Sessions
+from leadsync.jobs.gate import Gate
 from leadsync.jobs.pull import Pull
 from leadsync.store import engine, inbox, opening, pages, runs, spending, timetable
 from leadsync.store import leads as leads_module
@@ -70,14 +71,47 @@ _wait = Pull._wait  # noqa: SLF001 - what a planted bug stands before
 async def _wait_for_a_fresh_key(self: Any, wait: Wait) -> Event:
     """Give the old key up and ask with a new one."""
     event = await _wait(self, wait)
-    page = self._open_page()
-    await self._ledger.close(page.page_id, self._ticket.run_id, Close(0, "tried anew", None), self._around.now())
+    page = self._gate.open_page()
+    await self._gate.close(self._ledger, Close(0, "tried anew", None))
     await self._journal(page.take)
     return event
 
 
-async def _journal_without_witness(self: Any, order: Order, now: datetime) -> Any:
-    return await self._writer.write(pages.journal, order, self._writer.fence, now)
+_gate_send = Gate.send
+
+
+async def _witness_later(self: Any, ledger: Ledger) -> VendorReply:
+    """Send first, and then have the witness know the key."""
+    page_id = self.open_page().page_id
+    with mock.patch.object(ledger, "vouch", _nobody_vouches):
+        reply = await _gate_send(self, ledger)
+    await ledger.vouch(page_id)
+    return reply
+
+
+async def _nobody_vouches(_: int) -> None:
+    """Say nothing."""
+
+
+_pull_journal = Pull._journal  # noqa: SLF001 - the same
+
+
+@contextmanager
+def _witnessed_once() -> Iterator[None]:
+    """Have the witness know a key when it is journaled, and not look again before it is sent another time."""
+    vouch = Ledger.vouch
+
+    async def journal(self: Any, take: int) -> Event:
+        event = await _pull_journal(self, take)
+        if isinstance(event, Journaled):
+            await vouch(self._ledger, self._gate.open_page().page_id)
+        return event
+
+    async def no_more(*_: Any) -> None:
+        """It was done, or has failed."""
+
+    with mock.patch.object(Pull, "_journal", journal), mock.patch.object(Ledger, "vouch", no_more):
+        yield
 
 
 _journal = pages.journal
@@ -161,7 +195,7 @@ _open_sessions = Dispatch._open_sessions  # noqa: SLF001 - the same
 
 async def _open_sessions_of_jobs(self: Any, account: str, but: Sessions) -> list[SessionState]:
     """Forget the keys of jobs that are disabled or gone."""
-    jobs = {job.name for job in self._settings.jobs.values() if job.enabled}
+    jobs = {job.name for job in self._office.settings.jobs.values() if job.enabled}
     return [session for session in await _open_sessions(self, account, but) if session.job in jobs]
 
 
@@ -179,12 +213,13 @@ async def _not_quiet(_: Traffic) -> AsyncIterator[None]:
 
 async def _send_what_the_file_says(self: Any) -> VendorReply:
     """Build the request anew instead of sending what is stored."""
-    brief, page = self._ticket.brief, self._open_page()
+    brief, page = self._ticket.brief, self._gate.open_page()
     request = page.request
     if brief.page_size:
         request = search_request(brief.search, brief.options, brief.session, page.key, brief.page_size)
-    reply: VendorReply = await self._ticket.desk.client.search(request)
-    self._ticket.desk.hear(self._ticket.session.name, reply, self._around)
+    page = replace(page, request=request)
+    with mock.patch.object(self._gate, "_page", page):
+        reply: VendorReply = await self._gate.send(self._ledger)
     return reply
 
 
@@ -247,7 +282,8 @@ BUGS: Final[dict[str, Bug]] = {
     "a page in two transactions": _instead(Ledger, "store", _store_in_two),
     "a fresh key on retry": _instead(Pull, "_wait", _wait_for_a_fresh_key),
     "the key is journaled after it was sent": _key_after_send,
-    "the witness is written after the send": _instead(Ledger, "journal", _journal_without_witness),
+    "the witness is written after the send": _instead(Gate, "send", _witness_later),
+    "a witness that could not be written is not written later": _witnessed_once,
     "synchronous = NORMAL": _normal,
     "a lost reply is taken for the end": _instead(paging, "_again", _lost_is_the_end),
     "a 200 that cannot be read is taken for an empty page": _instead(batchdata, "decipher", _decipher_anything),
@@ -261,5 +297,5 @@ BUGS: Final[dict[str, Bug]] = {
     "a replay is built from the job's file": _instead(Pull, "_send", _send_what_the_file_says),
     "a parked job parks no more when its audit agrees": _instead(audit.Leave, "answers", lambda *_: True),
     "a slot that was cut short is taken again": _instead(timetable, "_start", _start_taken_again),
-    **{name: SLOT_BUGS[name] for name in ("a foreign session is taken for an orphan", "a deletion is not journaled")},
+    **SLOT_BUGS,
 }

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from leadsync.core.model import Reason
+from leadsync.jobs.gate import WITHDRAWN
 from tests.simulation.mail import p9_acknowledged_is_kept, p9_all_is_read
 
 if TYPE_CHECKING:
@@ -180,10 +181,12 @@ def _delivered(watch: "Watch") -> dict[str, set[str]]:
 
 
 def slots_once(watch: "Watch", _: object) -> Iterator[str]:
-    """A job has not begun more runs by its schedule than slots were taken."""
+    """A job has not begun more runs by its schedule than slots were taken; one by a file that has changed goes on."""
     rows = watch.rows(
         "SELECT job, count(*), (SELECT count(*) FROM slot WHERE slot.job = run.job AND cause = 'schedule'"
-        " AND state IN ('taken', 'done')) FROM run WHERE trigger = 'schedule' GROUP BY job"
+        " AND state IN ('taken', 'done')) FROM run WHERE trigger = 'schedule'"
+        " AND coalesce(message, '') != ? GROUP BY job",
+        WITHDRAWN.message,
     )
     for job, runs, slots in rows:
         if runs > slots and job not in watch.edited:

@@ -84,9 +84,12 @@ class Hand:
         return Order(session.session_id, run_id, take, limits, f"criteria of {session.name}", request)
 
     def ask(self, order: Order, now: datetime = NOW) -> OpenPage | BudgetSpent | BudgetReserved:
-        """Journal an order."""
+        """Journal an order, and have its key witnessed."""
         asked = self.do(self.ledger.journal(order, now, lambda _page: None))
-        return asked.page if isinstance(asked, Asked) else asked
+        if not isinstance(asked, Asked):
+            return asked
+        self.do(self.ledger.vouch(asked.page.page_id))
+        return asked.page
 
     def key(self, order: Order, now: datetime = NOW) -> OpenPage:
         """Journal an order that the budget must allow."""

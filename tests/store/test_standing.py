@@ -242,3 +242,12 @@ def test_a_store_in_doubt_has_no_witness_to_count_for_it(hand: Hand) -> None:
     before = WitnessFile(copy.file).read()
     copy.key(copy.order(copy.session(), copy.run("second")))
     assert WitnessFile(copy.file).read() == before
+
+
+def test_a_witness_never_knows_fewer_keys_than_before(hand: Hand) -> None:
+    """Two keys of one moment are witnessed in whatever order: the later one stays known."""
+    hand.key(hand.order(hand.session(), hand.run("later")))
+    hand.do(hand.ledger.vouch(1))
+    found = WitnessFile(hand.file).read()
+    assert found is not None
+    assert found.keys == 2

@@ -123,10 +123,14 @@ class Gate:
             self.log.warning(events.BUDGET_NEARLY_SPENT, account=desk.name, limit=limit)
         self.log.debug(events.PAGE_ASKED, key=asked.page.key, take=asked.page.take)
 
-    async def send(self) -> VendorReply:
-        """Send the open page's bytes, and tell everybody of the account what that says of the vendor."""
-        desk = self._ticket.desk
-        reply = await desk.client.search(self.open_page().request)
+    async def send(self, ledger: Ledger) -> VendorReply:
+        """Send the open page's bytes, and tell everybody of the account what that says of the vendor.
+
+        Raises StoreFailed where the key cannot be witnessed; nothing was sent then.
+        """
+        desk, page = self._ticket.desk, self.open_page()
+        await ledger.vouch(page.page_id)
+        reply = await desk.client.search(page.request)
         if isinstance(reply, Denied):
             desk.denied = reply
         desk.hear(self._ticket.session.name, reply, self._around)

@@ -92,7 +92,7 @@ class Plain:
     async def _exchange(self, effect: Effect) -> Event:
         match effect:
             case Send():
-                return await self._gate.send()
+                return await self._gate.send(self._ledger)
             case Store(page):
                 return await self._store(page)
             case Close():

@@ -154,7 +154,7 @@ class Pull:
 
     async def _send(self) -> Event:
         self._gate.require_room()
-        return await self._gate.send()
+        return await self._gate.send(self._ledger)
 
     async def _store(self, page: PageReply, *, fresh: bool, replays: int) -> Stored:
         arrival = self._gate.arrival(page, fresh=fresh, replays=replays)

@@ -152,15 +152,19 @@ class Ledger:
     async def journal(
         self, order: Order, now: datetime, reserved: Callable[[OpenPage], None]
     ) -> Asked | BudgetSpent | BudgetReserved:
-        """Make the next key durable with its bytes, its reservation and its witness, before it is sent (P3, P10).
+        """Make the next key durable with its bytes and its reservation (P3, P10).
 
-        `reserved` is called between: whoever finds the budget reserved from now on must find out by whom.
+        `reserved` is called then: whoever finds the budget reserved from now on must find out by whom.
         """
         asked = await self._writer.write(pages.journal, order, self._writer.fence, now)
         if isinstance(asked, Asked):
             reserved(asked.page)
-            await self._writer.off_loop(self._witness.count, asked.page.page_id)
         return asked
+
+    async def vouch(self, page_id: int) -> None:
+        """Have the witness know a key before it is sent, be it the first time or again (P3). Raises StoreFailed."""
+        if not self._witness.knows(page_id):
+            await self._writer.off_loop(self._witness.count, page_id)
 
     async def reword(self, page_id: int, order: Order, again: Again) -> OpenPage | None:
         """Give an old key that the vendor knows with other bytes the next that it may have had, before it is sent."""

@@ -6,9 +6,9 @@ A run's figures are added up from its pages when it ends, so they are right whoe
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, and_, case, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, case, func, insert, or_, select, update
 from sqlmodel import col
 
 from leadsync.core.model import End, Outcome, Route, Tally
@@ -16,6 +16,22 @@ from leadsync.errors import Bug
 from leadsync.store import one_shots, slots
 from leadsync.store.columns import MICROS
 from leadsync.store.tables import Page, Run
+
+# What every run asks is built once: building a statement costs three times as much as running it.
+_STORED: Final = col(Page.state) == "stored"
+_SUMS: Final = select(
+    *(
+        func.coalesce(func.sum(amount), 0)
+        for amount in (
+            case((_STORED, 1), else_=0),
+            case((_STORED, col(Page.billed)), else_=0),
+            col(Page.new),
+            col(Page.replays),
+            col(Page.billed) * col(Page.price_micros),
+        )
+    ),
+).where(col(Page.run_id) == bindparam("run"), or_(_STORED, col(Page.state) == "unknown"))
+_END: Final = update(Run).where(col(Run.id) == bindparam("run"), col(Run.outcome).is_(None))
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +111,7 @@ def end(connection: Connection, run_id: int, ended: End, waited_s: float, now: d
         "waited_s": waited_s,
         "cost_micros": cost_micros,
     }
-    where = (col(Run.id) == run_id, col(Run.outcome).is_(None))
-    if connection.execute(update(Run).where(*where).values(**values)).rowcount != 1:
+    if connection.execute(_END, {"run": run_id, **values}).rowcount != 1:
         raise Bug(f"run {run_id} has ended already")
     slots.give_back(connection, run_id)
     return figures
@@ -115,18 +130,5 @@ def _running(connection: Connection, *where: ColumnElement[bool]) -> list[tuple[
 
 def _figures(connection: Connection, run_id: int) -> tuple[Figures, int]:
     """A page whose answer was lost is none, and costs what it may have cost."""
-    stored = col(Page.state) == "stored"
-    sums = select(
-        *(
-            func.coalesce(func.sum(amount), 0)
-            for amount in (
-                case((stored, 1), else_=0),
-                case((stored, col(Page.billed)), else_=0),
-                col(Page.new),
-                col(Page.replays),
-                col(Page.billed) * col(Page.price_micros),
-            )
-        ),
-    ).where(col(Page.run_id) == run_id, or_(stored, col(Page.state) == "unknown"))
-    pages, records, new, replays, micros = connection.execute(sums).one()
+    pages, records, new, replays, micros = connection.execute(_SUMS, {"run": run_id}).one()
     return Figures(pages, records, new, replays, micros / MICROS), micros

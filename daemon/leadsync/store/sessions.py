@@ -19,6 +19,22 @@ _NOT_ADOPTED: Final = col(SearchSession.adopted_at).is_(None)
 _CHANGE: Final = update(SearchSession).where(col(SearchSession.id) == bindparam("session"))
 _OPEN_KEY: Final = (col(Page.state) == "asked", ~col(Page.keyless))
 
+# What every run asks is built once: building a statement costs three times as much as running it.
+_OF_ACCOUNT: Final = col(SearchSession.account) == bindparam("of_account")
+_THIS: Final = (_OF_ACCOUNT, col(SearchSession.name) == bindparam("named"))
+_USED_BY: Final = update(SearchSession).where(*_THIS).values(job=bindparam("user"))
+_ONE: Final = select(SearchSession).where(*_THIS)
+_ALL: Final = select(SearchSession).where(_OF_ACCOUNT).order_by(col(SearchSession.name))
+_OPEN: Final = (
+    select(SearchSession)
+    .where(col(SearchSession.id).in_(select(col(Page.session_id)).where(*_OPEN_KEY)))
+    .order_by(col(SearchSession.account), col(SearchSession.name))
+)
+_OPEN_PAGE: Final = select(col(Page.id), col(Page.key), col(Page.take), col(Page.request)).where(
+    col(Page.session_id) == bindparam("of_session"), *_OPEN_KEY
+)
+_ACCOUNT: Final = select(col(Account.name)).where(col(Account.name) == bindparam("of_account"))
+
 
 @dataclass(frozen=True, slots=True)
 class Parked:
@@ -58,18 +74,18 @@ def enter(connection: Connection, account: str, name: str, job: str, *, throwawa
 
     `throwaway`: it is made for one one-shot, and no job file names it.
     """
-    where = (col(SearchSession.account) == account, col(SearchSession.name) == name)
-    if connection.execute(update(SearchSession).where(*where).values(job=job)).rowcount == 0:
+    this = {"of_account": account, "named": name}
+    if connection.execute(_USED_BY, {**this, "user": job}).rowcount == 0:
         connection.execute(
             insert(SearchSession).values(account=account, name=name, job=job, throwaway=throwaway, **_FIRST_EPOCH)
         )
     enter_account(connection, account)
-    return state_of(connection, connection.execute(select(SearchSession).where(*where)).mappings().one())
+    return state_of(connection, connection.execute(_ONE, this).mappings().one())
 
 
 def enter_account(connection: Connection, account: str) -> None:
     """Enter an account where it is new."""
-    if connection.execute(select(col(Account.name)).where(col(Account.name) == account)).first() is None:
+    if connection.execute(_ACCOUNT, {"of_account": account}).first() is None:
         connection.execute(insert(Account).values(name=account))
 
 
@@ -78,20 +94,13 @@ _FIRST_EPOCH = {"epoch": 1, "next_page": 1, "delivered": 0, "base_line": 0}
 
 def all_of(connection: Connection, account: str) -> list[SessionState]:
     """Return all sessions of an account, by name."""
-    rows = connection.execute(
-        select(SearchSession).where(col(SearchSession.account) == account).order_by(col(SearchSession.name))
-    )
+    rows = connection.execute(_ALL, {"of_account": account})
     return [state_of(connection, row) for row in rows.mappings().all()]
 
 
 def with_open_keys(connection: Connection) -> list[SessionState]:
     """Return the sessions whose last key has no answer yet, whatever has become of their jobs."""
-    rows = connection.execute(
-        select(SearchSession)
-        .where(col(SearchSession.id).in_(select(col(Page.session_id)).where(*_OPEN_KEY)))
-        .order_by(col(SearchSession.account), col(SearchSession.name))
-    )
-    return [state_of(connection, row) for row in rows.mappings().all()]
+    return [state_of(connection, row) for row in connection.execute(_OPEN).mappings().all()]
 
 
 def known_criteria(connection: Connection, account: str, criteria: str, but: int) -> str | None:
@@ -168,9 +177,7 @@ def resume(connection: Connection, account: str) -> bool:
 
 def state_of(connection: Connection, row: RowMapping) -> SessionState:
     """Read a session's row; its open key is looked up."""
-    page = (
-        connection.execute(select(Page).where(col(Page.session_id) == row["id"], *_OPEN_KEY)).mappings().one_or_none()
-    )
+    page = connection.execute(_OPEN_PAGE, {"of_session": row["id"]}).mappings().one_or_none()
     parked = None
     if row["park_reason"] is not None:
         parked = Parked(Reason(row["park_reason"]), row["park_message"], row["parked_at"])

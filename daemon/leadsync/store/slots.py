@@ -16,6 +16,7 @@ from sqlalchemy import (
     Connection,
     RowMapping,
     and_,
+    bindparam,
     delete,
     exists,
     func,
@@ -46,6 +47,17 @@ _RUNNING: Final = exists().where(
     col(Run.outcome).is_(None),
 )
 
+# What every run asks is built once: building a statement costs three times as much as running it.
+_OF_ACCOUNT: Final = col(SearchSession.account) == bindparam("of_account")
+_UNDER_WAY: Final = select(col(SearchSession.name)).where(_OF_ACCOUNT, _RUNNING)
+_LISTED: Final = select(col(ListedSession.name)).where(col(ListedSession.account) == bindparam("of_account"))
+_UNUSED: Final = (
+    update(SearchSession)
+    .where(_OF_ACCOUNT, col(SearchSession.name) == bindparam("named"), ~_KEYS_OF_THIS_LIFE)
+    .values(reserved_at=None)
+)
+_PLACE_OF: Final = select(col(Run.account), col(Run.session)).where(col(Run.id) == bindparam("run"))
+
 
 class State(StrEnum):
     """How a deletion ended. Asked: its answer is not known."""
@@ -60,6 +72,13 @@ class State(StrEnum):
     def freed(self) -> bool:
         """Whether the session is not there any more."""
         return self in {State.DELETED, State.GONE}
+
+
+_REFUSED: Final = (
+    select(col(SlotAction.session), func.max(col(SlotAction.asked_at)))
+    .where(col(SlotAction.account) == bindparam("of_account"), col(SlotAction.state) == State.REFUSED)
+    .group_by(col(SlotAction.session))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,17 +111,14 @@ class Place:
 
 def all_tenants(connection: Connection, account: str) -> list[Tenant]:
     """Return the account's sessions as the planner wants them, by name."""
-    names = select(col(SearchSession.name)).where(col(SearchSession.account) == account, _RUNNING)
-    running = set(connection.execute(names).scalars())
+    running = set(connection.execute(_UNDER_WAY, {"of_account": account}).scalars())
     refused = _refused_since(connection, account)
     return [_tenant(state, running, refused) for state in sessions.all_of(connection, account)]
 
 
 def _refused_since(connection: Connection, account: str) -> Mapping[str, datetime]:
     """When the vendor refused last to delete each session."""
-    last = select(col(SlotAction.session), func.max(col(SlotAction.asked_at))).group_by(col(SlotAction.session))
-    where = (col(SlotAction.account) == account, col(SlotAction.state) == State.REFUSED)
-    return {row[0]: row[1] for row in connection.execute(last.where(*where))}
+    return {row[0]: row[1] for row in connection.execute(_REFUSED, {"of_account": account})}
 
 
 def _tenant(state: SessionState, running: set[str], refused: Mapping[str, datetime]) -> Tenant:
@@ -121,8 +137,8 @@ def _tenant(state: SessionState, running: set[str], refused: Mapping[str, dateti
 
 def held(connection: Connection, account: str, room: Room) -> Occupancy:
     """Count who holds slots: the last list, and what of ours has been reserved since."""
-    listed = select(col(ListedSession.name)).where(col(ListedSession.account) == account)
-    return occupancy(connection.execute(listed).scalars(), all_tenants(connection, account), room)
+    listed = connection.execute(_LISTED, {"of_account": account}).scalars()
+    return occupancy(listed, all_tenants(connection, account), room)
 
 
 def reserve(connection: Connection, session_id: int, room: Room, now: datetime) -> Occupancy | None:
@@ -139,10 +155,8 @@ def reserve(connection: Connection, session_id: int, room: Room, now: datetime) 
 
 def give_back(connection: Connection, run_id: int) -> None:
     """A run has ended: the slot that it had reserved is free again, unless a key of this life went out for it."""
-    run = select(col(Run.account), col(Run.session)).where(col(Run.id) == run_id)
-    account, session = connection.execute(run).one()
-    mine = (col(SearchSession.account) == account, col(SearchSession.name) == session)
-    connection.execute(update(SearchSession).where(*mine, ~_KEYS_OF_THIS_LIFE).values(reserved_at=None))
+    account, session = connection.execute(_PLACE_OF, {"run": run_id}).one()
+    connection.execute(_UNUSED, {"of_account": account, "named": session})
 
 
 def note_listing(connection: Connection, account: str, listing: Listing, room: Room, now: datetime) -> Occupancy:

@@ -41,7 +41,11 @@ class WitnessFile:
             raise StoreFailed(f"{self._path} cannot be written ({error.strerror}); nothing was sent") from error
         self._now = witness
 
+    def knows(self, keys: int) -> bool:
+        """Whether it is durable that so many keys are journaled. Any thread may ask."""
+        return self._now is not None and keys <= self._now.keys
+
     def count(self, keys: int) -> None:
-        """Note that so many keys are journaled, before the last of them is sent."""
-        if self._now is not None:
+        """Note that so many keys are journaled, before the last of them is sent; never fewer than before."""
+        if self._now is not None and not self.knows(keys):
             self.write(replace(self._now, keys=keys))
