@@ -6,6 +6,7 @@ import pytest
 
 from leadsync.core.model import Outcome
 from leadsync.core.witness import StoreAnswer
+from leadsync.simulator import Fault
 from tests.jobs.one_shots import SEAT, assert_all_here, assert_each_once, one_shot
 from tests.jobs.restores import back_up, restore
 from tests.stage import Stage
@@ -47,3 +48,40 @@ def test_a_life_without_a_session_waits_for_a_word(build: Build, leave: bool) ->
     assert (end.outcome, stage.wire.searches) == (Outcome.PARTIAL, searches)
     assert "the store was restored" in end.message
     assert_each_once(stage)
+
+
+def done_after_a_backup(stage: Stage, *, deleted: bool) -> None:
+    """All of the one-shot came after the backup that is the store now; then its session was thrown away, or not yet."""
+    stage.once()
+    back_up(stage)
+    one_shot(stage)
+    stage.sim.delete_faults.next(*[Fault.NO_TOKEN] * (0 if deleted else 2))
+    assert stage.end("bulk").outcome is Outcome.COMPLETE
+    stage.sim.delete_faults.calm()
+    restore(stage)
+    stage.answer_store(StoreAnswer.RESTORED)
+
+
+def test_a_life_that_was_done_comes_back(build: Build) -> None:
+    """While its session is there all of it comes back unbilled, and the session goes with that."""
+    stage = build(size=1_000)
+    done_after_a_backup(stage, deleted=False)
+    assert stage.end("bulk").outcome is Outcome.COMPLETE
+    assert stage.sim.bill.records == 300
+    assert not stage.sim.sessions
+    assert_all_here(stage)
+
+
+@pytest.mark.parametrize("leave", ["a word", "another life"])
+def test_a_life_that_was_done_and_thrown_away_waits_for_a_word(build: Build, leave: str) -> None:
+    """Nothing at the vendor tells of it any more: its list is not bought a second time by itself."""
+    stage = build(size=1_000)
+    done_after_a_backup(stage, deleted=True)
+    for _ in range(2):
+        end = stage.end("bulk")
+        assert (end.outcome, stage.sim.bill.records) == (Outcome.PARTIAL, 300)
+        assert "the store was restored" in end.message
+    one_shot(stage, retry_unknown=leave == "a word")
+    assert stage.once("bulk", again=leave == "another life")["bulk"].outcome is Outcome.COMPLETE
+    assert stage.sim.bill.records == 600
+    assert not stage.sim.sessions

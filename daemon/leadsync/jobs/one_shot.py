@@ -53,6 +53,10 @@ class OneShot:
     async def _pull(self, life: Life, plan: Plan, missing: int) -> Ended:
         match life.route:
             case Route.THROWAWAY:
+                # Where the session is not there, a life of after the backup may have thrown it away when it was done.
+                lost = await self._after_restore() if plan.new_session else None
+                if lost is not None:
+                    return lost
                 most = missing if plan.records_max is None else min(missing, plan.records_max)
                 return await self._by_session(self._ticket, replace(plan, records_max=most))
             case Route.PLAIN:
@@ -63,16 +67,24 @@ class OneShot:
     async def _plain(self, life: Life, plan: PlainPlan) -> Ended:
         """Nothing is asked beyond a request that may be billed, unless the job says so."""
         session, brief = self._ticket.session, self._ticket.brief
-        if not self._ticket.aim.retry_unknown:
-            if life.unknown:
-                return Ended(Tally(), unknown_end(life.unknown, "in an earlier run"))
-            if session.recovering:
-                return Ended(Tally(), RESTORED)
-        elif session.recovering:
-            await self._ledger.recovered(session.session_id)
+        if life.unknown and not self._ticket.aim.retry_unknown:
+            return Ended(Tally(), unknown_end(life.unknown, "in an earlier run"))
+        lost = await self._after_restore()
+        if lost is not None:
+            return lost
         is_same_list = session.criteria in (None, brief.criteria)
         plan = replace(plan, retry_unknown=self._ticket.aim.retry_unknown)
         return await self._plainly(self._ticket, plan, life.cursor if is_same_list else None)
+
+    async def _after_restore(self) -> Ended | None:
+        """Ask nothing that was perhaps bought after the backup, unless the job says so; how the run ends then."""
+        session = self._ticket.session
+        if not session.recovering:
+            return None
+        if not self._ticket.aim.retry_unknown:
+            return Ended(Tally(), RESTORED)
+        await self._ledger.recovered(session.session_id)
+        return None
 
     async def _judge(self, life: Life, end: End) -> End:
         brief = self._ticket.brief

@@ -173,8 +173,8 @@ class Runner:
             case ParkJob():
                 return _nothing(await self._park(ticket, verdict))
             case GoOn(base_line, recover_until):
-                if ticket.session.recovering and recover_until is None and not ticket.is_plain:
-                    await self._ledger.recovered(ticket.session.session_id)
+                if recover_until is None:
+                    ticket = await self._recovered(ticket, verdict)
                 if recover_until is not None:
                     await self._ledger.recover(ticket.session.session_id, recover_until)
                 if base_line is not None:
@@ -183,6 +183,14 @@ class Runner:
                 assert_never(verdict)
         ticket = replace(ticket, recover_until=verdict.recover_until)
         return await self._pull(ticket, verdict)
+
+    async def _recovered(self, ticket: Ticket, verdict: GoOn) -> Ticket:
+        """Nothing is missing since the store was restored; a one-shot whose session is not there cannot know that."""
+        unknown = ticket.is_plain or (ticket.life is not None and verdict.needs_slot)
+        if unknown or not ticket.session.recovering:
+            return ticket
+        await self._ledger.recovered(ticket.session.session_id)
+        return replace(ticket, session=replace(ticket.session, recovering=False))
 
     async def _choose(self, ticket: Ticket, life: Life) -> Route | End:
         """Choose the way of a one-shot once, before its first request; what cannot be known is waited for."""
