@@ -181,4 +181,4 @@ def test_other_files_than_the_daemons_are_refused(house: House) -> None:
         allow(house, "orphans")
         answer = house.say("sessions prune --dry-run")
         assert (answer.code, answer.out) == (78, "")
-        assert "Restart the daemon" in answer.sentence()
+        assert "Reload it" in answer.sentence()

@@ -128,12 +128,12 @@ def test_who_goes_away_stops_nothing(house: House, vendor: Vendor, daemon: Runni
 
 
 def test_a_file_that_the_daemon_has_not_read_is_not_run(house: House, daemon: Running) -> None:
-    """It would run something else than what the operator sees: 78, nothing is done, and the way out is a restart."""
+    """It would run something else than what the operator sees: 78, nothing is done, and the way out is a reload."""
     house.job("phoenix", page_size=20, search='query = "TX"')
     answer = house.say("once phoenix")
     assert (answer.code, answer.out) == (78, "")
     assert "job phoenix" in answer.sentence()
-    assert "nothing was done. Restart the daemon" in answer.sentence()
+    assert "nothing was done. Reload it (systemctl reload" in answer.sentence()
     assert not stop(daemon).logged("run.started")
 
 
