@@ -118,18 +118,20 @@ async def clock(world: "World") -> None:
 
 
 async def disk(world: "World") -> None:
-    """Fails now and then, for one operation or for minutes, or is nearly full."""
+    """Fails now and then, for one operation or for minutes, or for the witness alone, or is nearly full."""
     draws = world.machine.draws("failing disk")
     while True:
         await asyncio.sleep(draws.expovariate(1 / 250))
-        act = draws.choice(("disk_full", "disk_error", "disk_low"))
+        act = draws.choice(("disk_full", "disk_error", "disk_low", "witness_error"))
         world.acted[act] += 1
         if act == "disk_low":
             world.machine.free_bytes = 1
+        elif act == "witness_error":
+            world.machine.disk.trouble = _trouble(errno.EIO, "witness.sync")
         else:
             code = errno.ENOSPC if act == "disk_full" else errno.EIO
             world.machine.disk.trouble = _trouble(code, draws.choice(("write", "sync", "")))
-        await asyncio.sleep(draws.choice((1, 30, 150)))
+        await asyncio.sleep(150 if act == "witness_error" else draws.choice((1, 30, 150)))
         world.machine.disk.trouble = no_trouble
         world.machine.free_bytes = 1 << 40
 
@@ -164,7 +166,7 @@ ACTORS: Final[tuple[Callable[["World"], Awaitable[None]], ...]] = (
 )
 ACTS: Final = frozenset(
     {"pull", "delete", "grow", "disable", "remove", "page_size", "criteria", "budget", "once", "answer", "restart"}
-    | {"reload", "clock", "disk_full", "disk_error", "disk_low", "move_in", "move_out", "project"}
+    | {"reload", "clock", "disk_full", "disk_error", "disk_low", "witness_error", "move_in", "move_out", "project"}
     | {"mail", "mail_again", "mail_astray"}
 )
 

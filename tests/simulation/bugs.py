@@ -97,7 +97,7 @@ _pull_journal = Pull._journal  # noqa: SLF001 - the same
 
 
 @contextmanager
-def _witnessed_once() -> Iterator[None]:
+def witnessed_once() -> Iterator[None]:
     """Have the witness know a key when it is journaled, and not look again before it is sent another time."""
     vouch = Ledger.vouch
 
@@ -283,7 +283,6 @@ BUGS: Final[dict[str, Bug]] = {
     "a fresh key on retry": _instead(Pull, "_wait", _wait_for_a_fresh_key),
     "the key is journaled after it was sent": _key_after_send,
     "the witness is written after the send": _instead(Gate, "send", _witness_later),
-    "a witness that could not be written is not written later": _witnessed_once,
     "synchronous = NORMAL": _normal,
     "a lost reply is taken for the end": _instead(paging, "_again", _lost_is_the_end),
     "a 200 that cannot be read is taken for an empty page": _instead(batchdata, "decipher", _decipher_anything),

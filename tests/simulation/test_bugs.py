@@ -1,17 +1,53 @@
-"""The simulation finds what it is there to find: each planted bug breaks a promise within 200 seeds."""
+"""The simulation finds what it is there to find: each planted bug breaks a promise within 200 seeds.
+
+The daily run begins each search at a seed that is known to be near, so that it is short; `--long` begins where nobody
+has ever looked.
+"""
+
+from typing import Final
 
 import pytest
 
 from tests.simulation.bugs import BUGS
 from tests.simulation.runs import live
 
-SEEDS_MAX = 200
+SEEDS_MAX: Final = 200
+
+NEAR: Final = {
+    "a page in two transactions": 100,
+    "a lost reply is taken for the end": 10,
+    "a 200 that cannot be read is taken for an empty page": 17,
+    "the open key of a disabled job is forgotten": 32,
+    "open keys are tidied up at start": 17,
+    "totals are learned from a replay": 56,
+    "a parked job parks no more when its audit agrees": 10,
+    "a foreign session is taken for an orphan": 27,
+}
+"""Where a bug is found that is not among the first few; a shortcut, and no promise: the search goes on from there."""
+
+UNSEEN: Final = 50_000_000
 
 
 @pytest.mark.parametrize("name", BUGS)
 def test_a_planted_bug_is_found(name: str) -> None:
-    """With the bug in its place one of the first 200 seeds breaks; without it none of them does (`test_seeds`)."""
+    """With the bug in its place a seed breaks; without it the same seed does not."""
+    assert_found(name, NEAR.get(name, 0))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", BUGS)
+def test_a_planted_bug_is_found_anywhere(name: str) -> None:
+    """The same among 200 seeds that no fault, actor or invariant was ever chosen by."""
+    assert_found(name, UNSEEN)
+
+
+def assert_found(name: str, first: int) -> None:
+    """One of 200 seeds notices, by a promise that is broken, and not by a bug that no longer fits its place."""
     with BUGS[name]():
-        found = next((report for report in map(live, range(SEEDS_MAX)) if report.broken), None)
+        found = next((report for report in map(live, range(first, first + SEEDS_MAX)) if report.broken), None)
     assert found is not None, f"nobody notices that {name}"
+    assert not any(error in found.broken for error in MISFITS), f"the bug itself is broken: {found.broken}"
     assert not live(found.seed).broken, "it breaks without the bug, too"
+
+
+MISFITS: Final = ("AttributeError", "TypeError", "NameError", "ImportError", "UnboundLocalError")
