@@ -159,7 +159,7 @@ def test_since_when_nobody_needs_a_session_is_the_first_that_was_seen_of_it(hand
 
 
 def test_a_deletion_is_written_down_before_it_is_asked_for(hand: Hand) -> None:
-    """Who wants it and why, and what was seen right before; wanted again it is the same, while its answer is unknown."""
+    """Who wants it and why, and what was seen right before; wanted again it is the same."""
     end(hand, delivered(hand))
     first = asked(hand)
     assert (first.job, first.ledger_total, first.wish) == ("phoenix", 5, WISH)

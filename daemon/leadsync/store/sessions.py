@@ -53,16 +53,11 @@ class SessionState:
     life: Life = field(default_factory=Life)
 
 
-def enter(connection: Connection, account: str, name: str, job: str, *, throwaway: bool = False) -> SessionState:
-    """Return a session, entering it and its account where they are new; `job` is the one that uses it now.
-
-    `throwaway`: it is made for one one-shot, and no job file names it.
-    """
+def enter(connection: Connection, account: str, name: str, job: str) -> SessionState:
+    """Return a session, entering it and its account where they are new; `job` is the one that uses it now."""
     where = (col(SearchSession.account) == account, col(SearchSession.name) == name)
     if connection.execute(update(SearchSession).where(*where).values(job=job)).rowcount == 0:
-        connection.execute(
-            insert(SearchSession).values(account=account, name=name, job=job, throwaway=throwaway, **_FIRST_EPOCH)
-        )
+        connection.execute(insert(SearchSession).values(account=account, name=name, job=job, **_FIRST_EPOCH))
     enter_account(connection, account)
     return state_of(connection, connection.execute(select(SearchSession).where(*where)).mappings().one())
 
