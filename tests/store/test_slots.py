@@ -12,6 +12,7 @@ from leadsync.core.slots import Occupancy, Owner, Room, Tenant
 from leadsync.core.witness import StoreAnswer
 from leadsync.errors import Bug
 from leadsync.store.ledger import NewRun, Place, SlotAsked, State, Wish
+from leadsync.store.slots import listed_at
 from leadsync.store.standing import Said
 from tests.store.hand import NOW, Hand, leads
 
@@ -116,8 +117,9 @@ def test_the_list_takes_a_reservations_place(hand: Hand) -> None:
     """A session that it shows is counted by it; one that it does not show is over, unless it is on its way."""
     for name in ("shown", "lost"):
         end(hand, delivered(hand, name))
-    hand.key(hand.order(hand.session("asked"), hand.run("asked")))
-    hand.alive.clear()
+    run_id = hand.run("asked")
+    hand.key(hand.order(hand.session("asked"), run_id))
+    end(hand, run_id, End(Outcome.FAILED, "outage"))
     hand.run("runs")
     for name in ("asked", "runs"):
         hand.do(hand.ledger.reserve_slot(hand.session(name).session_id, Room(100, 0), NOW))
@@ -128,6 +130,14 @@ def test_the_list_takes_a_reservations_place(hand: Hand) -> None:
     assert hand.do(hand.ledger.last_listing("main")) == listing("shown", "theirs")
     assert note(hand).used == 2
     assert hand.do(hand.ledger.last_listing("main")) == {}
+
+
+def test_a_list_that_was_never_had_has_no_time(hand: Hand) -> None:
+    """So an empty list is told from none: nothing is claimed of slots that nobody has counted."""
+    hand.session()
+    assert hand.do(hand.writer.write(listed_at, "main")) is None
+    note(hand)
+    assert hand.do(hand.writer.write(listed_at, "main")) == LATER
 
 
 def test_a_tenant_is_all_that_the_planner_asks_for(hand: Hand) -> None:

@@ -14,6 +14,7 @@ from leadsync.core.slots import Room
 from leadsync.core.unusual import Past
 from leadsync.core.watch import Held, Key, Told
 from leadsync.store.ledger import Look, NewRun, Timing, Watched
+from leadsync.store.watching import open_conditions
 from tests.store.hand import NOW, PRICE, UNLIMITED, Hand, leads
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -141,6 +142,7 @@ def test_what_is_over_is_known_for_a_day_and_kept_for_three_months(hand: Hand) -
     note(hand, PARKED)
     note(hand, over, SILENT)
     assert conditions(hand, HOUR) == [over, SILENT]
+    assert hand.do(hand.writer.write(open_conditions)) == [SILENT]
     assert conditions(hand, 2 * DAY) == [SILENT]
     assert hand.one("SELECT count(*) FROM condition") == 2
     assert conditions(hand, 91 * DAY) == [SILENT]

@@ -370,12 +370,12 @@ def test_a_client_may_speak_at_another_rate() -> None:
     assert run_virtually(two_turns()) < 2
 
 
-def _delete(simulator: Simulator, *sessions: str, transport: httpx.AsyncBaseTransport | None = None) -> list[object]:
+def _delete(simulator: Simulator, *sessions: str) -> list[object]:
     """Delete these one after another."""
 
     async def send() -> list[object]:
-        client = _client(simulator, transport=transport)
-        found = [await client.delete_session(session) for session in sessions]
+        client = _client(simulator)
+        found: list[object] = [await client.delete_session(session) for session in sessions]
         await client.close()
         return found
 

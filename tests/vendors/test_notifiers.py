@@ -133,5 +133,5 @@ def test_a_plugin_that_breaks_is_a_word_and_no_error(host: str, monkeypatch: pyt
     def broken(*_: object, **__: object) -> bool:
         raise ValueError(host)
 
-    monkeypatch.setattr(notifiers.Apprise, "notify", broken)
+    monkeypatch.setattr("leadsync.vendors.notifiers.Apprise.notify", broken)
     assert sent(f"json://{host}/ok") == "Apprise failed (ValueError)"
