@@ -10,7 +10,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leadsync.core.budget import Exhausted, Granted, Limits, Reserved, Spent, allowed_take, grant, window_starts
+from leadsync.core.budget import (
+    Exhausted,
+    Granted,
+    Limits,
+    Reserved,
+    Share,
+    Spent,
+    allowed_take,
+    grant,
+    shares,
+    window_starts,
+)
 
 CENT = Decimal("0.01")
 NO_LIMIT = Limits(zone=UTC, price=CENT)
@@ -166,3 +177,25 @@ def test_one_limit_is_a_limit(name: str) -> None:
     assert NO_LIMIT.unlimited
     limit: dict[str, Any] = {name: 0}
     assert not replace(NO_LIMIT, **limit).unlimited
+
+
+@pytest.mark.parametrize(
+    ("limits", "spent", "said"),
+    [
+        ({}, {}, ()),
+        ({"records_day": 250}, {"records_day": 199}, (Share("records_per_day", 79, 51),)),
+        ({"records_day": 250}, {"records_day": 300}, (Share("records_per_day", 120, 0),)),
+        ({"records_day": 0}, {}, (Share("records_per_day", 100, 0),)),
+        ({"dollars_month": Decimal(1)}, {"dollars_month": Decimal("0.995")}, (Share("dollars_per_month", 99, 0),)),
+        (
+            {"records_month": 100, "dollars_day": Decimal(2)},
+            {"records_month": 40, "dollars_day": Decimal("0.40")},
+            (Share("records_per_month", 40, 60), Share("dollars_per_day", 20, 160)),
+        ),
+    ],
+)
+def test_how_much_of_each_limit_is_used(limits: Any, spent: Any, said: tuple[Share, ...]) -> None:
+    """Rounded down, so that nothing is called spent that is not; what has no room for one record more is spent."""
+    found = shares(replace(NO_LIMIT, **limits), Spent(**spent))
+    assert found == said
+    assert [share.is_spent for share in found] == [share.left == 0 for share in said]

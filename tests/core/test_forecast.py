@@ -16,6 +16,7 @@ from leadsync.core.budget import Limits, Spent, allowed_take, window_starts
 from leadsync.core.forecast import (
     AtMost,
     Case,
+    NoSessions,
     Outlook,
     Purchase,
     Unknown,
@@ -93,6 +94,36 @@ def test_a_slot_is_given_once() -> None:
     assert [type(outlook.verdict) for outlook in outlooks] == [GoOn, GoOn, NoSlot, GoOn]
     assert [outlook.slots for outlook in outlooks] == [1, 0, 1, 0]
     assert (outlooks[2].settles, outlooks[2].asks) == (0, False)
+
+
+PLAIN, EITHER = case(FRESH, plain=True, kept=None), case(FRESH, undecided=True, kept=None)
+NO_ABILITY = NoSessions("the token has no sessions")
+
+
+@pytest.mark.parametrize(
+    ("given_case", "totals", "slots_left", "verdict", "rest"),
+    [
+        # who goes without a session takes no slot, and looks at no total
+        (PLAIN, {"phoenix": 9}, 0, GoOn, (True, True, 0)),
+        (PLAIN, NO_ABILITY, 0, GoOn, (True, True, 0)),
+        (replace(PLAIN, known_from="tampa"), {}, 5, Reason.CRITERIA_KNOWN, (True, False, 0)),
+        # who may go either way goes by the session where there is one to be had
+        (EITHER, {}, 1, GoOn, (False, True, 1)),
+        (EITHER, {}, 0, GoOn, (True, True, 0)),
+        (EITHER, NO_ABILITY, 5, GoOn, (True, True, 0)),
+        # an outage chooses no way, and who needs a session has none without the ability
+        (EITHER, "no list", 5, Unknown, (False, True, None)),
+        (PLAIN, "no list", 5, Unknown, (True, True, None)),
+        (case(USED), NO_ABILITY, 5, Unknown, (False, True, None)),
+    ],
+)
+def test_which_way_a_run_would_go(
+    given_case: Case, totals: Any, slots_left: int, verdict: object, rest: object
+) -> None:
+    """`rest` is whether it goes without a session, whether it asks, and how many slots it needs."""
+    (outlook,) = foresee([given_case], totals, slots_left)
+    assert verdict_of(outlook) == verdict
+    assert (outlook.plain, outlook.asks, outlook.slots) == rest
 
 
 def test_more_sessions_than_slots_is_no_slot() -> None:

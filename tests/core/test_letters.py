@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leadsync.core.letters import PIECE_BYTES, Unreadable, Why, check_json, inflated
+from leadsync.core.letters import LEVELS_MAX, PIECE_BYTES, Unreadable, Why, check_json, inflated
 
 BODY = b'{"a":1}'
 MIB = 1024 * 1024
@@ -102,3 +102,14 @@ def test_a_large_result_is_never_held_as_objects() -> None:
     tracemalloc.stop()
     assert len(body) > 25 * 1_000_000
     assert peak < MIB
+
+
+def test_a_large_result_has_a_depth_that_is_read_and_no_more() -> None:
+    """Each level of a large body is held once more while it is read, so their number has an end."""
+
+    def nested(levels: int) -> bytes:
+        return b"[" * levels + b'"' + b"x" * PIECE_BYTES + b'"' + b"]" * levels
+
+    check_json(nested(LEVELS_MAX - 1))
+    with pytest.raises(Unreadable):
+        check_json(nested(LEVELS_MAX))

@@ -226,3 +226,30 @@ def test_money_in_any_weather(fates: list[str], missing: int, page_size: int, re
     if ended.end.outcome is Outcome.COMPLETE:
         assert ended.tally.new == missing
     assert requests == ended.tally.pages + len(closed)
+
+
+def test_what_may_be_billed_is_asked_for_three_times_at_most() -> None:
+    """With leave, too: three answers lost in a row end the run, and it is said that each may be billed."""
+    waited, _ = go(Sending(NONE, Tries(0.0, failed=1, lost=1), 100), Lost("timed out"), LEAVE)
+    assert isinstance(waited, Closing)
+    assert isinstance(waited.then, Wait)
+    ended, _ = go(Sending(NONE, Tries(0.0, failed=2, lost=2), 100), Lost("timed out"), LEAVE)
+    assert isinstance(ended, Closing)
+    assert isinstance(ended.then, End)
+    assert (ended.then.outcome, "3 requests in a row were lost" in ended.then.message) == (Outcome.FAILED, True)
+
+
+@pytest.mark.parametrize(("bought", "outcome"), [(99, None), (100, Outcome.LIMITED), (130, Outcome.LIMITED)])
+def test_a_run_buys_no_more_than_its_own_limit(bought: int, outcome: Outcome | None) -> None:
+    """What came before and was billed again counts, too; the job goes on with the next run."""
+    plan = PlainPlan(100, 300, records_max=100)
+    state, _ = go(Pausing(Tally(records=bought, new=50), TRIES), Waited(), plan)
+    assert (state.end.outcome if isinstance(state, Ended) else None) is outcome
+
+
+@pytest.mark.parametrize(("time_over", "outcome"), [(True, Outcome.FAILED), (False, Outcome.INTERRUPTED)])
+def test_a_wait_that_is_cut_short_leaves_nothing_open(time_over: bool, outcome: Outcome) -> None:
+    """Where the time of the run is over the vendor did not answer, which is weather; a stop is nobody's fault."""
+    state, _ = go(Pausing(NONE, TRIES), Halted("stop", time_over=time_over))
+    assert isinstance(state, Ended)
+    assert state.end.outcome is outcome

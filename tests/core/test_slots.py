@@ -23,6 +23,7 @@ from leadsync.core.slots import (
     admit,
     last_seen,
     plan,
+    turned_away,
 )
 
 NOW = datetime(2026, 11, 2, 6, tzinfo=UTC)
@@ -265,4 +266,13 @@ def test_who_holds_the_slots_is_said_in_one_line() -> None:
     planned = plan(rows, ours, NOBODY, RULES_30, RIGHT)
     assert str(planned.occupancy) == (
         "11 of 100 are used, 5 kept free: 9 ours (job-0 2, job-1 2, job-2, job-3, job-4, 2 of other jobs), 2 foreign"
+    )
+
+
+def test_who_waits_hears_who_holds_the_slots_and_what_to_do() -> None:
+    """Why, by whom, that it runs by itself, and the command that shows more."""
+    holders = plan([SessionListing("x", 1)], [], NOBODY, replace(RULES_30, room=Room(1, 0)), RIGHT).occupancy
+    assert turned_away("no slot is free", holders) == (
+        "no slot is free: 1 of 1 are used: 0 ours, 1 foreign; a running daemon runs it once one is free;"
+        " `leadsync sessions list` shows who holds them"
     )

@@ -19,6 +19,7 @@ from leadsync.store.engine import (
     open_reader,
     open_writer,
     sqlite_file,
+    wal_bytes,
 )
 from tests.store.hand import NOW, Hand
 
@@ -150,3 +151,13 @@ def test_an_old_reader_holds_up_nobody(tmp_path: Path) -> None:
     assert log.stat().st_size == grown
     hand.close()
     assert not log.exists()
+
+
+def test_the_log_has_a_size_while_there_is_one(tmp_path: Path) -> None:
+    """It grows with what is written, and is gone once the store is closed."""
+    hand = Hand(tmp_path / "leadsync.db")
+    before = wal_bytes(hand.file)
+    hand.session()
+    assert wal_bytes(hand.file) > before
+    hand.close()
+    assert wal_bytes(hand.file) == 0

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from leadsync.core.model import Books, End, Outcome, Reason, SessionListing, Tally
+from leadsync.core.model import Books, End, Outcome, Reason, Route, SessionListing, Tally
 from leadsync.core.slots import Room
 from leadsync.errors import Bug, StoreFailed
-from leadsync.store.ledger import Figures
+from leadsync.store.ledger import Figures, NewRun
 from tests.store.hand import NOW, Hand, leads
 
 DONE = End(Outcome.COMPLETE, "nothing more")
@@ -165,3 +165,13 @@ def test_a_time_without_an_offset_is_not_stored(hand: Hand) -> None:
     naive = NOW.replace(tzinfo=None)
     with pytest.raises(StoreFailed, match="without an offset"):
         hand.do(hand.ledger.park(hand.session().session_id, Reason.REFUSED, "", naive))
+
+
+def test_runs_without_a_session_hold_up_their_own_job_alone(hand: Hand) -> None:
+    """Two jobs run side by side; one job does not."""
+    for job in ("one", "two"):
+        new = NewRun(job, "main", None, Route.PLAIN, "once")
+        hand.alive.add(hand.do(hand.ledger.begin_run(new, hand.alive, NOW)))
+    with pytest.raises(StoreFailed, match="UNIQUE"):
+        hand.do(hand.ledger.begin_run(NewRun("one", "main", None, Route.PLAIN, "once"), hand.alive, NOW))
+    assert hand.rows("SELECT job, outcome FROM run") == [("one", None), ("two", None)]

@@ -285,3 +285,12 @@ def test_a_retry_of_a_clock_that_was_put_back_does_not_wait(times: Times) -> Non
     times.now = NOW
     retry = times.next()
     assert (retry.cause, retry.fire_at) == ("retry", NOW)
+
+
+def test_what_a_job_waited_for_runs_it_beside_its_times(times: Times) -> None:
+    """Called in between it runs now, and its schedule stays as it is."""
+    times.start(HOURLY)
+    times.hand.do(times.hand.ledger.call_slot(HOURLY.job, NOW))
+    called = times.take()
+    assert (called.cause, called.due_at) == ("retry", NOW)
+    assert times.slots() == [(0, "retry", "taken"), (1, "schedule", "planned")]

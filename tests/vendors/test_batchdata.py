@@ -17,7 +17,7 @@ from leadsync.simulator.bill import NO_MONEY
 from leadsync.simulator.server import serve
 from leadsync.simulator.spoiling import NO_ABILITY
 from leadsync.vendors.batchdata import Access, BatchData
-from leadsync.vendors.wire import search_request
+from leadsync.vendors.wire import Deletion, search_request
 from tests.transport import SimulatorTransport
 from tests.virtual_time import run_virtually
 
@@ -368,3 +368,30 @@ def test_a_client_may_speak_at_another_rate() -> None:
         return asyncio.get_running_loop().time()
 
     assert run_virtually(two_turns()) < 2
+
+
+def _delete(simulator: Simulator, *sessions: str) -> list[object]:
+    """Delete these one after another."""
+
+    async def send() -> list[object]:
+        client = _client(simulator)
+        found: list[object] = [await client.delete_session(session) for session in sessions]
+        await client.close()
+        return found
+
+    return run_virtually(send())
+
+
+def test_a_deleted_session_is_gone_and_no_other() -> None:
+    """Asked again it is not there, which is no trouble: the slot is free either way."""
+    simulator = _with_sessions(2)
+    assert _delete(simulator, "s000", "s000") == [Deletion.DELETED, Deletion.GONE]
+    assert list(simulator.sessions) == ["s001"]
+
+
+def test_a_deletion_whose_answer_is_lost_may_have_happened() -> None:
+    """It is neither called done nor called refused: whoever asked looks again."""
+    simulator = _with_sessions(1)
+    simulator.delete_faults.next(Fault.CUT_AFTER)
+    assert _delete(simulator, "s000") == [Lost("connection cut")]
+    assert not simulator.sessions

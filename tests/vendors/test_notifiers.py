@@ -106,3 +106,32 @@ def test_a_redirect_is_not_followed(host: str) -> None:
     """It would carry what is told, and perhaps a password, to a stranger."""
     assert sent(f"json://{host}/away") != ""
     assert Webhook.got == []
+
+
+def test_a_late_answer_is_nobodys_error(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever waited has gone on; the next message finds the way free again, and both have arrived."""
+    monkeypatch.setattr(notifiers, "SEND_WAIT_S", 0.2)
+    send = apprise_notifier(f"json://{host}/hang")
+    assert send is not None
+
+    async def late() -> tuple[str, str]:
+        first = await send("a", "b")
+        (thread,) = [one for one in threading.enumerate() if one.name == "notifier" and one.is_alive()]
+        Webhook.release.set()
+        await asyncio.to_thread(thread.join)
+        monkeypatch.setattr(notifiers, "SEND_WAIT_S", 20.0)
+        return first, await send("c", "d")
+
+    first, second = asyncio.run(late())
+    assert (first.startswith("no answer within"), second) == (True, "")
+    assert [got["title"] for got in Webhook.got] == ["a", "c"]
+
+
+def test_a_plugin_that_breaks_is_a_word_and_no_error(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The notice stays due; the error's own text may hold the address, and is not shown."""
+
+    def broken(*_: object, **__: object) -> bool:
+        raise ValueError(host)
+
+    monkeypatch.setattr("leadsync.vendors.notifiers.Apprise.notify", broken)
+    assert sent(f"json://{host}/ok") == "Apprise failed (ValueError)"

@@ -8,12 +8,14 @@ import pytest
 from leadsync.vendors.switch import Switch
 
 
-def called(url: str, word: str, reply: httpx.Response) -> tuple[list[str], str]:
+def called(url: str, word: str, reply: httpx.Response | Exception) -> tuple[list[str], str]:
     """What was asked for, and why that failed."""
     asked: list[str] = []
 
     def answer(request: httpx.Request) -> httpx.Response:
         asked.append(f"{request.method} {request.url}")
+        if isinstance(reply, Exception):
+            raise reply
         return reply
 
     async def act() -> str:
@@ -46,3 +48,9 @@ def test_a_redirect_is_not_followed_and_a_failure_has_a_word() -> None:
     asked, why = called("https://hc.example.com/0b1f", "", away)
     assert (len(asked), why) == (1, "HTTP 302")
     assert called("https://hc.example.com/0b1f", "", httpx.Response(404))[1] == "HTTP 404"
+
+
+def test_a_switch_that_cannot_be_reached_says_so_and_not_where_it_is() -> None:
+    """Its address is a secret, whatever the network says."""
+    asked, why = called("https://hc.example.com/0b1f", "/start", httpx.ConnectError("to https://hc.example.com/0b1f"))
+    assert (len(asked), "cannot connect" in why, "0b1f" in why) == (1, True, False)

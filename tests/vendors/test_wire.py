@@ -15,6 +15,7 @@ from leadsync.core.retry import HOLD_MAX_S, throttle_wait_s
 from leadsync.vendors.wire import (
     MESSAGE_MAX_CHARS,
     decipher,
+    plain_request,
     retry_after_s,
     search_request,
 )
@@ -69,6 +70,14 @@ def test_nothing_of_ours_stands_at_the_root(search: dict[str, Any], options: dic
 
 
 # Pages ----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("cursor", "more"), [(None, b""), ("c7", b'"pageCursor":"c7",')])
+def test_a_request_without_a_session(cursor: str | None, more: bytes) -> None:
+    """It names no session and no key; from the top there is no cursor, and all of ours is among the options."""
+    assert plain_request({"query": "AZ"}, {"take": 9, "sort": {}}, cursor, 500) == (
+        b'{"options":{' + more + b'"sort":{},"take":500,"useCursorPagination":true},"searchCriteria":{"query":"AZ"}}'
+    )
 
 
 def test_a_whole_page() -> None:

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta, tzinfo
 from enum import StrEnum
-from typing import Final
+from typing import Final, assert_never
 
 from leadsync.core.conditions import Severity
 from leadsync.core.redact import redact
@@ -108,6 +108,8 @@ def _after(line: Line, notifier: str, now: datetime) -> Told:
             return replace(told, reminded_at=now)
         case Kind.OVER | Kind.PASSED:
             return replace(told, ended_at=now)
+        case never:
+            assert_never(never)
 
 
 def message(lines: Collection[Line], now: datetime) -> tuple[str, str]:

@@ -36,7 +36,7 @@ The table; a pair that is not in it is a bug:
 """
 
 from dataclasses import dataclass, replace
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, assert_never
 
 from leadsync.core.model import End, Outcome, PageReply, Reason, Tally
 from leadsync.core.paging import BARREN_MAX
@@ -226,6 +226,8 @@ def _close(
             sentence = f"the vendor refused the request with HTTP {status}: {message}"
             end = End(Outcome.PARKED, sentence, Reason.REFUSED)
             return Closing(state.tally, tries, end), Close(status, sentence, Reason.REFUSED)
+        case never:
+            assert_never(never)
 
 
 def _unknown(plan: PlainPlan, take: int, tries: Tries, why: str) -> End | None:

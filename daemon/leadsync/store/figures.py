@@ -43,7 +43,7 @@ def bought(connection: Connection) -> list[Bought]:
 def open_keys(connection: Connection) -> dict[str, int]:
     """Count the keys that have no answer yet, by account."""
     counts = select(col(Page.account), func.count()).where(col(Page.state) == "asked").group_by(col(Page.account))
-    return dict(row.tuple() for row in connection.execute(counts))
+    return {row[0]: row[1] for row in connection.execute(counts)}
 
 
 def last_good_ends(connection: Connection, jobs: Iterable[str]) -> dict[str, datetime]:

@@ -54,13 +54,9 @@ class Ledger:
         self.hooks = opened.hooks
         """What addresses of webhooks are made and known with."""
 
-    async def session(self, account: str, name: str, job: str, *, throwaway: bool = False) -> SessionState:
+    async def session(self, account: str, name: str, job: str) -> SessionState:
         """Return a session, entering it where it is new; `job` is the one that uses it now."""
-        return await self._writer.write(sessions.enter, account, name, job, throwaway=throwaway)
-
-    async def drained(self, session_id: int, now: datetime) -> None:
-        """A throw-away session has nothing more to give: it may be deleted."""
-        await self._writer.write(sessions.change, session_id, {"drained_at": now})
+        return await self._writer.write(sessions.enter, account, name, job)
 
     async def sessions(self, account: str) -> list[SessionState]:
         """Return all sessions of an account that the ledger knows."""

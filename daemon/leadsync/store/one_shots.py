@@ -7,7 +7,17 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, func, insert, literal_column, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    MappingResult,
+    RowMapping,
+    func,
+    insert,
+    literal_column,
+    select,
+    update,
+)
 from sqlmodel import col
 
 from leadsync.core.model import Outcome, Route
@@ -24,19 +34,8 @@ _KEYLESS_OPEN: Final = (col(Page.keyless), col(Page.state) == literal_column("'a
 
 def newest(connection: Connection, account: str, job: str) -> Mapping[str, Any] | None:
     """Return the row of a job's newest life, with its seat's name and how far that has asked and been answered."""
-    seat = SearchSession
-    row = (
-        connection.execute(
-            select(OneShot, col(seat.name).label("seat"), col(seat.delivered), col(seat.next_page))
-            .join(seat, col(seat.id) == col(OneShot.session_id))
-            .where(col(OneShot.account) == account, col(OneShot.job) == job)
-            .order_by(col(OneShot.life).desc())
-            .limit(1)
-        )
-        .mappings()
-        .first()
-    )
-    return {str(name): value for name, value in row.items()} if row is not None else None
+    row = _newest(connection, account, job).one_or_none()
+    return _named(row) if row is not None else None
 
 
 def next_seat(connection: Connection, account: str, job: str) -> str:
@@ -128,10 +127,22 @@ def _begin(connection: Connection, wanted: Wanted, number: int, now: datetime) -
     seat = sessions.enter(connection, wanted.account, _seat(connection, wanted.job, number), wanted.job)
     values = {"account": wanted.account, "job": wanted.job, "life": number, "session_id": seat.session_id}
     connection.execute(insert(OneShot).values(**values, wanted=wanted.records, begun_at=now))
-    row = newest(connection, wanted.account, wanted.job)
-    if row is None:
-        raise Bug(f"life {number} of {wanted.job} was entered and is not there")
-    return row
+    return _named(_newest(connection, wanted.account, wanted.job).one())
+
+
+def _newest(connection: Connection, account: str, job: str) -> MappingResult:
+    seat = SearchSession
+    return connection.execute(
+        select(OneShot, col(seat.name).label("seat"), col(seat.delivered), col(seat.next_page))
+        .join(seat, col(seat.id) == col(OneShot.session_id))
+        .where(col(OneShot.account) == account, col(OneShot.job) == job)
+        .order_by(col(OneShot.life).desc())
+        .limit(1)
+    ).mappings()
+
+
+def _named(row: RowMapping) -> Mapping[str, Any]:
+    return {str(name): value for name, value in row.items()}
 
 
 def _seat(connection: Connection, job: str, number: int) -> str:

@@ -69,16 +69,11 @@ class SessionState:
     life: Life = field(default_factory=Life)
 
 
-def enter(connection: Connection, account: str, name: str, job: str, *, throwaway: bool = False) -> SessionState:
-    """Return a session, entering it and its account where they are new; `job` is the one that uses it now.
-
-    `throwaway`: it is made for one one-shot, and no job file names it.
-    """
+def enter(connection: Connection, account: str, name: str, job: str) -> SessionState:
+    """Return a session, entering it and its account where they are new; `job` is the one that uses it now."""
     this = {"of_account": account, "named": name}
     if connection.execute(_USED_BY, {**this, "user": job}).rowcount == 0:
-        connection.execute(
-            insert(SearchSession).values(account=account, name=name, job=job, throwaway=throwaway, **_FIRST_EPOCH)
-        )
+        connection.execute(insert(SearchSession).values(account=account, name=name, job=job, **_FIRST_EPOCH))
     enter_account(connection, account)
     return state_of(connection, connection.execute(_ONE, this).mappings().one())
 
