@@ -5,8 +5,11 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+from leadsync import events
 from leadsync.catalogue import CATALOGUE
 from tests.system.process import run
+
+del events  # importing it is what fills the catalogue
 
 EXAMPLE = Path(__file__).parents[2] / "config.example.toml"
 TYPES: dict[str, type | tuple[type, ...]] = {

@@ -27,6 +27,7 @@ JOB = {
     "slots_needed",
     "parked",
     "overlap",
+    "one_shot",
 }
 UNREACHED = "the session list could not be had (cannot connect)"
 LATER = 'cron = "0 6 1 1 *", timezone = "America/Phoenix"'

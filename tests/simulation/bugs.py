@@ -294,7 +294,7 @@ BUGS: Final[dict[str, Bug]] = {
     "totals are learned from a replay": _instead(books, "_learn", _learn_from_any),
     "an audit while a request is on its way": _instead(Traffic, "quiet", _not_quiet),
     "a replay is built from the job's file": _instead(Pull, "_send", _send_what_the_file_says),
-    "a parked job parks no more when its audit agrees": _instead(audit.Leave, "answers", lambda *_: True),
+    "a parked job parks no more when its audit agrees": _instead(audit.Leave, "answers", lambda *_, **__: True),
     "a slot that was cut short is taken again": _instead(timetable, "_start", _start_taken_again),
     **SLOT_BUGS,
 }
