@@ -1,7 +1,5 @@
 """Options of the test run, and the figures that some tests report at its end."""
 
-import random
-
 import hypothesis
 import pytest
 
@@ -25,20 +23,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--inbox-seconds", type=int, default=4, help="how long tests/system sends webhooks")
     parser.addoption("--inbox-kill-every", type=float, default=1.5, help="how long a daemon may receive them")
     parser.addoption("--long", action="store_true", help="also what takes minutes and is shown by its shorter kin")
-    parser.addoption("--seeds", type=int, default=400, help="how many fresh seeds tests/simulation lives through")
-    parser.addoption("--first-seed", type=int, default=None, help="the first of them; else drawn anew for each run")
+    parser.addoption("--seeds", type=int, default=400, help="how many seeds tests/simulation lives through")
+    parser.addoption("--first-seed", type=int, default=0, help="the first of them")
     parser.addoption("--seed", type=int, default=None, help="the one seed that tests/simulation lives through")
     parser.addoption("--daemon-days", type=int, default=1, help="how long the daemon runs around a change of the clock")
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    """Draw where the fresh seeds begin, once for all workers."""
-    if config.option.first_seed is None:
-        config.option.first_seed = random.SystemRandom().randrange(10**9)
-
-
 def pytest_report_header(config: pytest.Config) -> str:
-    """Say where the fresh seeds begin, so that the run can be had again."""
+    """Say which seeds are lived through."""
     return f"simulation: --first-seed={config.option.first_seed} --seeds={config.option.seeds}"
 
 

@@ -177,6 +177,7 @@ def edit(world: "World", job: str) -> None:
     act = draws.choice(("disable", "remove", "page_size", "criteria", "back"))
     keys: dict[str, Any] = dict(world.keys[job])
     world.out.discard(job)
+    world.watch.filed.add(job)
     if act in {"remove", "disable"}:
         world.watch.edited.add(job)
         world.out.add(job)
@@ -202,6 +203,7 @@ def put_right(world: "World") -> None:
     machine, draws = world.machine, world.machine.draws("retirement")
     machine.configure(world.terms)
     for job in world.jobs:
+        world.watch.filed.add(job)
         if job in world.out and draws.random() < 0.5:
             world.watch.retired.add(job)
         else:
@@ -230,7 +232,7 @@ def reload(world: "World") -> None:
 async def answer(world: "World") -> None:
     """Answer each parked job that has a file as its reason needs."""
     for job, reason in world.watch.rows("SELECT name, park_reason FROM search_session WHERE park_reason IS NOT NULL"):
-        world.watch.parked.discard(job)
+        world.watch.parked.pop(job, None)
         choice = Choice(needed(Reason(reason)).strip()) if needed(Reason(reason)) else None
         await command(world, "resume", job, {"choice": choice})
 

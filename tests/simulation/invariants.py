@@ -204,11 +204,16 @@ def l1_parked_for_a_reason(watch: "Watch", _: object) -> Iterator[str]:
 
 
 def park_stays(watch: "Watch", _: object) -> Iterator[str]:
-    """Who was seen parked is so until a person has answered, whatever a later audit finds."""
-    now = {name for (name,) in watch.rows("SELECT name FROM search_session WHERE park_reason IS NOT NULL")}
-    for name in watch.parked - now:
-        yield f"{name} is not parked any more, and nobody has answered"
-    watch.parked |= now
+    """Who was seen parked is so until a person has answered, whatever a later audit finds.
+
+    Criteria that are undone are an answer, and stand in the job's file.
+    """
+    now = dict(watch.rows("SELECT name, park_reason FROM search_session WHERE park_reason IS NOT NULL"))
+    for name in watch.parked.keys() - now.keys():
+        if watch.parked[name] != Reason.CRITERIA_CHANGED or name not in watch.filed:
+            yield f"{name} is not parked any more, and nobody has answered"
+    watch.filed -= now.keys() - watch.parked.keys()
+    watch.parked = now
 
 
 def complete_is_whole(watch: "Watch", _: object) -> Iterator[str]:

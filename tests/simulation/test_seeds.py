@@ -1,6 +1,7 @@
-"""Worlds of fresh seeds, and of all that have failed once: every promise holds, and it ends well (P1-P5, P8, P10, L1).
+"""Worlds of many seeds, and of all that have failed once: every promise holds, and it ends well (P1-P5, P8, P10, L1).
 
-`--seeds=100000` lives through so many, `--first-seed=N` begins there, `--seed=N` lives through that one alone.
+The daily run lives through the same ones each time. `--first-seed=N` begins where nobody has been, `--seeds=100000`
+lives through so many, `--seed=N` through that one alone.
 """
 
 import json

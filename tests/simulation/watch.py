@@ -65,18 +65,19 @@ class Billed:
 class Watch:
     """The memory of one world, about each session by its name.
 
-    `posed`: the questions that a person was really asked; `touched`: moved behind our back, and how many
-    pages may be billed until that shows; `edited`:
-    its job was taken out of the configuration; `parked`: seen parked, and not answered; `retired`:
-    its job stays out for good; `orphaned`: keys whose page is gone with their session; `moved_at`: when somebody
-    else used it last. `settings` are those of the daemon that runs.
+    `posed`: the questions that a person was really asked; `touched`: moved behind our back, and how many pages may be
+    billed until that shows; `edited`: its job was taken out of the configuration; `parked`: seen parked for that
+    reason, and not answered; `filed`: its file was written since; `retired`: its job stays out for good; `orphaned`:
+    keys whose page is gone with their session; `moved_at`: when somebody else used it last. `settings` are those of the
+    daemon that runs.
     """
 
     machine: Machine
     posed: defaultdict[str, set[Reason]] = field(default_factory=lambda: defaultdict(set))
     touched: dict[str, int] = field(default_factory=dict)
     edited: set[str] = field(default_factory=set)
-    parked: set[str] = field(default_factory=set)
+    parked: dict[str, str] = field(default_factory=dict)
+    filed: set[str] = field(default_factory=set)
     retired: set[str] = field(default_factory=set)
     orphaned: set[str] = field(default_factory=set)
     charges: list[Billed] = field(default_factory=list)
