@@ -211,8 +211,7 @@ def park_stays(watch: "Watch", _: object) -> Iterator[str]:
     now = dict(watch.rows("SELECT name, park_reason FROM search_session WHERE park_reason IS NOT NULL"))
     for name in watch.parked.keys() - now.keys():
         if watch.parked[name] != Reason.CRITERIA_CHANGED or name not in watch.filed:
-            yield f"{name} is not parked any more, and nobody has answered"
-    watch.filed -= now.keys() - watch.parked.keys()
+            yield f"{name} is not parked {watch.parked[name]} any more, and nobody has answered"
     watch.parked = now
 
 

@@ -24,7 +24,9 @@ from leadsync.store.tables import InboxBody, InboxMessage
 TRIES_MAX: Final = 3
 """Processes that may begin to read a message and not live to end it."""
 
-BATCH_MAX: Final = 500
+BATCH_MAX: Final = 25
+"""Messages that are settled in one transaction: whoever waits for a 200 meanwhile waits for it."""
+
 BATCH_MAX_BYTES: Final = 1024 * 1024
 
 # Built once: a burst brings a thousand messages a second.
