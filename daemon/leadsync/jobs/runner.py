@@ -194,8 +194,8 @@ class Runner:
 
     async def _choose(self, ticket: Ticket, life: Life) -> Route | End:
         """Choose the way of a one-shot once, before its first request; what cannot be known is waited for."""
-        if life.asked and life.route is Route.THROWAWAY:
-            return life.route
+        if life.asked and life.route in {Route.THROWAWAY, Route.ASYNC}:
+            return life.route  # they look for the vendor themselves, where they need it
         now = await self._weigh(ticket)
         if isinstance(now, End):
             return now
