@@ -1,6 +1,6 @@
 """Sending webhooks as vendors do, with all that nobody promises: copies, delays, slowness, retries or none.
 
-It writes HTTP itself, so that a message can trickle.
+It writes HTTP itself, so that a message can trickle. Nothing goes out in the clear to an https address.
 """
 
 import asyncio
@@ -66,6 +66,7 @@ async def send(
 
 async def _try(url: str, body: bytes, how: Sending, headers: Mapping[str, str], context: ssl.SSLContext | None) -> int:
     parts = urlsplit(url)
+    context = context or (ssl.create_default_context() if parts.scheme == "https" else None)
     writer = None
     try:
         async with asyncio.timeout(ANSWER_WAIT_S):

@@ -1,20 +1,28 @@
 """One team's account at the vendor: its world, switches, sessions, bill and weather, and who else has a hand in it."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
+from typing import TypeAlias
 
 from leadsync.simulator.bill import Bill
-from leadsync.simulator.faults import FaultPlan
+from leadsync.simulator.faults import Fate, FaultPlan, Plan
+from leadsync.simulator.hooks import Sending, send
 from leadsync.simulator.replies import RequestIds
 from leadsync.simulator.sessions import Session, Sessions
 from leadsync.simulator.switches import Switches
 from leadsync.simulator.world import World
 
-__all__ = ["Team"]
+__all__ = ["Deliver", "Team"]
+
+Deliver: TypeAlias = Callable[[str, bytes, Sending], Awaitable[list[int]]]
+"""Brings a webhook to its URL; returns the status of each try, 0 where no answer came."""
 
 
 class Team:
-    """What the endpoints work on and what a test looks at; `now` gives the vendor's clock, aware of its zone."""
+    """What the endpoints work on and what a test looks at; `now` gives the vendor's clock, aware of its zone.
+
+    `deliver` brings webhooks over a socket, unless a test puts something else in its place.
+    """
 
     def __init__(self, world: World, now: Callable[[], datetime], switches: Switches, token: str) -> None:
         self.world = world
@@ -25,6 +33,9 @@ class Team:
         self.book = Sessions(world, self.bill)
         self.request_ids = RequestIds(world.seed)
         self.faults = FaultPlan()
+        self.async_faults = FaultPlan()
+        self.deliver: Deliver = send
+        self.fates = Plan[Fate]()
         self.list_faults = FaultPlan()
         self.delete_faults = FaultPlan()
 
