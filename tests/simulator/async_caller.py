@@ -1,6 +1,7 @@
 """Asking the simulator's async endpoint, and standing where its webhooks arrive."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,7 +23,7 @@ class Letterbox:
     letters: list[tuple[str, bytes]] = field(default_factory=list)
     hows: list[Sending] = field(default_factory=list)
 
-    async def deliver(self, url: str, body: bytes, how: Sending) -> list[int]:
+    async def deliver(self, url: str, body: bytes, how: Sending, _headers: Mapping[str, str]) -> list[int]:
         """Take one."""
         self.letters.append((url, body))
         self.hows.append(how)

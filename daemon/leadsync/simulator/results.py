@@ -120,7 +120,7 @@ class Results:
         for copy in range(switches.callbacks.copies):
             body = self._body(result, copy if switches.copies_differ else 0)
             # One after another: a result is large, and several copies at once would be held at once.
-            result.statuses += await self._team.deliver(url, body, how)
+            result.statuses += await self._team.deliver(url, body, how, {})
 
     def _body(self, result: Result, copy: int) -> bytes:
         if result.page is None or result.made is None:

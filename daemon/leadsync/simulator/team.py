@@ -1,21 +1,17 @@
 """One team's account at the vendor: its world, switches, sessions, bill and weather, and who else has a hand in it."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from datetime import datetime
-from typing import TypeAlias
 
 from leadsync.simulator.bill import Bill
 from leadsync.simulator.faults import Fate, FaultPlan, Plan
-from leadsync.simulator.hooks import Sending, send
+from leadsync.simulator.hooks import Deliver, send
 from leadsync.simulator.replies import RequestIds
 from leadsync.simulator.sessions import Session, Sessions
 from leadsync.simulator.switches import Switches
 from leadsync.simulator.world import World
 
-__all__ = ["Deliver", "Team"]
-
-Deliver: TypeAlias = Callable[[str, bytes, Sending], Awaitable[list[int]]]
-"""Brings a webhook to its URL; returns the status of each try, 0 where no answer came."""
+__all__ = ["Team"]
 
 
 class Team:
