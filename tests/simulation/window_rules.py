@@ -18,6 +18,14 @@ MESSAGES: Final = (
 )
 
 
+SAME_WINDOW: Final = (
+    "SELECT page.key, page.state, other.again FROM async_request AS this JOIN page AS mine ON mine.id = this.page_id"
+    " JOIN async_request AS other ON other.life_id = this.life_id AND other.window = this.window"
+    " JOIN page ON page.id = other.page_id WHERE mine.key = ? AND page.key != mine.key"
+)
+"""The earlier requests for the window of a key."""
+
+
 def subject_of(url: str) -> str:
     """The key of the row in the journal that a webhook is about."""
     return PurePosixPath(url).stem
@@ -54,19 +62,15 @@ def p3_window_first(watch: "Watch", request: "Request") -> Iterator[str]:
 
 
 def p2_each_window_once(watch: "Watch", request: "Request") -> Iterator[str]:
-    """A row of the journal leaves once; a window again only where its earlier rows were given up for that."""
+    """A row of the journal leaves once; a window again only where the vendor has not taken it, or it was given up."""
     if watch.pull is not None:
         watch.pull.sent[request.key] += 1
         if watch.pull.sent[request.key] > 1:
             yield f"{request.key} was asked for {watch.pull.sent[request.key]} times"
-    same = (
-        "SELECT page.key, page.state FROM async_request AS this JOIN page AS mine ON mine.id = this.page_id"
-        " JOIN async_request AS other ON other.life_id = this.life_id AND other.window = this.window"
-        " JOIN page ON page.id = other.page_id"
-        " WHERE mine.key = ? AND page.key != mine.key AND page.state != 'void' AND NOT other.again"
-    )
-    for key, state in watch.rows(same, request.key):
-        yield f"{request.key} asks for the window of {key} again, which is {state}"
+    taken = {subject_of(result.asked.url) for result in watch.machine.sim.results}
+    for key, state, again in watch.rows(SAME_WINDOW, request.key):
+        if not again and (state != "void" or key in taken):
+            yield f"{request.key} asks for the window of {key} again, which is {state}"
 
 
 def p10_windows_within_budget(watch: "Watch", request: "Request") -> Iterator[str]:
