@@ -97,8 +97,6 @@ def _in_a_session(request: AsyncRequest) -> bytes:
     return msgspec.json.encode(body)
 
 
-
-
 def _instead(place: object, name: str, wrong: object) -> Bug:
     return lambda: mock.patch.object(place, name, wrong)
 

@@ -133,17 +133,24 @@ def l1_the_pull_has_ended(watch: "Watch", _: object) -> Iterator[str]:
     for life, outcome, wanted, delivered in lives:
         if (outcome == "complete") is not (delivered >= wanted):
             yield f"the one-shot is {outcome} with {delivered} of {wanted}"
-        if outcome != "complete" and not _may_be_partial(watch, life, wanted):
+        if outcome != "complete" and not _may_be_partial(watch, life):
             yield f"the one-shot is {outcome} with {delivered} of {wanted}, and nothing stood in its way"
     if not lives:
         yield "the one-shot never began"
 
 
-def _may_be_partial(watch: "Watch", life: int, wanted: int) -> bool:
+def _may_be_partial(watch: "Watch", life: int) -> bool:
+    """Whether a window failed, was short because the list had no more, or brought what had come before."""
+    windows = dict(watch.rows("SELECT key, state FROM page JOIN async_request ON page_id = id WHERE life_id = ?", life))
+    results = [result for result in watch.machine.sim.results if subject_of(result.asked.url) in windows]
     switches = watch.machine.sim.switches
-    failed = "SELECT 1 FROM async_request JOIN page ON page.id = page_id WHERE state IN ('unknown', 'refused')"
-    odd_vendor = not switches.skip_honoured or switches.skip_slips or switches.short_window_rate
-    return bool(odd_vendor or watch.machine.sim.world.size < wanted or watch.rows(f"{failed} AND life_id = ?", life))
+    return (
+        not switches.skip_honoured
+        or switches.skip_slips > 0
+        or "refused" in windows.values()
+        or any(result.page and result.records < result.asked.ask.take for result in results)
+        or bool(watch.machine.logged("window.expired"))  # its result may have come since
+    )
 
 
 def _stored(watch: "Watch") -> defaultdict[str, set[str]]:
