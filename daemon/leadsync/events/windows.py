@@ -25,8 +25,9 @@ WINDOW_UNTAKEN = event(
 WINDOW_ARRIVED = event(
     "window.arrived",
     "A window's result is durable: `records` were billed, `new` of them for the first time in this life of the job."
-    " late: it had been given up. further: the vendor has sent another result for it, which had other records.",
-    "run job account window records new duplicates redelivered cost late further",
+    " late: it had been given up. further: the vendor has sent another result for it, which had other records."
+    " other_id: it names another id than the vendor's acknowledgement; its address shows what it is.",
+    "run job account window records new duplicates redelivered cost late further other_id",
     "Nothing for a few duplicates: the vendor's index moves while it is read. Many stop the pull by themselves.",
 )
 WINDOW_FAILED = event(

@@ -31,6 +31,13 @@ from leadsync.vendors.pace import result_unless, sleep_unless
 LOOK_AGAIN_S: Final = 60.0
 """How long one rests where the store cannot be read or written, and how long who was called has to begin."""
 
+GRACE_S: Final = 900.0
+"""After a start, and after the clock was set: so long nothing expires, since what could not come in is sent again."""
+
+CLOCK_SLACK_S: Final = 60.0
+MOMENT_S: Final = 1.0
+"""How long one rests where a window's deadline has passed, and what has come for it is not read yet."""
+
 LOOK_AT_LEAST_S: Final = 3_600.0
 """Clocks are put back and forth."""
 
@@ -49,6 +56,8 @@ class Sequel:
         self._called: dict[str, tuple[datetime, float]] = {}
         self._ends: dict[str, End] = {}
         self._news = asyncio.Event()
+        self._ahead_s: float | None = None
+        self._steady_since_s = 0.0
 
     def ring(self) -> None:
         """Something has changed for somebody who waits."""
@@ -92,6 +101,7 @@ class Sequel:
                 cost=receipt.cost,
                 late=receipt.late,
                 further=receipt.further,
+                other_id=receipt.other_id,
             )
             if receipt.completes:
                 _log.info(events.ONE_SHOT_AMENDED, job=place.job, account=place.account)
@@ -114,9 +124,12 @@ class Sequel:
         if self._ledger.doubt is not None:
             return LOOK_AT_LEAST_S
         now = self._around.now()
-        for expired in await self._ledger.windows.expire(self._asking_again(), now):
-            _tell_expired(expired)
-        due = [await self._ledger.windows.next_deadline()]
+        grace_s = self._grace_s(now)
+        if not grace_s:
+            for expired in await self._ledger.windows.expire(self._asking_again(), now):
+                _tell_expired(expired)
+        deadline = await self._ledger.windows.next_deadline()
+        due = [deadline and max(deadline, now + timedelta(seconds=grace_s or MOMENT_S))]
         for pull in await self._ledger.windows.open_pulls():
             at = self._goes_on_at(pull)
             if at is None or at > now:
@@ -125,6 +138,15 @@ class Sequel:
                 await call(pull.job)
                 due.append(now + timedelta(seconds=LOOK_AGAIN_S))
         return min([LOOK_AT_LEAST_S, *((at - now).total_seconds() for at in due if at is not None)])
+
+    def _grace_s(self, now: datetime) -> float:
+        """How long nothing may expire yet."""
+        now_s = asyncio.get_running_loop().time()
+        ahead_s = now.timestamp() - now_s
+        if self._ahead_s is None or abs(ahead_s - self._ahead_s) > CLOCK_SLACK_S:
+            self._steady_since_s = now_s
+        self._ahead_s = ahead_s
+        return max(self._steady_since_s + GRACE_S - now_s, 0.0)
 
     def _goes_on_at(self, pull: OpenPull) -> datetime | None:
         job = self._job(pull)

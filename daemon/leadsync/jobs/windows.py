@@ -6,6 +6,7 @@ result that comes meanwhile is overlooked.
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
@@ -20,7 +21,7 @@ from leadsync.core.protocol import BudgetReserved, BudgetSpent, Ended, Wait
 from leadsync.core.replies import Denied
 from leadsync.core.resume import ask_again_command
 from leadsync.core.windows import AskWindow, AwaitWindows, Window, WindowsDone, WindowState, next_step
-from leadsync.errors import Bug
+from leadsync.errors import Bug, StoreFailed
 from leadsync.jobs.desk import Surroundings, Ticket
 from leadsync.jobs.gate import STOPPED, Gate
 from leadsync.store.ledger import Ledger
@@ -143,7 +144,7 @@ class Windows:
         deadline_at = asked.deadline_at.isoformat()
         told = {"window": window.number, "skip": window.skip, "take": window.take, "deadline_at": deadline_at}
         self._log.info(events.WINDOW_ASKED, **told)
-        await self._ledger.vouch(page.page_id)
+        await self._vouch(asked)
         reply = await desk.client.search_async(page.request)
         if isinstance(reply, Denied):
             desk.denied = reply
@@ -162,6 +163,15 @@ class Windows:
                 assert_never(never)
         self._asked += window.take
         return Tries(self._loop.time()), None
+
+    async def _vouch(self, asked: WindowAsked) -> None:
+        """Have the witness know it. Where that fails nothing was sent, so that nothing is to be waited for."""
+        try:
+            await self._ledger.vouch(asked.page.page_id)
+        except StoreFailed as error:
+            with suppress(StoreFailed):
+                await self._withdraw(asked, Untaken(0, str(error), End(Outcome.FAILED, str(error))))
+            raise
 
     async def _withdraw(self, asked: WindowAsked, untaken: Untaken) -> None:
         await self._ledger.windows.withdraw(asked.page.page_id, untaken, self._around.now())

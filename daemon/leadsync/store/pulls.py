@@ -15,7 +15,7 @@ from leadsync.core.model import Outcome, Reason, Route
 from leadsync.core.windows import Rest, Window, asked_again
 from leadsync.store import one_shots
 from leadsync.store.columns import MICROS
-from leadsync.store.tables import AsyncRequest, OneShot, Page, Run
+from leadsync.store.tables import AsyncRequest, InboxMessage, OneShot, Page, Run
 from leadsync.store.windows import STATES, windows_of
 
 _COST: Final = col(Page.billed) * col(Page.price_micros)
@@ -94,6 +94,10 @@ def ask_again(connection: Connection, account: str, job: str) -> list[Window] | 
         return failed
     numbers = [window.number for window in failed]
     mine = (col(AsyncRequest.life_id) == life["id"], col(AsyncRequest.window).in_(numbers))
+    keys = select(col(Page.key)).join(AsyncRequest, col(AsyncRequest.page_id) == col(Page.id)).where(*mine)
+    unread = (col(InboxMessage.subject).in_(keys), col(InboxMessage.state) == "waiting")
+    if connection.execute(select(col(InboxMessage.id)).where(*unread)).first() is not None:
+        return "a result for one of them has just come and is not read yet; try again in a moment"
     connection.execute(update(AsyncRequest).where(*mine).values(again=True))
     one_shots.reopen(connection, life["id"])
     return failed

@@ -95,7 +95,7 @@ class Arrived:
     """A result that is stored. `duplicates` are records that had come before in this life; `cost` is in US dollars.
 
     `late`: the window had ended without it; `further`: a result had come already, and this one brought other records;
-    `completes`: the life had ended partial, and is whole with it.
+    `other_id`: the vendor had acknowledged it with another one; `completes`: the life had ended partial, and is whole.
     """
 
     place: Place
@@ -105,6 +105,7 @@ class Arrived:
     cost: float
     late: bool
     further: bool
+    other_id: bool
     completes: bool
 
     @property
@@ -238,6 +239,7 @@ def arrive(connection: Connection, key: str, request_id: str | None, leads: Iter
         cost=records * row["price_micros"] / MICROS,
         late=row["state"] not in {"awaited", "stored"},
         further=further,
+        other_id=request_id is not None and row["request_id"] not in (None, request_id),
         completes=one_shots.amend(connection, row["life_id"]),
     )
 
@@ -284,8 +286,14 @@ def _request(connection: Connection, key: str, request_id: str | None) -> RowMap
             Why.NOT_ASKED, "the store does not know of its request: it may have been asked for after a backup"
         )
     if request_id is not None and row["request_id"] not in (None, request_id):
-        raise Unreadable(Why.WRONG_ID, "the vendor's id in it is not the one with which the request was acknowledged")
+        _refuse_anothers(connection, request_id)
     return row
+
+
+def _refuse_anothers(connection: Connection, request_id: str) -> None:
+    """An id that the vendor changes is no reason to lose what is paid for; one of another request of ours is."""
+    if connection.execute(select(col(Page.id)).where(col(Page.request_id) == request_id)).first() is not None:
+        raise Unreadable(Why.WRONG_ID, "the vendor's id in it is the one with which another request was acknowledged")
 
 
 def _place(row: RowMapping) -> Place:

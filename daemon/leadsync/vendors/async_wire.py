@@ -26,8 +26,11 @@ RESULT_KIND: Final = "batchdata"
 ERROR_KIND: Final = "batchdata-error"
 """The kinds of webhook that a request names, and what is sent to them."""
 
-STABLE_SORT: Final[Mapping[str, str]] = {"field": "_id", "sortOrder": "asc"}
-"""A guess, since nobody knows which fields the vendor sorts by: windows by `skip` want an order that stays."""
+STABLE_SORT: Final[Mapping[str, str]] = {"field": "_id", "order": "asc", "sortOrder": "asc"}
+"""A guess, since nobody knows which fields the vendor sorts by: windows by `skip` want an order that stays.
+
+Its schema says `sortOrder`, a client of a third party `order`; the vendor ignores members that it does not know (SEEN).
+"""
 
 
 @dataclass(frozen=True, slots=True)
