@@ -151,10 +151,12 @@ class Courier:
         """Bring one, with its tries."""
         statuses: list[int] = []
         self._pull.under_way += 1
-        while not statuses or (statuses[-1] != 200 and len(statuses) < how.tries_max):
-            await asyncio.sleep(self._draws.expovariate(1 / 20) * (1 + len(statuses)))
-            statuses.append(await self._try(urlsplit(url).path, body))
-        self._pull.under_way -= 1
+        try:
+            while not statuses or (statuses[-1] != 200 and len(statuses) < how.tries_max):
+                await asyncio.sleep(self._draws.expovariate(1 / 20) * (1 + len(statuses)))
+                statuses.append(await self._try(urlsplit(url).path, body))
+        finally:
+            self._pull.under_way -= 1
         return statuses
 
     async def _try(self, path: str, body: bytes) -> int:
