@@ -35,9 +35,9 @@ class OpenPull:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """The requests for windows by what became of them; `records` came, `new` of them for the first time.
+    """The requests for windows by what became of them; `take` records were asked for in all, and `records` came.
 
-    `cost` is in US dollars: what was billed, and what may have been.
+    `new` of these came for the first time. `cost` is in US dollars: what was billed, and what may have been.
     """
 
     asked: int
@@ -45,6 +45,7 @@ class Counts:
     arrived: int
     expired: int
     failed: int
+    take: int
     records: int
     new: int
     cost: float
@@ -105,26 +106,21 @@ def ask_again(connection: Connection, account: str, job: str) -> list[Window] | 
 
 def counts(connection: Connection, mine: ColumnElement[bool]) -> Counts | None:
     """Count the windows that a condition on their rows describes; None where there are none."""
-    states: dict[str, int] = {}
-    records, new, micros = 0, 0, 0
-    grouped = select(
-        col(Page.state), func.count(), func.sum(col(Page.billed)), func.sum(col(Page.new)), func.sum(_COST)
-    ).join(AsyncRequest, col(AsyncRequest.page_id) == col(Page.id))
-    for state, count, billed, fresh, cost in connection.execute(
-        grouped.where(mine, col(Page.state).in_(STATES)).group_by(col(Page.state))
-    ):
-        states[state], micros = count, micros + cost
-        if state == "stored":
-            records, new = billed, fresh
-    if not states:
+    sums = (func.count(), *(func.sum(amount) for amount in (col(Page.take), col(Page.billed), col(Page.new), _COST)))
+    grouped = select(col(Page.state), *sums).join(AsyncRequest, col(AsyncRequest.page_id) == col(Page.id))
+    rows = connection.execute(grouped.where(mine, col(Page.state).in_(STATES)).group_by(col(Page.state))).all()
+    if not rows:
         return None
+    by_state = {row[0]: row[1] for row in rows}
+    came = next((row for row in rows if row[0] == "stored"), ("stored", 0, 0, 0, 0, 0))
     return Counts(
-        asked=sum(states.values()),
-        unanswered=states.get("awaited", 0),
-        arrived=states.get("stored", 0),
-        expired=states.get("unknown", 0),
-        failed=states.get("refused", 0),
-        records=records,
-        new=new,
-        cost=micros / MICROS,
+        asked=sum(by_state.values()),
+        unanswered=by_state.get("awaited", 0),
+        arrived=by_state.get("stored", 0),
+        expired=by_state.get("unknown", 0),
+        failed=by_state.get("refused", 0),
+        take=sum(row[2] for row in rows),
+        records=came[3],
+        new=came[4],
+        cost=sum(row[5] for row in rows) / MICROS,
     )

@@ -230,7 +230,7 @@ def arrive(connection: Connection, key: str, request_id: str | None, leads: Iter
     connection.execute(update(Page).where(col(Page.id) == row["page_id"]).values(**values))
     seat = update(SearchSession).where(col(SearchSession.id) == row["session_id"])
     connection.execute(seat.values(delivered=col(SearchSession.delivered) + new))
-    runs.add_up(connection, row["run_id"])
+    runs.add_up(connection, row["run_id"], row["session_id"])
     return Arrived(
         place=_place(row),
         records=records,
@@ -273,7 +273,7 @@ def fail(connection: Connection, key: str, request_id: str | None, message: str,
     if counts:
         values = {"state": "refused", "billed": 0, "settled_at": now, "message": message}
         connection.execute(update(Page).where(col(Page.id) == row["page_id"]).values(**values))
-        runs.add_up(connection, row["run_id"])
+        runs.add_up(connection, row["run_id"], row["session_id"])
     return Failed(_place(row), message, counts)
 
 
@@ -322,7 +322,7 @@ def _expire(connection: Connection, row: RowMapping, again: Collection[str], now
     connection.execute(update(Page).where(col(Page.id) == row["page_id"]).values(**spent))
     asks = row["job"] in again and row["outcome"] is None and _may_try(connection, row)
     connection.execute(update(AsyncRequest).where(col(AsyncRequest.page_id) == row["page_id"]).values(again=asks))
-    runs.add_up(connection, row["run_id"])
+    runs.add_up(connection, row["run_id"], row["session_id"])
     return Expired(_place(row), row["take"], row["take"] * row["price_micros"] / MICROS, asks)
 
 
