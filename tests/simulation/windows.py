@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tests.simulation.world import World
 
 SHARE: Final = 0.25
-"""Of the worlds."""
+"""Of the worlds that nothing else is said of."""
 
 JOB: Final = "bulk"
 WINDOW: Final = 4
@@ -62,7 +62,8 @@ class Pull:
 def drawn(world: "World") -> Pull | None:
     """Give this world a one-shot, or not."""
     draws = world.draws("windows")
-    if not world.script.meddlers or draws.random() >= SHARE:
+    is_drawn = world.script.meddlers and draws.random() < SHARE
+    if not (is_drawn if world.script.pull is None else world.script.pull):
         return None
     return Pull(
         {
@@ -72,7 +73,7 @@ def drawn(world: "World") -> Pull | None:
             "windows_in_flight": draws.randint(1, 3),
             "deadline": draws.choice(("2m", "5m", "90m")),
             "on_expiry": draws.choice(("stop", "stop", "ask_again")),
-            "schedule": f'every = "{draws.choice((3, 8))}m"',
+            "schedule": draws.choice(('every = "3m"', 'every = "8m"', "at = 2026-11-02T05:00:00Z")),
             "buy_again": True,
         }
     )
