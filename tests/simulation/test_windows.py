@@ -12,7 +12,7 @@ from tests.simulation.runs import Script, live, one_cycle
 
 SEED: Final = 9
 STEPS_MIN: Final = 600
-STRIDE: Final = 97
+STRIDE: Final = 127
 PARTS: Final = 8
 
 
