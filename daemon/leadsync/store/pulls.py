@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, and_, func, select
 from sqlmodel import col
 
 from leadsync.core.model import Outcome, Reason, Route
-from leadsync.core.windows import Rest, Window, asked_again
+from leadsync.core.windows import Rest, StillMissing, Window, still_missing
 from leadsync.store import one_shots
 from leadsync.store.columns import MICROS
 from leadsync.store.tables import AsyncRequest, InboxMessage, OneShot, Page, Run
@@ -82,26 +82,25 @@ def _rest(connection: Connection, row: RowMapping) -> Rest:
     return Rest(Outcome(row["ended"]), row["run_ended_at"], news_at, denied)
 
 
-def ask_again(connection: Connection, account: str, job: str) -> list[Window] | str:
-    """Have those windows of a job's newest life asked for anew that never came; a sentence where there are none.
+def ask_again(connection: Connection, account: str, job: str) -> StillMissing | str:
+    """Have asked for what is missing of a job's newest life, its windows that never came first; or say why not.
 
-    A life that had ended goes on with them.
+    A life that had ended goes on with that.
     """
     life = one_shots.newest(connection, account, job)
     if life is None or life["route"] != Route.ASYNC:
         return "it has asked for no windows"
-    failed = asked_again(life["wanted"], windows_of(connection, life["id"]))
-    if isinstance(failed, str):
-        return failed
-    numbers = [window.number for window in failed]
-    mine = (col(AsyncRequest.life_id) == life["id"], col(AsyncRequest.window).in_(numbers))
+    missing = still_missing(life["wanted"], windows_of(connection, life["id"]))
+    if isinstance(missing, str):
+        return missing
+    mine = (col(AsyncRequest.life_id) == life["id"], col(AsyncRequest.window).in_(missing.numbers))
     keys = select(col(Page.key)).join(AsyncRequest, col(AsyncRequest.page_id) == col(Page.id)).where(*mine)
     unread = (col(InboxMessage.subject).in_(keys), col(InboxMessage.state) == "waiting")
     if connection.execute(select(col(InboxMessage.id)).where(*unread)).first() is not None:
         return "a result for one of them has just come and is not read yet; try again in a moment"
     connection.execute(update(AsyncRequest).where(*mine).values(again=True))
     one_shots.reopen(connection, life["id"])
-    return failed
+    return missing
 
 
 def counts(connection: Connection, mine: ColumnElement[bool]) -> Counts | None:
