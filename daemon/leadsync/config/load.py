@@ -77,8 +77,7 @@ def load(path: Path, environ: Mapping[str, str]) -> Settings:
     documents = _job_documents(path.parent / "jobs.d", findings)
     accounts = _account_names(config)
     tables = _tables(config, findings) if config else None
-    webhooks = config is not None and "webhooks" in config.table
-    jobs = [_job(document, accounts, findings, webhooks=webhooks) for document in documents]
+    jobs = [_job(document, accounts, findings) for document in documents]
     findings.add(shared_sessions(documents, accounts))
     problems = findings.in_reading_order()
     if problems or config is None or tables is None:
@@ -138,7 +137,7 @@ def _tables(config: Document, findings: Findings) -> ConfigFile | None:
     return findings.validate(config, ConfigFile, config.table, faults)
 
 
-def _job(document: Document, accounts: Sequence[str], findings: Findings, *, webhooks: bool) -> Job | None:
+def _job(document: Document, accounts: Sequence[str], findings: Findings) -> Job | None:
     table = with_defaults(document, accounts)
     faults = chain(
         account_faults(table, accounts),
@@ -146,7 +145,7 @@ def _job(document: Document, accounts: Sequence[str], findings: Findings, *, web
         unsendable(document.table),
         contradictions(document.table),
         of_another_kind(document.table),
-        unbuilt_in_job(document.table, webhooks=webhooks),
+        unbuilt_in_job(document.table),
     )
     job = findings.validate(document, Job, table, faults)
     if job is None or job.ping is None:

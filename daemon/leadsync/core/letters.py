@@ -39,6 +39,8 @@ class Why(StrEnum):
     """It speaks of something else than its address."""
     CRASHED = "crashed"
     """Its handler failed over it."""
+    NOT_ASKED = "not_asked"
+    """It answers what this store does not know of: it was asked for after the backup that was restored."""
     FOREIGN = "foreign"
     """It came while the store was a copy, for the installation that this one was copied from."""
 
