@@ -44,7 +44,12 @@ def begin(hand: Hand) -> list[Waiting]:
 
 def settle(hand: Hand, *verdicts: Verdict) -> list[Verdict]:
     """Let messages be taken, or held."""
-    return hand.do(hand.ledger.settle_letters(verdicts, NOW))
+    return hand.do(hand.ledger.settle_letters(verdicts, NOW))[0]
+
+
+def settle_and_go_on(hand: Hand, *verdicts: Verdict) -> list[Waiting]:
+    """Let messages be taken, or held, and begin to read what waits still."""
+    return hand.do(hand.ledger.settle_letters(verdicts, NOW, more=True))[1]
 
 
 def nothing(_connection: Connection) -> None:
@@ -111,6 +116,22 @@ def test_an_effect_that_the_store_refuses_is_its_messages_fault_and_a_failing_st
     assert hand.rows("SELECT DISTINCT state FROM inbox_message") == [("waiting",)]
     settle(hand, Take(first, nothing), Take(second, breaks_a_rule), Take(third, nothing))
     assert hand.rows("SELECT state FROM inbox_message ORDER BY id") == [("taken",), ("quarantined",), ("taken",)]
+
+
+def test_the_next_are_begun_in_the_commit_that_settles_the_last(hand: Hand) -> None:
+    """With their try counted; where the disk fails neither has happened."""
+
+    def finds_no_room(_connection: Connection) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    receive(hand, letter(bytes(BATCH_MAX_BYTES)), letter(b"2"))
+    (first,) = begin(hand)
+    with pytest.raises(StoreFailed):
+        settle_and_go_on(hand, Take(first.message_id, finds_no_room))
+    assert hand.rows("SELECT state, tries FROM inbox_message ORDER BY id") == [("waiting", 1), ("waiting", 0)]
+    (second,) = settle_and_go_on(hand, Take(first.message_id, nothing))
+    assert hand.rows("SELECT state, tries FROM inbox_message ORDER BY id") == [("taken", 1), ("waiting", 1)]
+    assert settle_and_go_on(hand, Take(second.message_id, nothing)) == []
 
 
 def test_what_is_taken_already_comes_again(hand: Hand) -> None:

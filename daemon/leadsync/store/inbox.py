@@ -164,12 +164,16 @@ def _waiting(connection: Connection, message_id: int, *, worn_out: bool = False)
     return Waiting(message_id, row["version"], letter, worn_out)
 
 
-def settle(connection: Connection, verdicts: Sequence[Verdict], now: datetime) -> list[Verdict]:
+def settle(
+    connection: Connection, verdicts: Sequence[Verdict], now: datetime, next_fence: int | None
+) -> tuple[list[Verdict], list[Waiting]]:
     """Let messages have their effects, once, or wait for a person; return what became of each.
 
-    Each is all or nothing by itself: an effect that fails over its message is undone, and the others stay.
+    Each is all or nothing by itself: an effect that fails over its message is undone, and the others stay. Under
+    `next_fence` the next messages are begun, too: a commit of its own would keep others waiting for their answers.
     """
-    return [_settle(connection, verdict, now) for verdict in verdicts]
+    settled = [_settle(connection, verdict, now) for verdict in verdicts]
+    return settled, [] if next_fence is None else begin(connection, next_fence)
 
 
 def _settle(connection: Connection, verdict: Verdict, now: datetime) -> Verdict:

@@ -271,9 +271,14 @@ class Ledger:
         """Return some webhooks that wait, and note that somebody has begun to read them."""
         return await self._writer.write(inbox.begin, self._writer.fence)
 
-    async def settle_letters(self, verdicts: Sequence[inbox.Verdict], now: datetime) -> list[inbox.Verdict]:
-        """Let webhooks have their effects, each once (P4), or wait for a person; return what became of each."""
-        return await self._writer.write(inbox.settle, verdicts, now)
+    async def settle_letters(
+        self, verdicts: Sequence[inbox.Verdict], now: datetime, *, more: bool = False
+    ) -> tuple[list[inbox.Verdict], list[inbox.Waiting]]:
+        """Let webhooks have their effects, each once (P4), or wait for a person; return what became of each.
+
+        With `more`, the next ones are begun in the same commit.
+        """
+        return await self._writer.write(inbox.settle, verdicts, now, self._writer.fence if more else None)
 
     async def release(self, message_ids: Collection[int]) -> int:
         """Let webhooks wait for their handler again; return how many of these were in quarantine."""
