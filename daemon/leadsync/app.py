@@ -3,7 +3,7 @@
 import asyncio
 import gc
 import sys
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from functools import partial
@@ -33,6 +33,7 @@ from leadsync.jobs.plain import Plain
 from leadsync.jobs.pull import Pull
 from leadsync.jobs.resume import Resume
 from leadsync.jobs.runner import Runner
+from leadsync.jobs.shelf import Shelf
 from leadsync.jobs.unpack import Unpack
 from leadsync.logs import Listener, LogStyle, set_up
 from leadsync.outside import Outside
@@ -68,6 +69,7 @@ class App:
         self.ledger = ledger
         self.around = around
         self.unpack = unpack
+        self.shelf = Shelf(ledger, around, unpack.ring)
         self.dispatch = Dispatch(office, ledger, around.stopping, run=self._run)
         self.household = Household(office, ledger, around, self.dispatch.if_idle)
         self._auditors: dict[str, Auditor] = {}
@@ -138,7 +140,7 @@ class App:
     @property
     def hands(self) -> Hands:
         """What a daemon carries commands out with."""
-        return Hands(self.resume, self.answer_store, self.plan, self.household, self.release)
+        return Hands(self.resume, self.answer_store, self.plan, self.household, self.shelf)
 
     @property
     def watched(self) -> Watched:
@@ -156,10 +158,6 @@ class App:
         await self.ledger.answer_store(said, self.around.now())
         self.unpack.ring()
         return TOLD[answer]
-
-    async def release(self, messages: Collection[int]) -> str:
-        """Let webhooks out of quarantine; return what the operator is told."""
-        return await self.unpack.release(messages)
 
     async def plan(self) -> dict[str, Any]:
         """Return what the next runs would do (see `reports.plan`); each account's list is asked for, which is free."""

@@ -165,7 +165,7 @@ def test_what_is_released_is_read_again(build: Build) -> None:
 
     async def act() -> str:
         async with stage.app() as app:
-            return await app.release([1])
+            return await app.shelf.release([1])
 
     assert stage.play(act()).startswith("1 of 1 wait to be read again")
     unpack(stage)

@@ -3,6 +3,7 @@
 import hashlib
 import sqlite3
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from leadsync.core.hooks import Address
 from leadsync.core.letters import Letter, Why
 from leadsync.core.witness import StoreAnswer
 from leadsync.errors import Bug, StoreFailed
-from leadsync.store.inbox import BATCH_MAX_BYTES, TRIES_MAX, Hold, Receipt, Take, Verdict, Waiting
+from leadsync.store.inbox import BATCH_MAX_BYTES, DROPPED_MAX, TRIES_MAX, Hold, Receipt, Take, Verdict, Waiting
 from leadsync.store.standing import Said
 from tests.store.hand import NOW, Hand
 
@@ -153,6 +154,46 @@ def test_quarantine_and_out_of_it(hand: Hand) -> None:
     ]
     assert hand.do(hand.ledger.release([first.message_id, second.message_id, 99])) == 1
     assert hand.rows("SELECT state, reason, tries FROM inbox_message WHERE version = 1") == [("waiting", None, 0)]
+
+
+def test_what_is_given_up_can_be_taken_back_while_it_is_whole(hand: Hand) -> None:
+    """Only what is in quarantine is given up; a copy of it changes nothing; without its body it is never read again."""
+    receive(hand, letter(b"1"), letter(b"2"), letter(b"3"))
+    first, second, third = (waiting.message_id for waiting in begin(hand))
+    settle(hand, Hold(first, Why.NOT_READABLE, "no JSON"), Take(second, nothing))
+    assert hand.do(hand.ledger.discard([first, second, third, 99], NOW)) == 1
+    assert receive(hand, letter(b"1")) == [Receipt(1, again=True)]
+    assert hand.rows("SELECT state FROM inbox_message ORDER BY id") == [("discarded",), ("taken",), ("waiting",)]
+    assert hand.do(hand.ledger.release([first, second])) == 1
+    settle(hand, Hold(first, Why.NOT_READABLE, "no JSON"))
+    hand.do(hand.ledger.discard([first], NOW))
+    assert hand.do(hand.ledger.drop_bodies(NOW + timedelta(seconds=1))) == 2
+    assert hand.do(hand.ledger.release([first, second])) == 0
+    assert hand.rows("SELECT message_id FROM inbox_body") == [(third,)]
+
+
+def test_bodies_are_dropped_oldest_first_and_their_copies_stay_known(hand: Hand) -> None:
+    """A few at a time; what waits, for its handler or for a person, keeps its body however old it is."""
+    receive(hand, *(letter(b"%d" % number) for number in range(DROPPED_MAX + 4)))
+    old: list[int] = []
+    while len(old) <= DROPPED_MAX + 2:
+        batch = [waiting.message_id for waiting in begin(hand)][: DROPPED_MAX + 3 - len(old)]
+        settle(hand, *(Take(message_id, nothing) for message_id in batch))
+        old += batch
+    hand.rows("UPDATE inbox_message SET state = 'quarantined' WHERE id = 1 RETURNING id")
+    hand.rows(
+        "UPDATE inbox_message SET settled_at = '2026-11-03 06:00:00'"
+        " WHERE id = (SELECT max(id) FROM inbox_message WHERE state = 'taken') RETURNING id"
+    )
+    later = NOW + timedelta(seconds=1)
+    assert [hand.do(hand.ledger.drop_bodies(later)) for _ in range(3)] == [DROPPED_MAX, 1, 0]
+    kept = "SELECT state, body FROM inbox_body JOIN inbox_message ON id = message_id ORDER BY id"
+    assert hand.rows(kept) == [
+        ("quarantined", b"0"),
+        ("taken", b"%d" % (DROPPED_MAX + 2)),
+        ("waiting", b"%d" % (DROPPED_MAX + 3)),
+    ]
+    assert receive(hand, letter(b"1")) == [Receipt(2, again=True)]
 
 
 def test_small_ones_are_read_together_and_a_large_one_alone(hand: Hand) -> None:

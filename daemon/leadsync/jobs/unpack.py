@@ -6,7 +6,7 @@ quarantine and stops no other: neither nonsense, nor what its handler fails over
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 
 from leadsync import events
 from leadsync.core.letters import Opened, Unreadable, Why, inflated
-from leadsync.errors import BadWeather, LeadsyncError, UsageMistake
+from leadsync.errors import BadWeather, LeadsyncError
 from leadsync.jobs.desk import Surroundings
 from leadsync.store.inbox import Hold, Take, Verdict, Waiting
 from leadsync.store.ledger import Ledger
@@ -85,17 +85,6 @@ class Unpack:
                 _log.warning(events.UNPACKING_DELAYED, message=str(error), wait_s=STORE_RETRY_S)
                 await sleep_unless(self._around.stopping, STORE_RETRY_S)
                 self.ring()
-
-    async def release(self, messages: Collection[int]) -> str:
-        """Let messages out of quarantine, to be read again; return what the operator is told."""
-        count = await self._ledger.release(messages)
-        if not count:
-            raise UsageMistake("none of these is in quarantine; nothing was changed. `leadsync inbox list` shows them")
-        _log.info(events.WEBHOOKS_RELEASED, count=count)
-        self.ring()
-        return (
-            f"{count} of {len(messages)} wait to be read again: the daemon does that, or the next one that is started"
-        )
 
     async def _read_all(self) -> None:
         """Read until nothing waits. While the store is in doubt nothing is read: whose it is, a person must say."""

@@ -1,7 +1,8 @@
 """The inbox: webhooks as they came, until their effect is in the store. Functions of one connection.
 
 A message goes from waiting to taken, in one transaction with its effect, or to quarantined; from there a person lets it
-wait again. The same body at the same address is one message, however often it comes; another body is a further version.
+wait again, or discards it. The same body at the same address is one message, however often it comes, also when its body
+has been dropped long ago; another body is a further version.
 """
 
 import json
@@ -12,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final, TypeAlias, assert_never
 
-from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, exists, func, insert, select, update
 from sqlalchemy.exc import OperationalError
 from sqlmodel import col
 
@@ -28,6 +29,9 @@ BATCH_MAX: Final = 25
 """Messages that are settled in one transaction: whoever waits for a 200 meanwhile waits for it."""
 
 BATCH_MAX_BYTES: Final = 1024 * 1024
+
+DROPPED_MAX: Final = 25
+"""Bodies that are dropped in one transaction, for the same reason."""
 
 # Built once: a burst brings a thousand messages a second.
 _ALIKE: Final = (
@@ -195,10 +199,32 @@ def _settle(connection: Connection, verdict: Verdict, now: datetime) -> Verdict:
 
 
 def release(connection: Connection, message_ids: Collection[int]) -> int:
-    """Let messages wait for their handler again; return how many of these were in quarantine."""
-    held = update(InboxMessage).where(col(InboxMessage.id).in_(message_ids), col(InboxMessage.state) == "quarantined")
+    """Let messages wait for their handler again that were in quarantine, or discarded lately; return how many."""
+    held = update(InboxMessage).where(
+        col(InboxMessage.id).in_(message_ids),
+        col(InboxMessage.state).in_(("quarantined", "discarded")),
+        exists().where(col(InboxBody.message_id) == col(InboxMessage.id)),
+    )
     fresh = {"state": "waiting", "tries": 0, "reason": None, "detail": None, "settled_at": None}
     return connection.execute(held.values(**fresh)).rowcount
+
+
+def discard(connection: Connection, message_ids: Collection[int], now: datetime) -> int:
+    """Give messages up that wait in quarantine; return how many of these did."""
+    held = update(InboxMessage).where(col(InboxMessage.id).in_(message_ids), col(InboxMessage.state) == "quarantined")
+    return connection.execute(held.values(state="discarded", settled_at=now)).rowcount
+
+
+def drop_bodies(connection: Connection, settled_before: datetime) -> int:
+    """Drop the oldest bodies whose messages were taken, or discarded, before then; return how many.
+
+    Their rows stay: what comes once more is known by its digest.
+    """
+    message_id = col(InboxBody.message_id)
+    old = select(message_id).join(InboxMessage, message_id == col(InboxMessage.id))
+    old = old.where(col(InboxMessage.state).in_(("taken", "discarded")), col(InboxMessage.settled_at) < settled_before)
+    ids = connection.scalars(old.order_by(message_id).limit(DROPPED_MAX)).all()
+    return connection.execute(delete(InboxBody).where(message_id.in_(ids))).rowcount
 
 
 def counts(connection: Connection) -> dict[str, int]:
