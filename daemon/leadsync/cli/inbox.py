@@ -65,10 +65,7 @@ def show(
 
 
 @app.command("release")
-def release(
-    message_ids: MessageIds,
-    config: ConfigOption = DEFAULT_CONFIG,
-) -> None:
+def release(message_ids: MessageIds, config: ConfigOption = DEFAULT_CONFIG) -> None:
     """Let webhooks out of quarantine, to be read again.
 
     Do so once what kept them there is mended, as by an upgrade. Where the daemon has the store, it reads them at once.

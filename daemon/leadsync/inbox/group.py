@@ -19,7 +19,7 @@ COMPANY_MAX_S: Final = 0.02
 """How long a group waits for more to come: this share of what the last commit took.
 
 Senders that were answered together send again together. Without this the first of them took the next commit for itself,
-and all the others waited for it and for their own: every second commit had one message, a quarter of the throughput.
+and all the others waited for it and for their own: every second commit had one message, and a quarter was lost.
 """
 
 

@@ -66,7 +66,10 @@ class Shelf:
     async def _tidy(self) -> None:
         """While the store is in doubt everything stays as it is."""
         before, count = self._around.now() - timedelta(days=KEPT_DAYS), 0
-        while self._ledger.doubt is None and (dropped := await self._ledger.drop_bodies(before)):
+        while self._ledger.doubt is None and not self._around.stopping.is_set():
+            dropped = await self._ledger.drop_bodies(before)
+            if not dropped:
+                break
             count += dropped
             await sleep_unless(self._around.stopping, REST_S)
         if count:

@@ -44,12 +44,10 @@ _NEW_SESSION: Row = {"delivered": 0, "base_line": 0, "vendor_total": None, "park
 def status(settings: Settings, now: datetime, problems: Sequence[Problem] = ()) -> dict[str, Any]:
     """Return `accounts`, `jobs` and `conditions`; times are ISO 8601 in UTC, costs US dollars.
 
-    `problems` are those of files whose jobs are not among the settings.
-
     `process` is the leadsync that has the store, if one has, and `serving` whether that is the daemon.
     `reload_refused`: why it goes by older files than those here. `overdue`: the job's time has passed, and it does not
     run. `inbox` counts the webhooks that wait to be read, and those in quarantine. `conditions` are those that were
-    held at the daemon's last look.
+    held at the daemon's last look, `problems` those of files whose jobs are left out.
     """
     return {**_as_stored(settings, now), "problems": [asdict(problem) for problem in problems]}
 
