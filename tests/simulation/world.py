@@ -66,12 +66,13 @@ DEATHS: Final = tuple(f"{label} {kind}" for label in LABELS for kind in ("kill",
 class Script:
     """What a world is made of, where that is not left to its seed.
 
-    `dooms` are those of its processes, one after another, to its end; `disk_trouble` is the first process's; `lay` puts
-    a store on its disk.
+    `pull`: whether it has a one-shot by windows. `dooms` are those of its processes, one after another, to its end;
+    `disk_trouble` is the first process's; `lay` puts a store on its disk.
     """
 
     jobs: int | None = None
     meddlers: bool = True
+    pull: bool | None = None
     weather: bool = True
     trouble_s: float | None = None
     size: int | None = None
@@ -213,7 +214,6 @@ class World:
     async def _plot(self) -> None:
         supervisor = self.spawn(self._supervise())
         meddlers = [self.spawn(actor(self)) for actor in self._cast()]  # type: ignore[arg-type]
-        meddlers += [self.spawn(actor(self)) for actor in windows.ACTORS if self.pull is not None]
         await asyncio.sleep(self._trouble_s)
         for meddler in meddlers:
             meddler.cancel()
@@ -232,7 +232,8 @@ class World:
 
     def _cast(self) -> Iterable[Callable[["World"], object]]:
         draws = self.draws("cast")
-        return [actor for actor in actors.ACTORS if draws.random() < 0.4] if self.script.meddlers else []
+        drawn = [actor for actor in actors.ACTORS if draws.random() < 0.4]
+        return [*drawn, *(windows.ACTORS if self.pull else ())] if self.script.meddlers else []
 
     async def _come_to_rest(self) -> None:
         """Wait until every job has completed since the trouble ended; answer what is parked (L1)."""
