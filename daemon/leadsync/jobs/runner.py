@@ -46,7 +46,9 @@ ACCEPTED_FOR: Final = frozenset({Outcome.COMPLETE, Outcome.LIMITED, Outcome.OVER
 HURRIED: Final = End(Outcome.INTERRUPTED, "leadsync had to stop before the vendor answered; what is open is sent again")
 
 HURRIED_ONE_SHOT: Final = replace(
-    HURRIED, message=f"{HURRIED.message}, and what has no key counts as spent and is told by the next run"
+    HURRIED,
+    message=f"{HURRIED.message}, and what has no key counts as spent and is told by the next run; windows are still"
+    " waited for",
 )
 
 KEY_FIRST: Final = End(
