@@ -66,6 +66,15 @@ def test_once_waits_for_what_it_has_asked_for(stage: Stage, budget: int, outcome
     assert_all_stored(stage)
 
 
+def test_windows_and_pages_share_a_budget(stage: Stage) -> None:
+    """P10: whoever finds it reserved waits for what others give back, and nobody overshoots it."""
+    large(stage, account="budget = { records_per_day = 130 }", records=120, async_above=0)
+    stage.job(page_size=50)
+    ends = stage.once("bulk", "phoenix")
+    assert Outcome.OVER_BUDGET in {end.outcome for end in ends.values()}
+    assert stage.sim.bill.records == stage.one("SELECT sum(billed) FROM page WHERE state = 'stored'") == 130
+
+
 def test_a_run_buys_no_more_than_its_own_limit(stage: Stage) -> None:
     """records_per_run: what is asked before the next result; the run that goes on then has a limit of its own."""
     large(stage, records=300, async_above=0, records_per_run=80, windows_in_flight=2)
@@ -207,6 +216,15 @@ def test_a_reload_while_windows_are_out(stage: Stage) -> None:
     stage.serve(600, change)
     assert asked(stage) == [(0, 60), (60, 30)]
     assert_all_stored(stage)
+
+
+def test_a_job_that_wants_less_by_now_keeps_its_way(stage: Stage) -> None:
+    """What has begun by windows ends so: `once` takes its results in, though the file alone would not ask for that."""
+    large(stage, account="budget = { records_per_day = 60 }", records=100, async_above=0)
+    assert stage.end("bulk").outcome is Outcome.OVER_BUDGET
+    large(stage, records=100)
+    assert stage.end("bulk").outcome is Outcome.COMPLETE
+    assert asked(stage) == [(0, 60), (60, 40)]
 
 
 def test_without_an_inbox_nothing_is_asked(stage: Stage) -> None:
