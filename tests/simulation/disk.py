@@ -44,13 +44,18 @@ def no_trouble(operation: str) -> None:
 
 
 class Disk:
-    """One folder on it. `rng` draws what a power cut leaves; `owes`: what was committed is not durable."""
+    """One folder on it. `rng` draws what a power cut leaves; `owes`: what was committed is not durable.
+
+    `written` counts the writes into the log: what a transaction that only reads finds there unsynced is left of one
+    that has failed, and the next that writes begins where that began.
+    """
 
     def __init__(self, folder: Path, rng: random.Random) -> None:
         self.folder = folder
         self.trouble: Trouble = no_trouble
         self.files: dict[str, File] = {}
         self.owes = False
+        self.written = 0
         self._rng = rng
         self._handles: dict[int, str] = {}
 
@@ -69,6 +74,7 @@ class Disk:
     def wrote(self, name: str, offset: int, data: bytes) -> None:
         """Bytes were written."""
         self.files[name].unsynced.append(Write(offset, data))
+        self.written += kind_of(name) == "log"
 
     def cut(self, name: str, size: int) -> None:
         """A file was cut, or made longer."""
@@ -95,10 +101,13 @@ class Disk:
         self.files[name] = File(bytearray(data), named=True)
         (self.folder / name).write_bytes(data)
 
-    def committed(self) -> None:
+    def committed(self, written_before: int) -> None:
         """SQLite says that a transaction is done. It is owed where a power cut could take something of the log."""
+        self.owes = self.owes or (self.written > written_before and self._log_is_loose())
+
+    def _log_is_loose(self) -> bool:
         logs = [file for name, file in self.files.items() if kind_of(name) == "log"]
-        self.owes = any(file.unsynced or not file.named for file in logs)
+        return any(file.unsynced or not file.named for file in logs)
 
     def restart(self, *, power: bool) -> None:
         """Go on after the death of all who had files open; each file becomes a new one, which none of them holds."""
@@ -114,6 +123,7 @@ class Disk:
                 self._lay_again(name, file, image, power=power)
         for left in self.folder.glob("*-shm"):
             left.unlink()
+        self.owes = self._log_is_loose()  # whoever opens the store takes for done what is whole in the log
 
     def _lay_again(self, name: str, file: File, image: bytes, *, power: bool) -> None:
         (self.folder / name).write_bytes(image)

@@ -119,8 +119,9 @@ class Connection:
         """Commit, if there is something to commit."""
         if self.database.in_transaction:
             self._step("commit.before")
+            written = self._disk.written
             self.execute("COMMIT")
-            self._disk.committed()
+            self._disk.committed(written)
             self._step("commit.after")
 
     def rollback(self) -> None:
