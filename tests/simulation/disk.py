@@ -10,7 +10,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from tests.simulation.process import PROCESS
 
@@ -22,8 +22,7 @@ Trouble = Callable[[str], None]
 """Told each operation before it is carried out, as `<file>.<what>`; raises OSError where it shall fail."""
 
 
-@dataclass(frozen=True, slots=True)
-class Write:
+class Write(NamedTuple):
     """Bytes at an offset; without bytes the file is cut there."""
 
     offset: int
@@ -43,6 +42,10 @@ def no_trouble(operation: str) -> None:
     """The disk is in order."""
 
 
+def _nobody_looks() -> None:
+    """No file is open but leadsync's own."""
+
+
 class Disk:
     """One folder on it. `rng` draws what a power cut leaves; `owes`: what was committed is not durable.
 
@@ -56,6 +59,7 @@ class Disk:
         self.files: dict[str, File] = {}
         self.owes = False
         self.written = 0
+        self.let_go: Callable[[], None] = _nobody_looks
         self._rng = rng
         self._handles: dict[int, str] = {}
 
@@ -111,6 +115,7 @@ class Disk:
 
     def restart(self, *, power: bool) -> None:
         """Go on after the death of all who had files open; each file becomes a new one, which none of them holds."""
+        self.let_go()
         for handle in self._handles:
             os.close(handle)
         self._handles.clear()

@@ -6,8 +6,7 @@ left, and at the end. What breaks ends the world at once.
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -92,6 +91,7 @@ class Watch:
 
     def __post_init__(self) -> None:
         self.machine.sim.bill.charges = Charges(self.billed)
+        self.machine.disk.let_go = self._let_go
 
     def sent(self, session: str, key: str, body: bytes) -> Callable[[], None]:
         """A request with a key leaves."""
@@ -151,10 +151,10 @@ class Watch:
 
     def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         """Ask the store as it is now, past the forgetful disk."""
-        if self._reader is not None:
-            return list(self._reader.execute(query, values))
-        with self._reading():
-            return self.rows(query, *values)
+        if self._reader is None:
+            file = str(self.machine.folder / STORE)
+            self._reader = apsw.Connection(file, flags=apsw.SQLITE_OPEN_READONLY)
+        return self._reader.execute(query, values).fetchall()
 
     def value(self, query: str, *values: object) -> Any:
         """The one value of the first row; None where there is none."""
@@ -167,16 +167,13 @@ class Watch:
             self.broken.set_exception(Broken(message))
 
     def _ask(self, promises: Iterable[Callable[..., Iterable[str]]], what: object) -> None:
-        with self._reading():
-            for promise in promises:
-                self.checked[promise.__name__] += 1
-                for message in promise(self, what):
-                    self.fail(f"{promise.__name__}: {message}")
+        for promise in promises:
+            self.checked[promise.__name__] += 1
+            for message in promise(self, what):
+                self.fail(f"{promise.__name__}: {message}")
 
-    @contextmanager
-    def _reading(self) -> Iterator[None]:
-        """Keep one reader open for several questions; never longer, since nothing may change beneath it."""
-        flags = apsw.SQLITE_OPEN_READONLY
-        with closing(apsw.Connection(str(self.machine.folder / STORE), flags=flags)) as self._reader:
-            yield
-        self._reader = None
+    def _let_go(self) -> None:
+        """Close the store: what lies beneath it is about to change."""
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None

@@ -172,6 +172,7 @@ class World:
             except Exception as error:  # noqa: BLE001 - whatever ends a world early is what was found
                 report.broken = f"{type(error).__name__}: {error}"
             report.virtual_s = loop.time()
+        machine.disk.let_go()
         report.trace, report.steps = machine.trace.digest, machine.trace.steps
         report.met.update({str(fate): count for fate, count in self.network.met.items()})
         report.checked.update(self.watch.checked)
