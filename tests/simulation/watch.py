@@ -5,6 +5,7 @@ left, and at the end. What breaks ends the world at once.
 """
 
 import asyncio
+import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from typing import Any, Final
 
 import apsw
 
+from leadsync.app import App
 from leadsync.config import Settings
 from leadsync.core.model import Reason
 from leadsync.simulator import Charge
@@ -60,15 +62,20 @@ class Billed:
     settled: bool
 
 
+def _records_per_day(settings: Settings | None) -> float:
+    limit = settings.accounts["main"].budget.records_per_day if settings is not None else None
+    return math.inf if limit is None else limit
+
+
 @dataclass(eq=False)
 class Watch:
     """The memory of one world, about each session by its name.
 
     `posed`: the questions that a person was really asked; `touched`: moved behind our back, and how many pages may be
     billed until that shows; `edited`: its job was taken out of the configuration; `parked`: seen parked for that
-    reason, and not answered; `filed`: its file was written since; `retired`: its job stays out for good; `orphaned`:
-    keys whose page is gone with their session; `moved_at`: when somebody else used it last. `settings` are those of the
-    daemon that runs.
+    reason, and not answered; `filed`: its file was written since; `retired`: its job stays out for good; `listed`: its
+    total by the last list that we have had, and `looked` rings with each. `budgets` has what was allowed when a key was
+    sent first. `app` is the daemon that runs.
     """
 
     machine: Machine
@@ -78,13 +85,14 @@ class Watch:
     parked: dict[str, str] = field(default_factory=dict)
     filed: set[str] = field(default_factory=set)
     retired: set[str] = field(default_factory=set)
-    orphaned: set[str] = field(default_factory=set)
     charges: list[Billed] = field(default_factory=list)
     flying: Counter[tuple[int, str]] = field(default_factory=Counter)
-    moved_at: dict[str, float] = field(default_factory=dict)
-    settings: Settings | None = None
+    listed: dict[str, int] = field(default_factory=dict)
+    looked: asyncio.Event = field(default_factory=asyncio.Event)
+    budgets: dict[str, float] = field(default_factory=dict)
+    app: App | None = None
     mail: Mail = field(default_factory=Mail)
-    records_per_day: int | None = None
+    _in_force: set[float] = field(default_factory=set)
     checked: Counter[str] = field(default_factory=Counter)
     broken: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
     _reader: apsw.Connection | None = None
@@ -102,6 +110,11 @@ class Watch:
         self.flying[mark] += 1
         self._ask(invariants.AT_SEND, request)
         return lambda: self.flying.subtract([mark])
+
+    def saw(self, listed: dict[str, int]) -> None:
+        """We have the vendor's list of sessions, with their totals."""
+        self.listed = listed
+        self.looked.set()
 
     def deleting(self, session: str) -> None:
         """We ask for a deletion: whoever comes back to the session is asked about it."""
@@ -138,16 +151,26 @@ class Watch:
         """Somebody has moved a session behind our back, so that a person will be asked."""
         self.posed[session].update(reasons)
         self.touched[session] = SHOWN_BY
-        self.moved_at[session] = self.machine.clock.elapsed_s
 
     def deleted(self, session: str) -> None:
         """Somebody has deleted a session: what its open key may still bring is for a person to judge."""
         # What arrives twice or late makes it anew: then it is there, with another total.
         self.meddled(session, Reason.SESSION_VANISHED, Reason.SESSION_DRIFTED)
-        open_key = (
-            "SELECT key FROM page JOIN search_session AS s ON s.id = session_id WHERE state = 'asked' AND name = ?"
-        )
-        self.orphaned.update(key for (key,) in self.rows(open_key, session))
+
+    @property
+    def settings(self) -> Settings | None:
+        """Those of the daemon that runs, as it has read them last."""
+        return self.app.settings if self.app is not None else None
+
+    def budget_for(self, key: str) -> float:
+        """How many records a day are allowed to be asked for with a key, at the most."""
+        now = _records_per_day(self.settings)
+        self._in_force.add(now)
+        journaled, ours = self.rows("SELECT page.fence, installation.fence FROM page, installation WHERE key = ?", key)[
+            0
+        ]
+        first = self.budgets.setdefault(key, now if journaled == ours else max(self._in_force))
+        return max(first, now)
 
     def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         """Ask the store as it is now, past the forgetful disk."""
