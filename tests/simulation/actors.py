@@ -7,6 +7,7 @@ the trouble ends all are stopped, and `put_right` mends what they leave behind.
 
 import asyncio
 import errno
+import random
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -59,9 +60,7 @@ async def operator(world: "World") -> None:
                 edit(world, job)
                 draws.choice((stop, reload))(world)
             case "budget":
-                world.acted["budget"] += 1
-                budget = f"budget = {{ records_per_day = {draws.randint(10, 60)} }}"
-                world.machine.configure(f"{budget}\n{world.terms}")
+                allot(world, draws)
                 stop(world)
             case "once":
                 await command(world, "once", job, {"again": False})
@@ -82,7 +81,7 @@ async def impatient(world: "World") -> None:
     draws, flying = world.machine.draws("impatient"), world.watch.flying
     while True:
         await asyncio.sleep(draws.expovariate(1 / 60))
-        while not any(flying.values()):
+        while not any(flying.values()):  # noqa: ASYNC110 - a look now and then is what impatient people have
             await asyncio.sleep(1)
         first = draws.choice(sorted(session for (_, session), count in flying.items() if count))
         others = [job for job in world.jobs if job != first]
@@ -199,6 +198,13 @@ def edit(world: "World", job: str) -> None:
             machine.job(job, **keys)
     if act != "back":
         world.acted[act] += 1
+
+
+def allot(world: "World", draws: random.Random) -> None:
+    """Allow so many records a day, and no more."""
+    world.acted["budget"] += 1
+    budget = f"budget = {{ records_per_day = {draws.randint(10, 60)} }}"
+    world.machine.configure(f"{budget}\n{world.terms}")
 
 
 def put_right(world: "World") -> None:

@@ -7,6 +7,7 @@ from leadsync.config.fingerprint import fingerprint
 from leadsync.core.model import Reason
 from leadsync.core.resume import Choice, needed
 from leadsync.errors import LeadsyncError, OperatorMistake
+from tests.simulation.process import Doom
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -22,6 +23,7 @@ def stop(world: "World") -> None:
 def kill(world: "World") -> None:
     """End the process at once, between two of its steps; systemd starts it again."""
     if not world.life.process.over.is_set():
+        world.life.process.doom = Doom()  # whatever it was to meet
         world.life.process.die("kill -9")
 
 
@@ -33,11 +35,17 @@ def reload(world: "World") -> None:
 
 
 async def answer(world: "World") -> None:
-    """Answer each parked job that has a file as its reason needs."""
+    """Answer each parked job that has a file as its reason needs; what a person has begun, the person ends."""
+    await asyncio.shield(world.spawn(_answer_all(world)))
+
+
+async def _answer_all(world: "World") -> None:
     for job, reason in world.watch.rows("SELECT name, park_reason FROM search_session WHERE park_reason IS NOT NULL"):
-        world.watch.parked.pop(job, None)
         choice = Choice(needed(Reason(reason)).strip()) if needed(Reason(reason)) else None
+        world.watch.answering.add(job)
         await command(world, "resume", job, {"choice": choice})
+        world.watch.parked.pop(job, None)
+        world.watch.answering.discard(job)
 
 
 async def command(world: "World", name: str, job: str, more: dict[str, Any]) -> None:

@@ -73,9 +73,9 @@ class Watch:
 
     `posed`: the questions that a person was really asked; `touched`: moved behind our back, and how many pages may be
     billed until that shows; `edited`: its job was taken out of the configuration; `parked`: seen parked for that
-    reason, and not answered; `filed`: its file was written since; `retired`: its job stays out for good; `listed`: its
-    total by the last list that we have had, and `looked` rings with each. `budgets` has what was allowed when a key was
-    sent first. `app` is the daemon that runs.
+    reason, and not answered; `answering`: a person is at it; `filed`: its file was written since; `retired`: its job
+    stays out for good; `listed`: its total by the last list that we have had, and `looked` rings with each. `budgets`
+    has what was allowed when a key was sent first. `app` is the daemon that runs.
     """
 
     machine: Machine
@@ -83,6 +83,7 @@ class Watch:
     touched: dict[str, int] = field(default_factory=dict)
     edited: set[str] = field(default_factory=set)
     parked: dict[str, str] = field(default_factory=dict)
+    answering: set[str] = field(default_factory=set)
     filed: set[str] = field(default_factory=set)
     retired: set[str] = field(default_factory=set)
     charges: list[Billed] = field(default_factory=list)

@@ -30,11 +30,14 @@ from tests.simulation.process import CALLBACK, Doom
 from tests.simulation.watch import Watch
 from tests.simulation.weather import Weather
 
-TROUBLE_S: Final = (120.0, 240.0, 480.0, 960.0)
+TROUBLE_S: Final = (100.0, 200.0, 400.0, 800.0)
 """How long the trouble lasts, give or take a quarter: most worlds are short, so that there are many."""
 
 PEACE_S: Final = 3 * 3_600.0
 """How long all jobs may take to complete once it has ended."""
+
+POOR: Final = 0.2
+"""The share of seeds whose budget is short from the beginning."""
 
 ROOMY: Final = 100
 """So many slots are never short."""
@@ -113,6 +116,8 @@ class World:
     def __init__(self, folder: Path, seed: int, script: Script) -> None:
         self.seed = seed
         self.script = script
+        self.report = Report(seed)
+        self.acted = self.report.acted
         self._streams: dict[str, random.Random] = {}
         draws = self.draws("world")
         self.jobs = [f"job-{letter}" for letter in "abc"[: script.jobs or draws.randint(1, 3)]]
@@ -129,6 +134,8 @@ class World:
         self.cap = self._furnish(self.draws("house")) if script.meddlers else ROOMY
         self.machine = Machine(folder, self.draws, size=size, account=self.terms, session_cap=self.cap, **vendor)
         self.machine.clock.began -= timedelta(seconds=10)  # all jobs are due then
+        if script.meddlers and draws.random() < POOR:
+            actors.allot(self, draws)
         for job in self.jobs:
             self.machine.job(job, **self.keys[job])
         self.weather = Weather(self.draws("weather"))
@@ -137,8 +144,6 @@ class World:
         self._deaths_left = draws.choice((0, 1, 2, 3, 5))
         self._trouble_s = script.trouble_s or draws.choice(TROUBLE_S) * draws.uniform(0.75, 1.25)
         self.machine.disk.trouble = script.disk_trouble
-        self.report = Report(seed)
-        self.acted = self.report.acted
         self._context = contextvars.copy_context()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._over = False
