@@ -108,9 +108,8 @@ def p7_not_too_many(watch: "Watch", request: "Request") -> Iterator[str]:
         return
     if reserved_at is None:
         yield f"{request.session} is made without a slot"
-    elif listed_at is not None and listed_at <= reserved_at:
-        earlier = "SELECT name FROM search_session WHERE reserved_at <= ?"
-        held = listed | {name for (name,) in watch.rows(earlier, reserved_at)}
+    elif listed_at is not None and request.session not in watch.reserved:
+        held = listed | watch.reservations()
         account = watch.settings.accounts["main"]
         if len(held) > account.session_cap - account.session_reserve:
             yield f"{request.session} is made as number {len(held)} of {account.session_cap}"

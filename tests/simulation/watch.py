@@ -74,8 +74,9 @@ class Watch:
     `posed`: the questions that a person was really asked; `touched`: moved behind our back, and how many pages may be
     billed until that shows; `edited`: its job was taken out of the configuration; `parked`: seen parked for that
     reason, and not answered; `answering`: a person is at it; `filed`: its file was written since; `retired`: its job
-    stays out for good; `listed`: its total by the last list that we have had, and `looked` rings with each. `budgets`
-    has what was allowed when a key was sent first. `app` is the daemon that runs.
+    stays out for good; `listed`: its total by the last list that we have had, which `looked` rings with, `reserved`:
+    it had a slot reserved before that. `budgets` has what was allowed when a key was sent first. `app` is the daemon
+    that runs.
     """
 
     machine: Machine
@@ -89,6 +90,7 @@ class Watch:
     charges: list[Billed] = field(default_factory=list)
     flying: Counter[tuple[int, str]] = field(default_factory=Counter)
     listed: dict[str, int] = field(default_factory=dict)
+    reserved: set[str] = field(default_factory=set)
     looked: asyncio.Event = field(default_factory=asyncio.Event)
     budgets: dict[str, float] = field(default_factory=dict)
     app: App | None = None
@@ -114,8 +116,12 @@ class Watch:
 
     def saw(self, listed: dict[str, int]) -> None:
         """We have the vendor's list of sessions, with their totals."""
-        self.listed = listed
+        self.listed, self.reserved = listed, self.reservations()
         self.looked.set()
+
+    def reservations(self) -> set[str]:
+        """The sessions that have a slot reserved."""
+        return {name for (name,) in self.rows("SELECT name FROM search_session WHERE reserved_at IS NOT NULL")}
 
     def deleting(self, session: str) -> None:
         """We ask for a deletion: whoever comes back to the session is asked about it."""
