@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 from leadsync.core import windows
 from leadsync.simulator import Fate, Sending
-from tests.simulation import actors
+from tests.simulation import hands
 from tests.simulation.mail import knock
 from tests.simulation.window_rules import digest_of, subject_of
 
@@ -118,7 +118,7 @@ async def operator(world: "World") -> None:
         await asyncio.sleep(draws.expovariate(1 / 600))
         again = draws.random() < 0.2
         world.acted["bulk_again"] += again
-        await actors.command(world, "once", JOB, {"again": again})
+        await hands.command(world, "once", JOB, {"again": again})
 
 
 ACTORS: Final = (pushing, operator)
