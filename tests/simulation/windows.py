@@ -34,6 +34,13 @@ WINDOW: Final = 4
 TERMS: Final = '\n[webhooks]\nlisten = "127.0.0.1:8480"\npublic_url = "https://leads.example.com"'
 
 
+NOT_BEGUN: Final = (
+    "SELECT 1 FROM one_shot WHERE outcome IS NULL AND NOT EXISTS (SELECT 1 FROM async_request"
+    " JOIN page ON page.id = page_id WHERE life_id = one_shot.id AND state != 'void')"
+)
+"""A life that has asked for no window yet."""
+
+
 @contextmanager
 def small_windows() -> Iterator[None]:
     """Let a window have four records."""
@@ -129,6 +136,12 @@ async def put_right(world: "World") -> None:
     if world.pull is not None:
         world.machine.sim.fates.calm()
         await _send_held(world)
+
+
+async def answer(world: "World") -> None:
+    """Who has it run by hand, and hears that nothing could be asked for, says it again."""
+    if world.pull is not None and world.watch.rows(NOT_BEGUN):
+        await actors.command(world, "once", JOB, {"again": False})
 
 
 def is_quiet(world: "World") -> bool:

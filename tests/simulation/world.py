@@ -251,6 +251,7 @@ class World:
             if asyncio.get_running_loop().time() > until_s:
                 self.watch.fail(f"l1_it_ends_well: of {sorted(wanted)} only {sorted(complete)} are complete")
             await actors.answer(self)
+            await windows.answer(self)
 
     def _is_settling(self) -> bool:
         """Whether an open key waits that no person is asked about."""
