@@ -292,7 +292,7 @@ class Stage:
             begun(app, service)
             with closing(self.outside.alarms()) as alarms:
                 async with watching(app.watched, alarms, self.outside) if watched else nullcontext():
-                    await service.run(alarms, beside=(heartbeat.keep, reload.keep, app.unpack.run))
+                    await service.run(alarms, beside=(heartbeat.keep, reload.keep, app.unpack.run, app.shelf.keep))
 
     def resume(self, name: str = "phoenix", choice: Choice | None = None) -> str:
         """Answer a parked job as `leadsync resume` does."""

@@ -29,6 +29,7 @@ from leadsync.jobs.listing import listing
 from leadsync.jobs.resume import Resume
 from leadsync.jobs.runner import Runner
 from leadsync.jobs.sequel import Sequel
+from leadsync.jobs.shelf import Shelf
 from leadsync.jobs.unpack import Handler, Unpack
 from leadsync.logs import Listener, LogStyle, set_up
 from leadsync.outside import Outside
@@ -67,6 +68,7 @@ class App:
         self.around = around
         self.sequel = sequel
         self.unpack = unpack
+        self.shelf = Shelf(ledger, around, unpack.ring)
         self.dispatch = Dispatch(office, ledger, around.stopping, run=self._run)
         self.household = Household(office, ledger, around, self.dispatch.if_idle)
         self._auditors: dict[str, Auditor] = {}
@@ -176,7 +178,7 @@ class App:
             answer_store=self.answer_store,
             plan=self.plan,
             household=self.household,
-            release=self.release,
+            shelf=self.shelf,
             run_all=self.run_all,
             keep_windows=self.sequel.keep,
         )
@@ -199,10 +201,6 @@ class App:
         self.sequel.ring()
         return TOLD[answer]
 
-    async def release(self, messages: Collection[int]) -> str:
-        """Let webhooks out of quarantine; return what the operator is told."""
-        return await self.unpack.release(messages)
-
     async def plan(self) -> dict[str, Any]:
         """Return what the next runs would do (see `reports.plan`); each account's list is asked for, which is free."""
         views = await asyncio.gather(*map(self._view, self.office.desks.values()))
@@ -218,10 +216,11 @@ class App:
     async def _run(self, brief: Brief, desk: Desk, trigger: str) -> End:
         self._tell_run(brief, None)
         end = await self._runner.run(brief, desk, trigger)
+        if brief.aim is not None:
+            end = await self.sequel.ended(brief, end)
         self._tell_run(brief, end)
         if brief.aim is not None:
             await self._driving.dismiss(brief)
-            self.sequel.ended(brief.job, end)
         return end
 
     def _tell_run(self, brief: Brief, end: End | None) -> None:

@@ -25,6 +25,7 @@ from leadsync.errors import BadWeather, Bug, Busy, DaemonDiffers, LeadsyncError,
 from leadsync.household import Household
 from leadsync.jobs.desk import Office, Surroundings
 from leadsync.jobs.dispatch import Dispatch
+from leadsync.jobs.shelf import Shelf
 from leadsync.jobs.timetable import Timetable
 from leadsync.scheduler import Alarms
 from leadsync.store.ledger import Ledger, Timing
@@ -45,7 +46,7 @@ class Hands:
     answer_store: Callable[[StoreAnswer], Awaitable[str]]
     plan: Callable[[], Awaitable[Result]]
     household: Household
-    release: Callable[[Collection[int]], Awaitable[str]]
+    shelf: Shelf
     run_all: Callable[..., Awaitable[dict[str, End]]]
     keep_windows: Callable[[Callable[[str], Awaitable[None]]], Coroutine[Any, Any, None]]
 
@@ -134,6 +135,7 @@ class Service:
             "look_at_session": self._look_at_session,
             "delete_session": self._delete_session,
             "release": self._release,
+            "discard": self._discard,
         }
 
     def _once(self, arguments: Mapping[str, Any]) -> Errand:
@@ -197,7 +199,11 @@ class Service:
 
     def _release(self, arguments: Mapping[str, Any]) -> Errand:
         """Let webhooks out of quarantine."""
-        return self._begin(arguments, lambda _: _message(self._hands.release(arguments["messages"])))
+        return self._begin(arguments, lambda _: _message(self._hands.shelf.release(arguments["messages"])))
+
+    def _discard(self, arguments: Mapping[str, Any]) -> Errand:
+        """Give webhooks up that wait in quarantine."""
+        return self._begin(arguments, lambda _: _message(self._hands.shelf.discard(arguments["messages"])))
 
     def _begin(self, arguments: Mapping[str, Any], work: Callable[[list[str]], Awaitable[Result]]) -> Errand:
         """Begin a work about jobs; `jobs` maps their names to the fingerprints of what the operator's files say.

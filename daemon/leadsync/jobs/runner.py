@@ -279,7 +279,7 @@ def _nothing(end: End) -> Ended:
 def _tell(log: Any, end: End, figures: Figures, waited_s: float) -> None:
     """Write the one closing line of a run (P12)."""
     log.log(
-        logging.INFO if end.outcome.ended_well else logging.WARNING,
+        logging.INFO if end.outcome.ended_well or end.awaits else logging.WARNING,
         events.RUN_ENDED,
         outcome=end.outcome,
         reason=end.reason,

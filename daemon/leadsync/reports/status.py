@@ -4,7 +4,8 @@ Slots are the vendor's last list plus what leadsync created, and minus what it d
 vendor.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any, TypeAlias
 
@@ -19,6 +20,7 @@ from leadsync.core.resume import ask_again_command
 from leadsync.core.slots import Room
 from leadsync.core.watch import Held
 from leadsync.core.witness import DOUBTS
+from leadsync.errors import Problem
 from leadsync.reports import SCHEMA_VERSION
 from leadsync.reports.one_shots import progress_of, seat_of, windows_line
 from leadsync.reports.runs import run_row
@@ -40,14 +42,18 @@ _NO_MAIL: Row = {"waiting": 0, "quarantined": 0}
 _NEW_SESSION: Row = {"delivered": 0, "base_line": 0, "vendor_total": None, "park_reason": None, "park_message": None}
 
 
-def status(settings: Settings, now: datetime) -> dict[str, Any]:
+def status(settings: Settings, now: datetime, problems: Sequence[Problem] = ()) -> dict[str, Any]:
     """Return `accounts`, `jobs` and `conditions`; times are ISO 8601 in UTC, costs US dollars.
 
     `process` is the leadsync that has the store, if one has, and `serving` whether that is the daemon.
     `reload_refused`: why it goes by older files than those here. `overdue`: the job's time has passed, and it does not
     run. `inbox` counts the webhooks that wait to be read, and those in quarantine. `conditions` are those that were
-    held at the daemon's last look.
+    held at the daemon's last look, `problems` those of files whose jobs are left out.
     """
+    return {**_as_stored(settings, now), "problems": [asdict(problem) for problem in problems]}
+
+
+def _as_stored(settings: Settings, now: datetime) -> dict[str, Any]:
     file = sqlite_file(settings.store.url)
     with reading(file) as connection:
         if connection is None:
@@ -104,7 +110,15 @@ def in_words(report: Row) -> str:
     ]
     waiting += [line for job in report["jobs"] for line in _windows(job) or _unknown(job)]
     conditions = [_condition_line(one) for one in report["conditions"]]
-    parts = (_who_runs(report), accounts, jobs, "\n".join(waiting), _in_quarantine(report), "\n".join(conditions))
+    parts = (
+        _who_runs(report),
+        accounts,
+        jobs,
+        _left_out(report),
+        "\n".join(waiting),
+        _in_quarantine(report),
+        "\n".join(conditions),
+    )
     return "\n\n".join(part for part in parts if part)
 
 
@@ -285,6 +299,11 @@ def _next(job: Row) -> str | None:
     if job["next_run_at"] is None:
         return None
     return f"{'overdue since ' if job['overdue'] else ''}{job['next_run_at'][:16].replace('T', ' ')}"
+
+
+def _left_out(report: Row) -> str:
+    files = dict.fromkeys(problem["file"] for problem in report["problems"])
+    return f"not shown, since the file is not as it should be: {', '.join(files)}" if files else ""
 
 
 def _in_quarantine(report: Row) -> str:

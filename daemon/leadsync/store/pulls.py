@@ -57,6 +57,18 @@ def next_deadline(connection: Connection) -> datetime | None:
     return connection.execute(waits.where(col(Page.state) == "awaited")).scalar_one()
 
 
+def is_awaited(connection: Connection, account: str, job: str) -> bool:
+    """Whether results are on their way for the open life of a job."""
+    mine = (col(OneShot.account) == account, col(OneShot.job) == job, col(OneShot.outcome).is_(None))
+    out = (
+        select(col(Page.id))
+        .join(AsyncRequest, col(AsyncRequest.page_id) == col(Page.id))
+        .join(OneShot, col(OneShot.id) == col(AsyncRequest.life_id))
+        .where(*mine, col(Page.state) == "awaited")
+    )
+    return connection.execute(out.limit(1)).first() is not None
+
+
 def open_pulls(connection: Connection) -> list[OpenPull]:
     """Return the pulls that may have to go on, whatever has become of their jobs."""
     last = select(func.max(col(Run.id))).where(col(Run.route) == Route.ASYNC).group_by(col(Run.account), col(Run.job))
