@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections import Counter
 from collections.abc import Callable, Coroutine
+from http import HTTPStatus
 from typing import Any, Protocol
 
 import httpx  # noqa: TID251 - the test edge speaks to the simulator in process
@@ -24,6 +25,9 @@ class Witness(Protocol):
 
     def asking(self, body: bytes) -> None:
         """An async request leaves."""
+
+    def saw(self, listed: dict[str, int]) -> None:
+        """A list of sessions has come, with their totals."""
 
     def deleting(self, session: str) -> None:
         """A deletion leaves."""
@@ -75,6 +79,8 @@ class Network(httpx.AsyncBaseTransport):
         finally:
             done()
         await process.reach("net.received")
+        if request.method == "GET" and response.status_code == HTTPStatus.OK:
+            self._watch.saw(totals(await response.aread()))
         return response
 
     async def _carry(
@@ -125,6 +131,15 @@ def session_and_key(body: bytes) -> tuple[str, str]:
         return "", ""
     session = msgspec.json.decode(body)["options"].get("searchSession", {})
     return session.get("id", ""), session.get("idempotencyKey", "")
+
+
+def totals(body: bytes) -> dict[str, int]:
+    """The sessions of a list with their totals; none where it is no list."""
+    try:
+        sessions = msgspec.json.decode(body)["results"]["sessions"]
+        return {session["id"]: session["totalDelivered"] for session in sessions}
+    except (msgspec.DecodeError, KeyError, TypeError):
+        return {}
 
 
 def _nothing() -> None:

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 from leadsync.core import windows
 from leadsync.simulator import Fate, Sending
-from tests.simulation import actors
+from tests.simulation import hands
 from tests.simulation.mail import knock
 from tests.simulation.window_rules import digest_of, subject_of
 
@@ -125,7 +125,7 @@ async def operator(world: "World") -> None:
         await asyncio.sleep(draws.expovariate(1 / 600))
         again = draws.random() < 0.2
         world.acted["bulk_again"] += again
-        await actors.command(world, "once", JOB, {"again": again})
+        await hands.command(world, "once", JOB, {"again": again})
 
 
 ACTORS: Final = (pushing, operator)
@@ -141,7 +141,7 @@ async def put_right(world: "World") -> None:
 async def answer(world: "World") -> None:
     """Who has it run by hand, and hears that nothing could be asked for, says it again."""
     if world.pull is not None and world.watch.rows(NOT_BEGUN):
-        await actors.command(world, "once", JOB, {"again": False})
+        await hands.command(world, "once", JOB, {"again": False})
 
 
 def is_quiet(world: "World") -> bool:
