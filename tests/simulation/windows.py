@@ -78,7 +78,7 @@ def drawn(world: "World") -> Pull | None:
             "records": draws.randint(3, 18),
             "async_above": 0,
             "windows_in_flight": draws.randint(1, 3),
-            "deadline": draws.choice(("2m", "5m", "90m")),
+            "deadline": draws.choice(("2m", "5m", "30m")),
             "on_expiry": draws.choice(("stop", "stop", "ask_again")),
             "schedule": draws.choice(('every = "3m"', 'every = "8m"', "at = 2026-11-02T05:00:00Z")),
             "buy_again": True,
