@@ -1,7 +1,8 @@
 """A stage for the whole daemon: real files, real store, real client, the simulator in process, and time that jumps.
 
-Nothing is patched: what stands here goes in through the seams of `leadsync.app.Outside`. Every play ends with a look at
-the log: only what the catalogue knows may be in it, and never a secret, a phone or an e-mail.
+What stands here goes in through the seams of `leadsync.app.Outside`. Nothing is patched, but that all openings of a
+store share one engine. Every play ends with a look at the log: only what the catalogue knows may be in it, and never a
+secret, a phone or an e-mail.
 """
 
 import asyncio
@@ -18,6 +19,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, ParamSpec, TypeVar
+from unittest import mock
 
 import httpx  # noqa: TID251 - the test edge speaks to the simulator in process
 import structlog
@@ -35,8 +37,10 @@ from leadsync.outside import Outside
 from leadsync.reload import Reload
 from leadsync.service import Service
 from leadsync.simulator import Simulator, Switches, World
+from leadsync.store import opening
 from leadsync.systemd import Manager
 from leadsync.watching import watching
+from tests.ready_store import ready_creator, shared_engine
 from tests.transport import SimulatorTransport
 from tests.virtual_time import VirtualLoop
 
@@ -170,6 +174,7 @@ class Stage:
             draw=random.Random(1).random,  # noqa: S311 - the same jitter in every play
             installation_name=lambda: "0123456789abcdef",
             executor=InlineExecutor,
+            creator=ready_creator,
             transport=self.wire,
             alarms=lambda: VirtualAlarms(self.clock),
         )
@@ -214,7 +219,8 @@ class Stage:
 
     def play(self, act: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine in virtual time, then look at what was logged."""
-        with asyncio.Runner(loop_factory=self.clock.next_loop) as runner:
+        shared = mock.patch.object(opening, "open_writer", shared_engine)
+        with shared, asyncio.Runner(loop_factory=self.clock.next_loop) as runner:
             result = runner.run(act)
         self._look_at_log()
         return result
