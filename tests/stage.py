@@ -6,20 +6,23 @@ secret, a phone or an e-mail.
 """
 
 import asyncio
+import hashlib
 import io
 import json
 import logging
 import random
 import re
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Mapping
 from concurrent.futures import Executor, Future
 from contextlib import asynccontextmanager, closing, contextmanager, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, ParamSpec, TypeVar
 from unittest import mock
+from urllib.parse import urlsplit
 
 import httpx  # noqa: TID251 - the test edge speaks to the simulator in process
 import structlog
@@ -28,6 +31,8 @@ from leadsync.app import App, open_app, start_log
 from leadsync.catalogue import CATALOGUE
 from leadsync.commands import refuse_unknown_jobs
 from leadsync.config import Settings, load
+from leadsync.core.hooks import address_of
+from leadsync.core.letters import Letter
 from leadsync.core.model import End
 from leadsync.core.resume import Choice
 from leadsync.core.witness import StoreAnswer
@@ -36,7 +41,7 @@ from leadsync.logs import LogStyle, set_up
 from leadsync.outside import Outside
 from leadsync.reload import Reload
 from leadsync.service import Service
-from leadsync.simulator import Simulator, Switches, World
+from leadsync.simulator import Sending, Simulator, Switches, World
 from leadsync.store import opening
 from leadsync.systemd import Manager
 from leadsync.watching import watching
@@ -154,6 +159,21 @@ def _nothing() -> None:
     """What usually happens on the way."""
 
 
+async def _deliver(app: App, url: str, body: bytes, _how: Sending, _headers: Mapping[str, str]) -> list[int]:
+    """Bring a webhook as the door does, but for the socket."""
+    address = address_of(app.ledger.hooks, urlsplit(url).path)
+    if address is None:
+        return [404]
+    await app.ledger.receive([Letter(address, {}, body, hashlib.sha256(body).hexdigest())], app.around.now())
+    app.unpack.ring()
+    return [200]
+
+
+async def _nobody_there(_url: str, _body: bytes, _how: Sending, _headers: Mapping[str, str]) -> list[int]:
+    """Nobody listens."""
+    return [0]
+
+
 class Stage:
     """A folder with a configuration, a vendor, and a clock. `outside` may be replaced before a play.
 
@@ -215,7 +235,17 @@ class Stage:
         tokens = start_log(settings, self.outside)
         self.relog(settings, tokens.values())
         async with open_app(settings, tokens, self.outside) as app:
-            yield app
+            with self.reached(app):
+                yield app
+
+    @contextmanager
+    def reached(self, app: App) -> Iterator[None]:
+        """Let the vendor's webhooks reach it while it is open."""
+        self.sim.deliver = partial(_deliver, app)
+        try:
+            yield
+        finally:
+            self.sim.deliver = _nobody_there
 
     def play(self, act: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine in virtual time, then look at what was logged."""
@@ -268,7 +298,7 @@ class Stage:
             begun(app, service)
             with closing(self.outside.alarms()) as alarms:
                 async with watching(app.watched, alarms, self.outside) if watched else nullcontext():
-                    await service.run(alarms, beside=(heartbeat.keep, reload.keep, app.unpack.run))
+                    await service.run(alarms, beside=(heartbeat.keep, reload.keep, app.unpack.run, app.shelf.keep))
 
     def resume(self, name: str = "phoenix", choice: Choice | None = None) -> str:
         """Answer a parked job as `leadsync resume` does."""

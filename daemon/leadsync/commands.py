@@ -16,6 +16,7 @@ from leadsync.core.witness import StoreAnswer
 from leadsync.errors import UsageMistake, did_you_mean
 from leadsync.logs import Listener, LogStyle, printer
 from leadsync.outside import Outside
+from leadsync.reception import door
 from leadsync.signals import stopping_on_signals
 from leadsync.store.engine import sqlite_file
 from leadsync.watching import notifiers_of
@@ -65,7 +66,15 @@ def release(settings: Settings, messages: list[int], outside: Outside) -> str:
     """Let webhooks out of quarantine, by the daemon where one has the store; return what the operator is told."""
     reply = _ask_daemon(settings, "release", (), {"messages": messages}, None)
     if reply is None:
-        return asyncio.run(_here(settings, outside, lambda app: app.release(messages)))
+        return asyncio.run(_here(settings, outside, lambda app: app.shelf.release(messages)))
+    return str(reply["message"])
+
+
+def discard(settings: Settings, messages: list[int], outside: Outside) -> str:
+    """Give webhooks up that wait in quarantine, by the daemon where one has the store; return what is told of it."""
+    reply = _ask_daemon(settings, "discard", (), {"messages": messages}, None)
+    if reply is None:
+        return asyncio.run(_here(settings, outside, lambda app: app.shelf.discard(messages)))
     return str(reply["message"])
 
 
@@ -150,8 +159,15 @@ def _end(outcome: str, message: str, reason: str | None) -> End:
 async def run_once(
     settings: Settings, names: list[str], outside: Outside, listener: Listener | None = None, *, again: bool = False
 ) -> dict[str, End]:
-    """Run these jobs now, in this process. Raises Busy beside another leadsync."""
-    return await _here(settings, outside, lambda app: app.once(names, again=again), listener)
+    """Run these jobs now, in this process, with an inbox where they need one. Raises Busy beside another leadsync."""
+
+    async def run(app: App) -> dict[str, End]:
+        if settings.webhooks is None or not app.needs_inbox(names):
+            return await app.once(names, again=again)
+        async with door(settings.webhooks, app.ledger, app.around, app.unpack.ring, outside.environ):
+            return await app.once(names, again=again)
+
+    return await _here(settings, outside, run, listener)
 
 
 async def _here(

@@ -40,7 +40,7 @@ async def run_daemon(settings: Settings, outside: Outside) -> None:
             ):
                 with closing(outside.alarms()) as alarms:
                     async with watching(app.watched, alarms, outside):
-                        await service.run(alarms, beside=(heartbeat.keep, reload.keep, app.unpack.run))
+                        await service.run(alarms, beside=(heartbeat.keep, reload.keep, app.unpack.run, app.shelf.keep))
     _log.info(events.DAEMON_STOPPED, version=__version__, process=os.getpid())
 
 

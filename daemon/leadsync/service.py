@@ -25,6 +25,7 @@ from leadsync.errors import BadWeather, Bug, Busy, DaemonDiffers, LeadsyncError,
 from leadsync.household import Household
 from leadsync.jobs.desk import Office, Surroundings
 from leadsync.jobs.dispatch import Dispatch
+from leadsync.jobs.shelf import Shelf
 from leadsync.jobs.timetable import Timetable
 from leadsync.scheduler import Alarms
 from leadsync.store.ledger import Ledger, Timing
@@ -45,7 +46,9 @@ class Hands:
     answer_store: Callable[[StoreAnswer], Awaitable[str]]
     plan: Callable[[], Awaitable[Result]]
     household: Household
-    release: Callable[[Collection[int]], Awaitable[str]]
+    shelf: Shelf
+    run_all: Callable[..., Awaitable[dict[str, End]]]
+    keep_windows: Callable[[Callable[[str], Awaitable[None]]], Coroutine[Any, Any, None]]
 
 
 Beside: TypeAlias = Callable[[], Coroutine[Any, Any, None]]
@@ -82,6 +85,7 @@ class Service:
         async with asyncio.TaskGroup() as self._work:
             self._timetable = timetable
             self.follow()
+            self._work.create_task(self._hands.keep_windows(partial(self._call, "webhook")))
             for go_on in (timetable.watch_clock, *beside):
                 self._work.create_task(go_on())
             await self._around.stopping.wait()
@@ -106,7 +110,7 @@ class Service:
     def _keep_all_houses(self, group: asyncio.TaskGroup) -> None:
         for account in self._office.desks.keys() - self._housed:
             self._housed.add(account)
-            group.create_task(self._hands.household.keep(account, self._call))
+            group.create_task(self._hands.household.keep(account, partial(self._call, "slot")))
 
     def _attend_to_all(self, group: asyncio.TaskGroup) -> None:
         for account in self._office.settings.accounts.keys() - self._attended:
@@ -131,6 +135,7 @@ class Service:
             "look_at_session": self._look_at_session,
             "delete_session": self._delete_session,
             "release": self._release,
+            "discard": self._discard,
         }
 
     def _once(self, arguments: Mapping[str, Any]) -> Errand:
@@ -183,18 +188,22 @@ class Service:
             )
         return replace(self._begin(arguments, lambda _: work()), jobs=())
 
-    async def _call(self, job: str) -> None:
-        """Have a job run that waited for a slot: at its times' next look, or at once where it has no times."""
+    async def _call(self, trigger: str, job: str) -> None:
+        """Have a job run that waited for something: at its times' next look, or at once where it has no times."""
         group, timetable = self._at_work()
         if await timetable.call(job) or job in self._called:
             return
         self._called.add(job)
-        run = group.create_task(self._dispatch.run(job, "slot"))
+        run = group.create_task(self._dispatch.run(job, trigger))
         run.add_done_callback(lambda _: self._called.discard(job))
 
     def _release(self, arguments: Mapping[str, Any]) -> Errand:
         """Let webhooks out of quarantine."""
-        return self._begin(arguments, lambda _: _message(self._hands.release(arguments["messages"])))
+        return self._begin(arguments, lambda _: _message(self._hands.shelf.release(arguments["messages"])))
+
+    def _discard(self, arguments: Mapping[str, Any]) -> Errand:
+        """Give webhooks up that wait in quarantine."""
+        return self._begin(arguments, lambda _: _message(self._hands.shelf.discard(arguments["messages"])))
 
     def _begin(self, arguments: Mapping[str, Any], work: Callable[[list[str]], Awaitable[Result]]) -> Errand:
         """Begin a work about jobs; `jobs` maps their names to the fingerprints of what the operator's files say.
@@ -215,7 +224,7 @@ class Service:
         return Errand(self._work.create_task(_told(work(list(asked)))), tuple(asked), accounts)
 
     async def _run_all(self, names: list[str], *, again: bool) -> Result:
-        ends = await self._dispatch.run_all(names, "once", again=again)
+        ends = await self._hands.run_all(names, again=again)
         return {"ends": {name: _plain(end) for name, end in ends.items()}}
 
     async def _attend(self, account: str) -> None:

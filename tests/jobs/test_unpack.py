@@ -18,6 +18,7 @@ from leadsync.core.letters import Letter, Opened, Unreadable, Why, check_json
 from leadsync.core.witness import StoreAnswer
 from leadsync.errors import Bug, StoreFailed
 from leadsync.jobs.unpack import STORE_RETRY_S, Handler, Unpack
+from leadsync.store.inbox import BATCH_MAX
 from tests.jobs.deaths import Death
 from tests.stage import InlineExecutor, Stage
 
@@ -39,7 +40,8 @@ def note(content: dict[str, Any], connection: Connection) -> None:
     connection.exec_driver_sql("INSERT INTO account (name) VALUES (?)", (content["note"],))
 
 
-HANDLERS = {"async": Handler(read, note)}
+Handlers = Mapping[str, Handler[Any, Any]]
+HANDLERS: Handlers = {"async": Handler(read, note)}
 
 
 def letter(body: bytes, subject: str = "01K", kind: str = "async", **headers: str) -> Letter:
@@ -58,12 +60,12 @@ async def come(app: App, *letters: Letter) -> None:
         await app.ledger.receive([each], app.around.now())
 
 
-def unpacking(app: App, handlers: Mapping[str, Handler[Any]]) -> Unpack:
+def unpacking(app: App, handlers: Handlers) -> Unpack:
     """What reads them."""
     return Unpack(app.ledger, app.around, InlineExecutor(), inflated_max_bytes=MIB, handlers=handlers)
 
 
-def unpack(stage: Stage, *letters: Letter, handlers: Mapping[str, Handler[Any]] = HANDLERS, for_s: float = 1.0) -> None:
+def unpack(stage: Stage, *letters: Letter, handlers: Handlers = HANDLERS, for_s: float = 1.0) -> None:
     """Let messages come and be read for a while."""
 
     async def act() -> None:
@@ -164,7 +166,7 @@ def test_what_is_released_is_read_again(build: Build) -> None:
 
     async def act() -> str:
         async with stage.app() as app:
-            return await app.release([1])
+            return await app.shelf.release([1])
 
     assert stage.play(act()).startswith("1 of 1 wait to be read again")
     unpack(stage)
@@ -267,6 +269,27 @@ def test_death_after_each_step_leaves_one_effect(build: Build, step: int) -> Non
     unpack(stage)
     assert states(stage) == [("taken", None)] * 2
     assert sorted(effects(stage)) == ["1", "2"]
+
+
+def test_a_stop_begins_nothing_that_it_would_not_read(build: Build) -> None:
+    """What is under way is settled; the others have not been tried, so restarts do not count against them."""
+    stage = build()
+
+    async def act() -> None:
+        async with stage.app() as app:
+
+            def stop(opened: Opened) -> dict[str, Any]:
+                app.around.stopping.set()
+                return read(opened)
+
+            await app.ledger.receive([good(number) for number in range(BATCH_MAX + 1)], app.around.now())
+            await unpacking(app, {"async": Handler(stop, note)}).run()
+
+    stage.play(act())
+    assert stage.rows("SELECT state, count(*), max(tries) FROM inbox_message GROUP BY state ORDER BY state") == [
+        ("taken", BATCH_MAX, 1),
+        ("waiting", 1, 0),
+    ]
 
 
 def test_while_the_store_is_in_doubt_nothing_is_read(build: Build) -> None:

@@ -21,7 +21,7 @@ from typing import Any, Final
 from leadsync.app import App
 from leadsync.errors import BadWeather, OperatorMistake
 from leadsync.service import Service
-from tests.simulation import actors, hands, tenants
+from tests.simulation import actors, hands, tenants, windows
 from tests.simulation.disk import Trouble, no_trouble
 from tests.simulation.machine import Life, Machine
 from tests.simulation.mail import is_quiet
@@ -72,12 +72,13 @@ DEATHS: Final = tuple(f"{label} {kind}" for label in LABELS for kind in ("kill",
 class Script:
     """What a world is made of, where that is not left to its seed.
 
-    `dooms` are those of its processes, one after another, to its end; `disk_trouble` is the first process's; `lay` puts
-    a store on its disk.
+    `pull`: whether it has a one-shot by windows. `dooms` are those of its processes, one after another, to its end;
+    `disk_trouble` is the first process's; `lay` puts a store on its disk.
     """
 
     jobs: int | None = None
     meddlers: bool = True
+    pull: bool | None = None
     weather: bool = True
     trouble_s: float | None = None
     size: int | None = None
@@ -131,8 +132,14 @@ class World:
         }
         self.terms = f'audit_every = "{draws.choice(("1m", "3m", "15m"))}"'
         size, vendor = script.size or draws.randint(5, 25), switches(draws)
+        self.pull = windows.drawn(self)
+        if self.pull is not None:
+            vendor |= windows.open_questions(self.draws("windows"))
         self.cap = self._furnish(self.draws("house")) if script.meddlers else ROOMY
+        self.terms += windows.TERMS if self.pull is not None else ""
         self.machine = Machine(folder, self.draws, size=size, account=self.terms, session_cap=self.cap, **vendor)
+        if self.pull is not None:
+            self.machine.job(windows.JOB, **self.pull.keys)
         self.machine.clock.began -= timedelta(seconds=10)  # all jobs are due then
         if script.meddlers and draws.random() < POOR:
             actors.allot(self, draws)
@@ -174,7 +181,7 @@ class World:
         """Live through all of it."""
         report, machine = self.report, self.machine
         self.script.lay(machine)
-        with machine.on() as loop:
+        with machine.on() as loop, windows.small_windows():
             try:
                 loop.run_until_complete(self._all())
             except Exception as error:  # noqa: BLE001 - whatever ends a world early is what was found
@@ -204,6 +211,9 @@ class World:
             self.machine.sim, self.weather, self.draws("network"), watch=self.watch, spawn=self.spawn
         )
         self.machine.change(transport=self.network)
+        if self.pull is not None:
+            self.watch.pull = self.pull
+            self.machine.sim.deliver = windows.Courier(self, self.pull).deliver
         plot = self.spawn(self._plot())
         await asyncio.wait({plot, self.watch.broken}, return_when=asyncio.FIRST_COMPLETED)
         if self.watch.broken.done():
@@ -219,6 +229,7 @@ class World:
         self._deaths_left = 0
         self.weather.clear()
         actors.put_right(self)
+        await windows.put_right(self)
         if self.script.dooms is None:
             self.life.process.doom = Doom()
         hands.stop(self)
@@ -231,8 +242,8 @@ class World:
     def _cast(self) -> Iterable[Callable[["World"], object]]:
         draws = self.draws("cast")
         house = tenants.TENANTS if self.cap < ROOMY else ()
-        cast = [actor for actor in actors.ACTORS if draws.random() < (0.7 if actor in house else 0.3)]
-        return cast if self.script.meddlers else []
+        drawn = [actor for actor in actors.ACTORS if draws.random() < (0.7 if actor in house else 0.3)]
+        return [*drawn, *(windows.ACTORS if self.pull else ())] if self.script.meddlers else []
 
     async def _come_to_rest(self) -> None:
         """Wait until every job has completed since the trouble ended; answer what is parked (L1)."""
@@ -244,7 +255,8 @@ class World:
             complete = {
                 job for (job,) in self.watch.rows("SELECT job FROM run WHERE outcome = 'complete' AND id > ?", since)
             }
-            if complete >= wanted and not self._is_settling() and is_quiet(self.watch):
+            at_rest = is_quiet(self.watch) and windows.is_quiet(self)
+            if complete >= wanted and not self._is_settling() and at_rest:
                 return
             if asyncio.get_running_loop().time() > until_s:
                 self.watch.fail(f"l1_it_ends_well: of {sorted(wanted)} only {sorted(complete)} are complete")

@@ -72,18 +72,30 @@ def load(path: Path, environ: Mapping[str, str]) -> Settings:
 
     `environ` gives $STATE_DIRECTORY, from which a relative store is meant.
     """
+    settings, problems = load_whole_files(path, environ)
+    if problems:
+        raise ConfigInvalid(problems)
+    return settings
+
+
+def load_whole_files(path: Path, environ: Mapping[str, str]) -> tuple[Settings, tuple[Problem, ...]]:
+    """Return what the files say that are as they should be, and the problems of the others, whose jobs are left out.
+
+    It is for who only looks, and acts on nothing. Raises ConfigInvalid where config.toml is among the others.
+    """
     findings = Findings()
     config = findings.attempt(lambda: read_document(path))
     documents = _job_documents(path.parent / "jobs.d", findings)
     accounts = _account_names(config)
     tables = _tables(config, findings) if config else None
-    webhooks = config is not None and "webhooks" in config.table
-    jobs = [_job(document, accounts, findings, webhooks=webhooks) for document in documents]
+    jobs = [_job(document, accounts, findings) for document in documents]
     findings.add(shared_sessions(documents, accounts))
     problems = findings.in_reading_order()
-    if problems or config is None or tables is None:
+    unsound = {problem.file for problem in problems}
+    if config is None or tables is None or str(path) in unsound:
         raise ConfigInvalid(problems)
-    return Settings(
+    sound = (job for document, job in zip(documents, jobs, strict=True) if str(document.path) not in unsound)
+    settings = Settings(
         path=path,
         store=_resolved(tables.store, path, environ),
         log=tables.log,
@@ -95,9 +107,10 @@ def load(path: Path, environ: Mapping[str, str]) -> Settings:
         notify=_notify(config, tables.notify) if tables.notify else None,
         ping=_with_url(config, ("ping",), tables.ping) if tables.ping else None,
         metrics=tables.metrics,
-        jobs=MappingProxyType({job.name: job for job in jobs if job}),
-        warnings=_warnings(config, documents, tables),
+        jobs=MappingProxyType({job.name: job for job in sound if job}),
+        warnings=() if problems else _warnings(config, documents, tables),
     )
+    return settings, problems
 
 
 def missing_secrets(settings: Settings, environ: Mapping[str, str]) -> tuple[Problem, ...]:
@@ -138,7 +151,7 @@ def _tables(config: Document, findings: Findings) -> ConfigFile | None:
     return findings.validate(config, ConfigFile, config.table, faults)
 
 
-def _job(document: Document, accounts: Sequence[str], findings: Findings, *, webhooks: bool) -> Job | None:
+def _job(document: Document, accounts: Sequence[str], findings: Findings) -> Job | None:
     table = with_defaults(document, accounts)
     faults = chain(
         account_faults(table, accounts),
@@ -146,7 +159,7 @@ def _job(document: Document, accounts: Sequence[str], findings: Findings, *, web
         unsendable(document.table),
         contradictions(document.table),
         of_another_kind(document.table),
-        unbuilt_in_job(document.table, webhooks=webhooks),
+        unbuilt_in_job(document.table),
     )
     job = findings.validate(document, Job, table, faults)
     if job is None or job.ping is None:

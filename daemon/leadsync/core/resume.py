@@ -8,6 +8,7 @@
     criteria_known    --accept      the list is bought once more
     refused           nothing       the job's file was mended; a session that has delivered nothing forgets its criteria
     an open key       --void-key    the key is closed without a page, as long as the vendor's total has not moved
+    lost windows      --ask-again   those that expired or failed are asked for anew; they may be billed once more
 
 An acceptance is good for the next run alone: what it meets is what the person has seen.
 """
@@ -18,6 +19,7 @@ from enum import StrEnum
 from typing import Final
 
 from leadsync.core.model import Reason
+from leadsync.core.windows import StillMissing
 
 _ACCEPTED = frozenset({Reason.SESSION_FOREIGN, Reason.SESSION_DRIFTED, Reason.CRITERIA_CHANGED, Reason.CRITERIA_KNOWN})
 
@@ -43,6 +45,12 @@ class Choice(StrEnum):
     ACCEPT = "--accept"
     NEW_EPOCH = "--new-epoch"
     VOID_KEY = "--void-key"
+    ASK_AGAIN = "--ask-again"
+
+
+def ask_again_command(job: str) -> str:
+    """Return what asks again for the windows of a one-shot that never came."""
+    return f"leadsync resume {job} {Choice.ASK_AGAIN}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +124,19 @@ def _new_epoch(question: Question) -> Remedy:
         closed = "; its open key is closed, and if its page was billed, that page is lost with the session"
     message = f"job {question.job} begins its session anew at its next run: {cost}{closed}"
     return Remedy(message, new_epoch=True, void_key=question.open_take is not None)
+
+
+def asking_again(job: str, missing: StillMissing, price: Decimal) -> str:
+    """Say what it means that windows are asked for once more, and those that never were."""
+    count, records = len(missing.takes), sum(missing.takes)
+    which = "one window" if count == 1 else f"{count} windows"
+    parts = [f"asks for {which} again, and what was billed for them is billed once more"] if count else []
+    parts += [f"goes on with {missing.further:,} records that it never asked for"] if missing.further else []
+    most = records + missing.further
+    return (
+        f"job {job} {', and '.join(parts)}: at most {most:,} records, about ${most * price:,.2f}. The daemon does that"
+        f" now; without one, `leadsync once {job}`"
+    )
 
 
 def voiding(question: Question, ledger_total: int, vendor_total: int | None) -> Remedy | str:

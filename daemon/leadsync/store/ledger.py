@@ -40,6 +40,7 @@ from leadsync.store.slots import Place, SlotAsked, State, Wish
 from leadsync.store.standing import Said
 from leadsync.store.timetable import Missed, Planned, Timing
 from leadsync.store.watching import Look, Watched
+from leadsync.store.window_ledger import WindowLedger
 from leadsync.store.writer import Writer
 
 
@@ -53,6 +54,8 @@ class Ledger:
         """Why nothing may be spent until a person has said what became of the store."""
         self.hooks = opened.hooks
         """What addresses of webhooks are made and known with."""
+        self.windows = WindowLedger(writer)
+        """The same for the windows of large one-shots."""
 
     async def session(self, account: str, name: str, job: str) -> SessionState:
         """Return a session, entering it where it is new; `job` is the one that uses it now."""
@@ -271,13 +274,26 @@ class Ledger:
         """Return some webhooks that wait, and note that somebody has begun to read them."""
         return await self._writer.write(inbox.begin, self._writer.fence)
 
-    async def settle_letters(self, verdicts: Sequence[inbox.Verdict], now: datetime) -> list[inbox.Verdict]:
-        """Let webhooks have their effects, each once (P4), or wait for a person; return what became of each."""
-        return await self._writer.write(inbox.settle, verdicts, now)
+    async def settle_letters(
+        self, verdicts: Sequence[inbox.Verdict], now: datetime, *, more: bool = False
+    ) -> tuple[list[inbox.Settled], list[inbox.Waiting]]:
+        """Let webhooks have their effects, each once (P4), or wait for a person; return what became of each.
+
+        With `more`, the next ones are begun in the same commit.
+        """
+        return await self._writer.write(inbox.settle, verdicts, now, self._writer.fence if more else None)
 
     async def release(self, message_ids: Collection[int]) -> int:
-        """Let webhooks wait for their handler again; return how many of these were in quarantine."""
+        """Let webhooks wait for their handler again that were in quarantine, or discarded lately; return how many."""
         return await self._writer.write(inbox.release, message_ids)
+
+    async def discard(self, message_ids: Collection[int], now: datetime) -> int:
+        """Give webhooks up that wait in quarantine; return how many of these did."""
+        return await self._writer.write(inbox.discard, message_ids, now)
+
+    async def drop_bodies(self, settled_before: datetime) -> int:
+        """Drop some bodies of webhooks that were taken, or discarded, before then; return how many."""
+        return await self._writer.write(inbox.drop_bodies, settled_before)
 
     async def feel_pulse(self) -> Pulse:
         """Return what waits and what comes next; that it answers at all is worth as much."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Select, and_, bindparam, case, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, case, func, insert, or_, select, update
 from sqlmodel import col
 
 from leadsync.core.model import End, Outcome, Route, Tally
@@ -41,7 +41,7 @@ _END: Final = update(Run).where(col(Run.id) == bindparam("run"), col(Run.outcome
 
 @dataclass(frozen=True, slots=True)
 class NewRun:
-    """What begins. `trigger` is what made it begin: `once`, `start`, `schedule`, `retry`."""
+    """What begins. `trigger` is what made it begin: `once`, `start`, `schedule`, `retry`, `slot`, `webhook`."""
 
     job: str
     account: str
@@ -121,6 +121,16 @@ def end(connection: Connection, run_id: int, ended: End, waited_s: float, now: d
     return figures
 
 
+def add_up(connection: Connection, run_id: int, session_id: int) -> None:
+    """Bring a run's figures up to what has come since it ended; one that is running adds them up at its end.
+
+    `session_id` is where its pages are counted: it finds them without a look at all.
+    """
+    figures, cost_micros = _figures(connection, run_id, col(Page.session_id) == session_id)
+    values = {"pages": figures.pages, "records": figures.records, "new": figures.new, "cost_micros": cost_micros}
+    connection.execute(update(Run).where(col(Run.id) == run_id, col(Run.outcome).is_not(None)).values(**values))
+
+
 def reap(connection: Connection, now: datetime) -> list[Interrupted]:
     """End the runs that a dead process left running, and return them."""
     ended = End(Outcome.INTERRUPTED, "leadsync was killed or lost power during this run")
@@ -133,7 +143,7 @@ def _running(connection: Connection, left: Select[int | None, str], place: Mappi
     return [(run_id or 0, job) for run_id, job in connection.execute(left, place)]
 
 
-def _figures(connection: Connection, run_id: int) -> tuple[Figures, int]:
+def _figures(connection: Connection, run_id: int, *where: ColumnElement[bool]) -> tuple[Figures, int]:
     """A page whose answer was lost is none, and costs what it may have cost."""
-    pages, records, new, replays, micros = connection.execute(_SUMS, {"run": run_id}).one()
+    pages, records, new, replays, micros = connection.execute(_SUMS.where(*where), {"run": run_id}).one()
     return Figures(pages, records, new, replays, micros / MICROS), micros
