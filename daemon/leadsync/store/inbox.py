@@ -17,7 +17,7 @@ from sqlalchemy.exc import OperationalError
 from sqlmodel import col
 
 from leadsync.core.hooks import Address
-from leadsync.core.letters import Letter, Why
+from leadsync.core.letters import Letter, Unreadable, Why
 from leadsync.errors import Bug, LeadsyncError
 from leadsync.store.tables import InboxBody, InboxMessage
 
@@ -81,7 +81,7 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Take:
-    """A message that was read; `effect` is what it does to the store."""
+    """A message that was read; `effect` is what it does to the store, or raises Unreadable."""
 
     message_id: int
     effect: Callable[[Connection], None]
@@ -181,6 +181,8 @@ def _settle(connection: Connection, verdict: Verdict, now: datetime) -> Verdict:
                     effect(connection)
             except (LeadsyncError, OperationalError, connection.dialect.loaded_dbapi.OperationalError):
                 raise  # the store's trouble, or our own: nothing of the batch has happened
+            except Unreadable as error:
+                return _settle(connection, Hold(message_id, error.why, str(error)), now)
             except Exception as error:  # noqa: BLE001 - a message that its handler fails over stops no other
                 return _settle(connection, Hold.over(message_id, error), now)
         case Hold(message_id, why, detail):

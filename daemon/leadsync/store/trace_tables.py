@@ -83,8 +83,9 @@ class TraceBatch(SQLModel, table=True):
     """The journal of the skip trace: one row a request that may be billed, durable before it is sent.
 
     `name` is our own id, which its webhooks' addresses carry. `state` is asked, out (acknowledged), unknown (whether
-    the vendor took it), settled (every item has ended), refused or void (not a byte had left). Its reservation is its
-    items that nothing is known of yet, times the price. `key_digest` is that of the API key which the vendor sends back.
+    the vendor took it), settled (every item has ended), refused or void (not a byte had left). `matched`, `missed` and
+    `missing` count its items that have ended; the others are its reservation. `key_digest` is that of the API key which
+    the vendor sends back.
     """
 
     __tablename__: ClassVar[Any] = "trace_batch"
@@ -98,6 +99,9 @@ class TraceBatch(SQLModel, table=True):
     route: str
     fence: int
     items: int
+    matched: int = 0
+    missed: int = 0
+    missing: int = 0
     size_bytes: int = 0
     price_micros: int
     key_digest: str

@@ -79,7 +79,7 @@ def _create_batches() -> None:
         sa.Column("name", sa.String(), nullable=False),
         sa.Column("route", sa.String(), nullable=False),
         sa.Column("fence", sa.Integer(), nullable=False),
-        sa.Column("items", sa.Integer(), nullable=False),
+        *(sa.Column(count, sa.Integer(), nullable=False) for count in ("items", "matched", "missed", "missing")),
         sa.Column("size_bytes", sa.Integer(), nullable=False),
         sa.Column("price_micros", sa.Integer(), nullable=False),
         sa.Column("key_digest", sa.String(), nullable=False),
