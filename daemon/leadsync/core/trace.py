@@ -27,13 +27,16 @@ The table of a subject that a delivery brings again:
     suppressed   any      wanted       nothing, where the list still has it
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, assert_never
 
 from leadsync.core.model import Reason
 from leadsync.core.packing import AWAIT_MAX
+from leadsync.core.replies import Denied, Lost, Refused, Throttled
+from leadsync.core.trace_replies import Acknowledged, DailyLimit, TraceTrouble
 
 GRACE: Final = timedelta(minutes=15)
 """What the vendor sends again may come after its word that all is sent."""
@@ -176,10 +179,62 @@ def due_at(deadline_at: datetime, completed_at: datetime | None) -> datetime:
     return deadline_at if completed_at is None else min(deadline_at, completed_at + GRACE)
 
 
-def next_midnight(now: datetime) -> datetime:
-    """Return when the vendor's day ends."""
-    day = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    return day + timedelta(days=1)
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """The vendor has the batch. `complaint`: what it acknowledged is not what it was sent."""
+
+    vendor_id: str | None
+    request_ids: Mapping[int, str]
+    complaint: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Doubtful:
+    """Nobody knows whether the vendor has it: it may be billed, and only its results would show it."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class GiveBack:
+    """The vendor has not taken it. `hindrance` is what stops further ones; without one they wait a while.
+
+    `retry_after_s` is how long the vendor wants that to be, None where it did not say.
+    """
+
+    state: BatchState
+    status: int | None
+    message: str
+    hindrance: Waiting | None = None
+    retry_after_s: float | None = None
+
+
+Judgement: TypeAlias = Taken | Doubtful | GiveBack
+
+
+def judge(reply: Acknowledged | TraceTrouble, items: int, now: datetime) -> Judgement:
+    """Say what the vendor's answer to a batch means for it, and for those after it (rules 4 and 6)."""
+    match reply:
+        case Acknowledged(vendor_id, request_ids):
+            return Taken(vendor_id, request_ids, reply.complaint(range(1, items + 1)))
+        case Lost(why, sent=False):
+            return GiveBack(BatchState.VOID, None, why)
+        case Lost(why):
+            return Doubtful(why)
+        case Throttled(retry_after_s):
+            message = "the vendor's rate limit"
+            return GiveBack(BatchState.REFUSED, 429, message, retry_after_s=retry_after_s)
+        case DailyLimit(until):
+            message = "the vendor's daily limit is reached"
+            return GiveBack(BatchState.REFUSED, 429, message, Waiting(parked_until=until))
+        case Denied(reason, status, message):
+            hindrance = Waiting(reason.value, message, again_at=now + DENIED_AGAIN)
+            return GiveBack(BatchState.REFUSED, status, message, hindrance)
+        case Refused(status, message):
+            hindrance = Waiting(Reason.REFUSED.value, message)
+            return GiveBack(BatchState.REFUSED, status, message, hindrance)
+        case never:
+            assert_never(never)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from sqlmodel import col
 from leadsync.core.contacts import Contact as Found
 from leadsync.core.letters import Unreadable, Why
 from leadsync.core.trace import BatchState, State
-from leadsync.store.trace_batches import settle
+from leadsync.store.trace_batches import acknowledge
 from leadsync.store.trace_subjects import note_changes
 from leadsync.store.trace_tables import Contact, TraceBatch, TraceDelivery, TraceItem, TraceSubject
 
@@ -71,8 +71,11 @@ def check_key(connection: Connection, batch: str, proof: Proof) -> None:
         raise Unreadable(Why.WRONG_KEY, "it does not come with the API key that its batch was asked with")
 
 
-def take_item(connection: Connection, answer: Answer, now: datetime) -> None:
-    """Enter what came about one item. Raises Unreadable where it speaks of something else than its address."""
+def take_item(connection: Connection, answer: Answer, now: datetime) -> bool:
+    """Enter what came about one item; return whether it was the last of its batch.
+
+    Raises Unreadable where it speaks of something else than its address.
+    """
     batch = _batch(connection, answer.batch)
     item = connection.execute(_ITEM, {"of_batch": batch["id"], "of_key": answer.key}).mappings().one_or_none()
     if item is None:
@@ -88,10 +91,13 @@ def take_item(connection: Connection, answer: Answer, now: datetime) -> None:
     if before != after or news:
         deliveries = connection.execute(_DELIVERIES, {"of_subject": item["subject_id"]}).scalars()
         note_changes(connection, deliveries.all())
+    ended = batch["matched"] + batch["missed"] + batch["missing"]
+    return item["state"] == State.SENT and ended + 1 == batch["items"]
 
 
 def take_together(connection: Connection, batch_id: int, answers: Iterable[Answer], now: datetime) -> int:
     """Enter the answers that came in one reply; return how many belong to no item. What it leaves out is missing."""
+    acknowledge(connection, batch_id, None, {}, now)
     odd = 0
     for answer in answers:
         try:
@@ -141,9 +147,6 @@ def _enter_answer(
     for state, counter in _COUNTERS.items():
         values[state.value] = counter + (after is state) - (item["state"] == state)
     connection.execute(_THIS_BATCH.values(**values), {"of_batch": batch["id"]})
-    ended = batch["matched"] + batch["missed"] + batch["missing"]
-    if batch["settled_at"] is None and item["state"] == State.SENT and ended + 1 == batch["items"]:
-        settle(connection, batch["id"], now)
 
 
 def _enter_contacts(connection: Connection, subject_id: int, found: Iterable[Found], now: datetime) -> bool:

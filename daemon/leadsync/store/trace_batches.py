@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Connection, RowMapping, Update, bindparam, case, exists, func, insert, or_, select, update
+from sqlalchemy import Connection, RowMapping, Update, bindparam, case, delete, exists, func, insert, or_, select, update
 from sqlalchemy.orm import aliased
 from sqlmodel import col
 
 from leadsync.core.budget import Granted, Limits, allowed_take, grant
 from leadsync.core.model import Reason
 from leadsync.core.packing import ITEMS_MIN
-from leadsync.core.trace import AUTOMATIC_TRIES_MAX, GRACE, STORE_DOUBTS, BatchState, State, TraceRoute, Waiting, due_at
+from leadsync.core.trace import AUTOMATIC_TRIES_MAX, GRACE, STORE_DOUBTS, BatchState, GiveBack, State, TraceRoute, Waiting, due_at
 from leadsync.errors import Bug
 from leadsync.store.columns import MICROS
 from leadsync.store.tables import InboxMessage, Installation
@@ -27,8 +27,6 @@ from leadsync.store.trace_tables import TraceBatch, TraceDesk, TraceItem, TraceJ
 ITEM_KIND: Final = "trace-item"
 DONE_KIND: Final = "trace-done"
 """The kinds of webhooks: an item's answer, and the word that a batch is complete."""
-
-_GIVES_BACK: Final = (BatchState.REFUSED, BatchState.VOID)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,17 +149,19 @@ def note_unknown(connection: Connection, batch_id: int, message: str) -> None:
     connection.execute(_from_asked(batch_id, BatchState.UNKNOWN).values(message=message))
 
 
-def give_back(
-    connection: Connection, batch_id: int, state: BatchState, status: int | None, message: str, now: datetime
-) -> None:
-    """Close a batch that the vendor has surely not taken: its items are wanted again, and cost nothing."""
-    if state not in _GIVES_BACK:
-        raise Bug(f"batch {batch_id} gives nothing back as {state}")
+def give_back(connection: Connection, batch_id: int, back: GiveBack, now: datetime) -> None:
+    """Close a batch that the vendor has surely not taken: its items are wanted again, and cost nothing.
+
+    What stops further ones is remembered in the same breath.
+    """
     mine = (col(TraceItem.batch_id) == batch_id, col(TraceItem.state) == State.SENT)
     subjects = connection.execute(select(col(TraceItem.subject_id)).where(*mine)).scalars().all()
-    connection.execute(update(TraceItem).where(*mine).values(state="unsent"))
+    connection.execute(delete(TraceItem).where(*mine))
     move(connection, subjects, State.SENT, State.WANTED)
-    _leave(connection, batch_id, (BatchState.ASKED,), state=state, status=status, message=message, settled_at=now)
+    values = {"state": back.state.value, "status": back.status, "message": back.message, "settled_at": now}
+    _leave(connection, batch_id, (BatchState.ASKED,), **values)
+    if back.hindrance is not None:
+        wait(connection, back.hindrance, now)
 
 
 def _from_asked(batch_id: int, after: BatchState) -> Update:
@@ -187,18 +187,17 @@ def next_due(connection: Connection) -> datetime | None:
 
 
 def end_due(connection: Connection, now: datetime, *, retry: bool) -> list[EndedBatch]:
-    """Mark what is missing of the batches whose time is over; `retry` lets it be wanted again, once.
+    """Settle the batches that are answered, and those whose time is over: what has not come of them is missing.
 
-    While results wait to be read nothing is missing yet.
+    `retry` lets that be wanted again, once. While answers wait to be read nothing is missing yet.
     """
+    ended = col(TraceBatch.matched) + col(TraceBatch.missed) + col(TraceBatch.missing)
+    due = [ended >= col(TraceBatch.items)]
     unread = (col(InboxMessage.state) == "waiting", col(InboxMessage.kind).in_((ITEM_KIND, DONE_KIND)))
-    if connection.execute(select(exists().where(*unread))).scalar_one():
-        return []
-    over = or_(
-        col(TraceBatch.deadline_at) <= now,
-        col(TraceBatch.completed_at) <= now - GRACE,
-    )
-    rows = connection.execute(select(TraceBatch).where(col(TraceBatch.settled_at).is_(None), over)).mappings().all()
+    if not connection.execute(select(exists().where(*unread))).scalar_one():
+        due += [col(TraceBatch.deadline_at) <= now, col(TraceBatch.completed_at) <= now - GRACE]
+    is_open = (col(TraceBatch.settled_at).is_(None), col(TraceBatch.state) != BatchState.ASKED)
+    rows = connection.execute(select(TraceBatch).where(*is_open, or_(*due))).mappings().all()
     return [_end(connection, row, now, retry=retry) for row in rows]
 
 
@@ -209,8 +208,9 @@ def _end(connection: Connection, row: RowMapping, now: datetime, *, retry: bool)
     connection.execute(update(TraceItem).where(*mine).values(state=State.MISSING.value))
     move(connection, subjects, State.SENT, State.MISSING)
     ask_again(connection, again, now)
-    settle(connection, row["id"], now, missing=len(subjects))
     missing = row["missing"] + len(subjects)
+    left = (BatchState.OUT, BatchState.UNKNOWN)
+    _leave(connection, row["id"], left, state=BatchState.SETTLED, settled_at=now, missing=missing)
     cost = row["matched"] * row["price_micros"] / MICROS
     return EndedBatch(row["name"], row["items"], row["matched"], row["missed"], missing, len(again), cost)
 
@@ -236,13 +236,6 @@ def _may_go_again(connection: Connection, batch: RowMapping) -> list[int]:
         before < AUTOMATIC_TRIES_MAX - 1,
     )
     return list(connection.execute(may).scalars())
-
-
-def settle(connection: Connection, batch_id: int, now: datetime, *, missing: int = 0) -> None:
-    """Nothing more is waited for: the reservation becomes what the answers cost."""
-    left = (BatchState.ASKED, BatchState.OUT, BatchState.UNKNOWN)
-    missed = col(TraceBatch.missing) + missing
-    _leave(connection, batch_id, left, state=BatchState.SETTLED, settled_at=now, missing=missed)
 
 
 def ask_missing_again(connection: Connection, batches: Collection[str], now: datetime) -> int:

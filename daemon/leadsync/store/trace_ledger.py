@@ -7,7 +7,7 @@ Every method is one transaction on the writer's thread. What it does stands in `
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
-from leadsync.core.trace import BatchState, Waiting
+from leadsync.core.trace import GiveBack, Waiting
 from leadsync.store import trace_answers, trace_batches, trace_subjects
 from leadsync.store.opening import Opened
 from leadsync.store.trace_answers import Answer
@@ -73,11 +73,9 @@ class TraceLedger:
         """Whether the vendor has taken a batch is not known."""
         await self._writer.write(trace_batches.note_unknown, batch_id, message)
 
-    async def give_back(
-        self, batch_id: int, state: BatchState, status: int | None, message: str, now: datetime
-    ) -> None:
+    async def give_back(self, batch_id: int, back: GiveBack, now: datetime) -> None:
         """The vendor has surely not taken a batch: its items are wanted again."""
-        await self._writer.write(trace_batches.give_back, batch_id, state, status, message, now)
+        await self._writer.write(trace_batches.give_back, batch_id, back, now)
 
     async def answer(self, batch_id: int, answers: Sequence[Answer], now: datetime) -> int:
         """Enter what was answered at once; return how many of the answers belong to no item of the batch."""
