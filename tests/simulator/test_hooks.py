@@ -1,11 +1,18 @@
 """The simulator's webhooks: sent as vendors send them, and answered for what came of each try."""
 
 import asyncio
+import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import httpx  # noqa: TID251 - the test edge speaks to the simulator over its own socket
+
+from leadsync.simulator import Fate
 from leadsync.simulator.hooks import Sending, astray, send
-from tests.inbox.doorway import doorway
+from leadsync.simulator.server import serve
+from tests.inbox.doorway import LIMITS, doorway
+from tests.simulator.async_caller import ASYNC, window
 from tests.simulator.caller import call, simulate
 
 Requests = list[tuple[str, bytes]]
@@ -61,6 +68,26 @@ def test_a_result_goes_out_on_order(tmp_path: Path) -> None:
             return taken, await asyncio.to_thread(order, url, astray=True), len(door.rows())
 
     assert asyncio.run(act()) == ({"statuses": [200, 200]}, {"statuses": [404, 404]}, 1)
+
+
+def test_an_async_result_finds_the_door(tmp_path: Path) -> None:
+    """Asked for over a socket, it comes over another, as one large body, twice; the door has it once."""
+    simulator = simulate(callbacks=Sending(copies=2))
+    simulator.fates.next(Fate.HELD)
+
+    async def act() -> list[tuple[Any, ...]]:
+        async with doorway(tmp_path, limits=replace(LIMITS, body_max_bytes=9_000_000)) as door:
+            url = f"http://127.0.0.1:{door.port}{door.path()}"
+            async with serve(simulator, ("127.0.0.1", 0)) as vendor, httpx.AsyncClient(trust_env=False) as client:
+                headers = {"Authorization": f"Bearer {simulator.token}"}
+                await client.post(vendor + ASYNC, json=window(take=1_000, webhookUrl=url), headers=headers)
+                await simulator.send_results()
+            return door.rows()
+
+    ((subject, body),) = asyncio.run(act())
+    assert subject == "01K"
+    assert [each["_id"] for each in json.loads(body)["results"]["properties"]] == simulator.bill.billed_ids
+    assert simulator.results[0].statuses == [200, 200]
 
 
 def test_astray_is_another_id_under_the_same_proof() -> None:

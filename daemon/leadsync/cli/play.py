@@ -16,9 +16,10 @@ def simulate(
 ) -> None:
     """Stand in for BatchData on loopback.
 
-    Sessions, billing, list, delete and wallet, until Ctrl-C; nothing real is billed. Point an account's base_url there,
-    with the token `simulator-token`. POST /_simulator/grow and /_simulator/faults change the world and the weather;
-    GET /_simulator/bill says what was billed.
+    Sessions, async results by webhook, billing, list, delete and wallet, until Ctrl-C; nothing real is billed. Point an
+    account's base_url there, with the token `simulator-token`. POST /_simulator/grow, /_simulator/faults and
+    /_simulator/fates change the world, the weather and what becomes of async results; GET /_simulator/bill says what
+    was billed.
     """
     with answering():
         from leadsync.demo.server import serve_alone

@@ -4,7 +4,9 @@ It imports nothing of the daemon: what both believe of the vendor is written dow
 """
 
 from leadsync.simulator.bill import Bill, Charge, Seen
-from leadsync.simulator.faults import ConnectionCut, Fault, FaultPlan
+from leadsync.simulator.faults import ConnectionCut, Fate, Fault, FaultPlan
+from leadsync.simulator.hooks import Sending
+from leadsync.simulator.results import Result
 from leadsync.simulator.sessions import Session
 from leadsync.simulator.simulator import TOKEN, Simulator
 from leadsync.simulator.switches import Switches
@@ -15,9 +17,12 @@ __all__ = [
     "Bill",
     "Charge",
     "ConnectionCut",
+    "Fate",
     "Fault",
     "FaultPlan",
+    "Result",
     "Seen",
+    "Sending",
     "Session",
     "Simulator",
     "Switches",

@@ -1,4 +1,4 @@
-"""BatchData's endpoints: search, the list and the deletion of sessions, the wallet.
+"""BatchData's endpoints: search, now or async, the list and the deletion of sessions, the wallet.
 
 A request is seen, meets its fault, shows its token, keeps the rate; then it is answered, and its fault spoils that.
 """
@@ -17,10 +17,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from leadsync.simulator import replies
-from leadsync.simulator.bill import Charge, Seen
-from leadsync.simulator.criteria import unknown_lists
+from leadsync.simulator.bill import NO_MONEY, Charge, Seen
 from leadsync.simulator.faults import Fault, FaultPlan
-from leadsync.simulator.requests import SESSION_ID, Asked, cursor_at, read_search
+from leadsync.simulator.pages import search_page
+from leadsync.simulator.requests import SESSION_ID, Asked, AskedAsync, cursor_at, read_async, read_search
+from leadsync.simulator.results import Results, acknowledgement
 from leadsync.simulator.sessions import TAKE_MAX, Page, Refusal, Session
 from leadsync.simulator.spoiling import IN_PROGRESS, NO_ABILITY, NO_TOKEN, html, instead_of, spoiled
 from leadsync.simulator.team import Team
@@ -37,8 +38,9 @@ Act = Callable[[], Response]
 class BatchData:
     """The vendor's side of one team's account."""
 
-    def __init__(self, team: Team) -> None:
+    def __init__(self, team: Team, results: Results) -> None:
         self._team = team
+        self._results = results
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._lately: deque[datetime] = deque()
 
@@ -47,6 +49,7 @@ class BatchData:
         sessions = "/api/v2/property/search-sessions"
         return [
             Route("/api/v1/property/search", self._search, methods=["POST"]),
+            Route("/api/v1/property/search/async", self._search_async, methods=["POST"]),
             Route(sessions, self._list, methods=["GET"]),
             Route(sessions + "/{session_id:path}", self._delete, methods=["DELETE"]),
             Route("/api/v1/wallet/balance", self._wallet, methods=["GET"]),
@@ -57,6 +60,12 @@ class BatchData:
         asked = read_search(body)
         act = partial(self._searched, asked)
         return await self._serve(request, self._team.faults, _seen(request, body, asked), act)
+
+    async def _search_async(self, request: Request) -> Response:
+        body = await request.body()
+        asked = read_async(body, self._team.switches)
+        act = partial(self._taken, asked)
+        return await self._serve(request, self._team.async_faults, _seen(request, body, asked), act)
 
     async def _list(self, request: Request) -> Response:
         act = partial(self._listed, request)
@@ -134,7 +143,7 @@ class BatchData:
         answer = team.book.ask(ask, team.switches, team.now())
         if isinstance(answer, Refusal):
             return replies.refused(answer.status, answer.message)
-        return self._page(asked, answer, cursor_at(answer.total, ask.identity) if answer.more else None)
+        return search_page(team, asked.ask, answer, cursor_at(answer.total, ask.identity) if answer.more else None)
 
     def _plain(self, asked: Asked) -> Response:
         position = max(asked.position - self._team.switches.cursor_slips, 0)
@@ -142,7 +151,7 @@ class BatchData:
         if isinstance(answer, Refusal):
             return replies.refused(answer.status, answer.message)
         end = position + len(answer.indexes)
-        return self._page(asked, answer, cursor_at(end, asked.ask.identity) if answer.more else None)
+        return search_page(self._team, asked.ask, answer, cursor_at(end, asked.ask.identity) if answer.more else None)
 
     def _counted(self, asked: Asked) -> Response:
         """`take` 0 brings the count alone, and leaves the session where it is."""
@@ -151,26 +160,18 @@ class BatchData:
             team.bill.charge(Charge(ask.session, "", (), 1, team.switches.price_dollars))
         session = team.sessions.get(ask.session)
         page = Page((), team.book.found(ask), more=False, total=session.total if session else 0)
-        return self._page(asked, page, None)
+        return search_page(team, asked.ask, page, None)
 
-    def _page(self, asked: Asked, page: Page, cursor: str | None) -> Response:
+    def _taken(self, asked: AskedAsync | Refusal) -> Response:
+        """Take an async request, whose result comes later."""
         team = self._team
-        now = team.now()
-        moment = now.isoformat(timespec="milliseconds")
-        meta = {"isNewSession": page.is_new, "totalDelivered": page.total}
-        rest = {
-            "nextPageCursor": cursor,
-            "previousPageCursor": None,
-            **({"searchSessionMeta": meta} if asked.ask.session else {}),
-            "warnings": [f"Unknown quick list: {name}" for name in unknown_lists(asked.ask.criteria)],
-            "meta": {
-                "apiVersion": "1.0.0",
-                "requestId": team.request_ids.next(now),
-                "performance": {"startTime": moment, "endTime": moment, "totalRequestTime": 0},
-                "results": {"resultCount": len(page.indexes), "resultsFound": page.found},
-            },
-        }
-        return replies.page(map(team.world.record, page.indexes), rest)
+        if isinstance(asked, Refusal):
+            return replies.refused(asked.status, asked.message)
+        if asked.problem:
+            return replies.refused(400, asked.problem)
+        if team.book.broke(team.switches):
+            return replies.refused(403, NO_MONEY)
+        return acknowledgement(self._results.take(asked), team.switches)
 
     def _listed(self, request: Request) -> Response:
         team = self._team
@@ -212,8 +213,9 @@ class BatchData:
         )
 
 
-def _seen(request: Request, body: bytes = b"", asked: Asked | Refusal | None = None) -> Seen:
+def _seen(request: Request, body: bytes = b"", asked: Asked | AskedAsync | Refusal | None = None) -> Seen:
     session, key = (asked.ask.session, asked.ask.key) if isinstance(asked, Asked) else ("", "")
+    session = asked.session if isinstance(asked, AskedAsync) else session
     return Seen(request.method, request.url.path, session, key, hashlib.sha256(body).hexdigest())
 
 

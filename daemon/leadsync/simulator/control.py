@@ -11,8 +11,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from leadsync.simulator.faults import Fault
+from leadsync.simulator.faults import Fate, Fault, Plan
 from leadsync.simulator.hooks import Sending, astray, send
+from leadsync.simulator.results import Result, Results
 from leadsync.simulator.switches import Switches
 from leadsync.simulator.team import Team
 
@@ -29,8 +30,24 @@ class _Storm(msgspec.Struct, forbid_unknown_fields=True):
     seed: int
 
 
+class _FateStorm(msgspec.Struct, forbid_unknown_fields=True):
+    rate: float
+    kinds: list[Fate]
+    seed: int
+
+
+class _Fates(msgspec.Struct, forbid_unknown_fields=True):
+    calm: bool = False
+    next: list[Fate | None] = []
+    storm: _FateStorm | None = None
+
+
+class _Again(msgspec.Struct, forbid_unknown_fields=True):
+    request_ids: list[str] | None = None
+
+
 class _Weather(msgspec.Struct, forbid_unknown_fields=True):
-    endpoint: Literal["search", "list", "delete"] = "search"
+    endpoint: Literal["search", "async", "list", "delete"] = "search"
     calm: bool = False
     next: list[Fault | None] = []
     storm: _Storm | None = None
@@ -46,8 +63,9 @@ class _Result(msgspec.Struct, forbid_unknown_fields=True):
 class Control:
     """The hands on one team's account."""
 
-    def __init__(self, team: Team) -> None:
+    def __init__(self, team: Team, results: Results) -> None:
         self._team = team
+        self._results = results
 
     def routes(self) -> list[Route]:
         """Where the endpoints are."""
@@ -55,6 +73,9 @@ class Control:
             Route("/_simulator/bill", self._bill, methods=["GET"]),
             Route("/_simulator/grow", self._grow, methods=["POST"]),
             Route("/_simulator/faults", self._faults, methods=["POST"]),
+            Route("/_simulator/fates", self._fates, methods=["POST"]),
+            Route("/_simulator/results", self._list_results, methods=["GET"]),
+            Route("/_simulator/results/send", self._send_results, methods=["POST"]),
             Route("/_simulator/switches", self._switches, methods=["POST"]),
             Route("/_simulator/send", self._send, methods=["POST"]),
             Route("/_simulator/sessions/{session_id}/delete", self._delete, methods=["POST"]),
@@ -88,14 +109,31 @@ class Control:
         except msgspec.DecodeError as error:
             return _json({"error": str(error)}, 400)
         team = self._team
-        plans = {"search": team.faults, "list": team.list_faults, "delete": team.delete_faults}
-        plan = plans[weather.endpoint]
-        if weather.calm:
-            plan.calm()
-        plan.next(*weather.next)
-        if weather.storm:
-            plan.storm(weather.storm.rate, weather.storm.kinds, weather.storm.seed)
-        return _json({"waiting": plan.waiting})
+        plans = {
+            "search": team.faults,
+            "async": team.async_faults,
+            "list": team.list_faults,
+            "delete": team.delete_faults,
+        }
+        return _planned(plans[weather.endpoint], weather)
+
+    async def _fates(self, request: Request) -> Response:
+        try:
+            fates = msgspec.json.decode(await request.body(), type=_Fates)
+        except msgspec.DecodeError as error:
+            return _json({"error": str(error)}, 400)
+        return _planned(self._team.fates, fates)
+
+    async def _list_results(self, _request: Request) -> Response:
+        return _json({"results": [_entry(result) for result in self._results.all]})
+
+    async def _send_results(self, request: Request) -> Response:
+        try:
+            again = msgspec.json.decode(await request.body(), type=_Again)
+        except msgspec.DecodeError as error:
+            return _json({"error": str(error)}, 400)
+        await self._results.send(again.request_ids)
+        return await self._list_results(request)
 
     async def _switches(self, request: Request) -> Response:
         before = asdict(self._team.switches)
@@ -123,6 +161,29 @@ class Control:
             return _json({"error": f"no such session: {session_id}"}, 404)
         self._team.delete_session(session_id)
         return _json({"deleted": session_id})
+
+
+def _planned(plan: Plan[Any], orders: _Weather | _Fates) -> Response:
+    if orders.calm:
+        plan.calm()
+    plan.next(*orders.next)
+    if orders.storm:
+        plan.storm(orders.storm.rate, orders.storm.kinds, orders.storm.seed)
+    return _json({"waiting": plan.waiting})
+
+
+def _entry(result: Result) -> dict[str, Any]:
+    """A result without its addresses, which are credentials."""
+    asked = result.asked
+    return {
+        "request_id": result.request_id,
+        "skip": asked.skip,
+        "take": asked.ask.take,
+        "datasets": asked.datasets,
+        "fate": result.fate,
+        "records": result.records,
+        "statuses": result.statuses,
+    }
 
 
 def _json(answer: dict[str, Any], status: int = 200) -> Response:

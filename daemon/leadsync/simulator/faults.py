@@ -4,8 +4,9 @@ import random
 from collections import deque
 from collections.abc import Sequence
 from enum import StrEnum
+from typing import Generic, TypeAlias, TypeVar
 
-__all__ = ["ConnectionCut", "Fault", "FaultPlan"]
+__all__ = ["ConnectionCut", "Fate", "Fault", "FaultPlan", "Plan"]
 
 
 class Fault(StrEnum):
@@ -73,20 +74,38 @@ ADVANCING = frozenset(
 )
 
 
-class FaultPlan:
-    """Which fault befalls which request of one endpoint: first those in line, then those that a storm draws."""
+class Fate(StrEnum):
+    """One way in which the result of an async request goes wrong, after the request was acknowledged or not."""
+
+    LOST = "lost"
+    """Made and billed; never sent."""
+    DROPPED = "dropped"
+    """Never made, not billed, never sent."""
+    FAILED = "failed"
+    """Not made and not billed; an error is sent instead, in the form of the switches."""
+    HELD = "held"
+    """Made and billed; sent when somebody says so."""
+    ODD = "odd"
+    """Made, billed and sent, but its first property is as in `Fault.ODD_JSON`."""
+
+
+T = TypeVar("T")
+
+
+class Plan(Generic[T]):
+    """What befalls which request of one endpoint: first what stands in line, then what a storm draws."""
 
     def __init__(self) -> None:
-        self._line: deque[Fault | None] = deque()
+        self._line: deque[T | None] = deque()
         self._rate = 0.0
-        self._kinds: tuple[Fault, ...] = ()
+        self._kinds: tuple[T, ...] = ()
         self._rng = random.Random(0)
 
-    def next(self, *faults: Fault | None) -> None:
+    def next(self, *faults: T | None) -> None:
         """Put faults in line, one for each coming request; None lets one pass unharmed, also in a storm."""
         self._line.extend(faults)
 
-    def storm(self, rate: float, kinds: Sequence[Fault], seed: int) -> None:
+    def storm(self, rate: float, kinds: Sequence[T], seed: int) -> None:
         """From now on a request meets one of `kinds` with probability `rate` (0 to 1), drawn from `seed`."""
         self._rate, self._kinds, self._rng = rate, tuple(kinds), random.Random(seed)
 
@@ -100,11 +119,14 @@ class FaultPlan:
         """How many faults (and passes) stand in line."""
         return len(self._line)
 
-    def draw(self) -> Fault | None:
+    def draw(self) -> T | None:
         """What befalls the request that comes now."""
         if self._line:
             return self._line.popleft()
         return self._rng.choice(self._kinds) if self._kinds and self._rng.random() < self._rate else None
+
+
+FaultPlan: TypeAlias = Plan[Fault]
 
 
 class ConnectionCut(Exception):

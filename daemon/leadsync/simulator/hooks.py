@@ -1,15 +1,16 @@
 """Sending webhooks as vendors do, with all that nobody promises: copies, delays, slowness, retries or none.
 
-It writes HTTP itself, so that a message can trickle.
+It writes HTTP itself, so that a message can trickle. Nothing goes out in the clear to an https address.
 """
 
 import asyncio
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 from urllib.parse import urlsplit
 
-__all__ = ["Sending", "astray", "send"]
+__all__ = ["Deliver", "Sending", "astray", "send"]
 
 ANSWER_WAIT_S = 30.0
 """How long a vendor waits for an answer."""
@@ -38,6 +39,10 @@ class Sending:
     """Between two pieces."""
 
 
+Deliver: TypeAlias = Callable[[str, bytes, Sending, Mapping[str, str]], Awaitable[list[int]]]
+"""Brings a webhook, with these headers beside its own, to its URL; returns the status of each try, 0 for no answer."""
+
+
 def astray(url: str) -> str:
     """Return the URL with another id, for which its MAC was not made."""
     head, _, mac = url.rpartition(".")
@@ -48,8 +53,8 @@ async def send(
     url: str,
     body: bytes,
     how: Sending,
-    *,
     headers: Mapping[str, str] | None = None,
+    *,
     context: ssl.SSLContext | None = None,
 ) -> list[int]:
     """Send a result; return the status of each try, 0 where no answer came. `context` is for https."""
@@ -66,6 +71,7 @@ async def send(
 
 async def _try(url: str, body: bytes, how: Sending, headers: Mapping[str, str], context: ssl.SSLContext | None) -> int:
     parts = urlsplit(url)
+    context = context or (ssl.create_default_context() if parts.scheme == "https" else None)
     writer = None
     try:
         async with asyncio.timeout(ANSWER_WAIT_S):

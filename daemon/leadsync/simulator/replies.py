@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from leadsync.simulator.switches import Switches
 
-__all__ = ["RequestIds", "http_date", "listing", "page", "refused", "retry_after"]
+__all__ = ["JSON", "OK", "RequestIds", "http_date", "listing", "page", "refused", "retry_after", "status_of"]
 
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 JSON = "application/json"
@@ -48,9 +48,12 @@ def listing(results: Mapping[str, Any]) -> Response:
 
 def refused(status: int, message: str, headers: Mapping[str, str] | None = None) -> Response:
     """A refusal in the vendor's envelope."""
-    text = HTTPStatus(status).phrase
-    body = {"status": {"code": status, "text": text, "message": message}}
-    return Response(msgspec.json.encode(body), status, headers, JSON)
+    return Response(msgspec.json.encode({"status": status_of(status, message)}), status, headers, JSON)
+
+
+def status_of(status: int, message: str) -> dict[str, Any]:
+    """The head of the vendor's envelope."""
+    return {"code": status, "text": HTTPStatus(status).phrase, "message": message}
 
 
 def retry_after(switches: Switches, now: datetime) -> dict[str, str]:

@@ -6,18 +6,20 @@ What stands where the vendor does not look (`take` at the body's root, unknown m
 import base64
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
 
 from leadsync.simulator.criteria import Criteria
 from leadsync.simulator.sessions import Ask, Refusal
+from leadsync.simulator.switches import Switches
 
-__all__ = ["SESSION_ID", "Asked", "cursor_at", "read_search"]
+__all__ = ["SESSION_ID", "Asked", "AskedAsync", "cursor_at", "read_async", "read_search"]
 
 SESSION_ID = re.compile(r"[a-zA-Z0-9_-]{1,128}")
 DATASETS_MAX = 5
+ASYNC_TAKE_MAX = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,31 @@ class Asked:
     ask: Ask
     position: int
     cursor_paging: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AskedAsync:
+    """An async search, whose `problem` is why it is refused, or ''. It begins at `skip`.
+
+    `session` is '' unless it names one, which no async search may. `datasets` are those that the vendor has read.
+    """
+
+    ask: Ask
+    skip: int
+    session: str
+    url: str
+    error_url: str
+    datasets: Any
+
+    @property
+    def problem(self) -> str:
+        """The vendor's message, '' where there is none to make."""
+        if self.session:
+            return "Invalid request. searchSession is not supported on async endpoints."
+        if not self.url:
+            return "Invalid request. options.webhookUrl is required on async endpoints."
+        too_much = self.ask.take > ASYNC_TAKE_MAX
+        return f"Invalid request. take must not be greater than {ASYNC_TAKE_MAX}." if too_much else ""
 
 
 class _SearchSession(msgspec.Struct, rename="camel"):
@@ -42,17 +69,45 @@ class _Options(msgspec.Struct, rename="camel"):
     search_session: _SearchSession | None = None
     use_cursor_pagination: bool = False
     page_cursor: str | None = None
+    webhook_url: str = ""
+    error_webhook_url: str = ""
 
 
 class _Body(msgspec.Struct, rename="camel"):
     search_criteria: dict[str, Any]
     options: _Options = msgspec.field(default_factory=_Options)
+    datasets: Any = ()
 
 
 def read_search(body: bytes) -> Asked | Refusal:
     """Read the body of a search."""
+    read = _read(body)
+    return _search(read, body) if isinstance(read, _Body) else read
+
+
+def read_async(body: bytes, switches: Switches) -> AskedAsync | Refusal:
+    """Read the body of an async search."""
+    read = _read(body)
+    if not isinstance(read, _Body):
+        return read
+    asked, options = _search(read, body), read.options
+    if isinstance(asked, Refusal):
+        return asked
+    datasets = read.datasets if switches.datasets_read == "root" else options.datasets
+    urls = (options.webhook_url, options.error_webhook_url)
+    ask = replace(asked.ask, session="", key="")
+    return AskedAsync(ask, options.skip, asked.ask.session, *urls, datasets)
+
+
+def _read(body: bytes) -> _Body | Refusal:
     try:
-        read = msgspec.json.decode(body, type=_Body)
+        return msgspec.json.decode(body, type=_Body)
+    except msgspec.DecodeError as error:
+        return Refusal(400, _complaint(str(error)))
+
+
+def _search(read: _Body, body: bytes) -> Asked | Refusal:
+    try:
         criteria = Criteria.of(read.search_criteria)
     except msgspec.DecodeError as error:
         return Refusal(400, _complaint(str(error)))

@@ -112,13 +112,13 @@ class Sessions:
             ask = replace(ask, criteria=session.criteria, identity=session.identity)
         return self._advance(session, ask, switches, now, is_new=is_new)
 
-    def search(self, ask: Ask, position: int, switches: Switches) -> Page | Refusal:
+    def search(self, ask: Ask, position: int, switches: Switches, take_max: int = TAKE_MAX) -> Page | Refusal:
         """Answer a search without a session, from that position of its results on: billed each time."""
-        if self._broke(switches):
+        if self.broke(switches):
             return Refusal(403, NO_MONEY)
         selection = self._selection(ask.criteria, ask.identity)
         found = selection.count(self._world.size)
-        end = min(found, position + min(ask.take, TAKE_MAX))
+        end = min(found, position + min(ask.take, take_max))
         indexes = tuple(selection.nth(place) for place in range(position, end))
         self._bill.charge(page_charge("", "", indexes, switches.price_dollars))
         return Page(indexes, found, more=bool(indexes) or switches.end == "cursor_stays")
@@ -151,6 +151,10 @@ class Sessions:
         """From now on every key is as new."""
         self._kept.clear()
 
+    def broke(self, switches: Switches) -> bool:
+        """Whether the wallet cannot pay for one more record."""
+        return self._bill.balance(switches) < switches.price_dollars
+
     def _kept_page(self, ask: Ask, switches: Switches, now: datetime) -> _Kept | None:
         kept = self._kept.get((ask.session, ask.key)) if ask.key else None
         if kept is None:
@@ -172,7 +176,7 @@ class Sessions:
         return replace(page, total=session.total)
 
     def _refusal(self, ask: Ask, switches: Switches) -> Refusal | None:
-        if self._broke(switches):
+        if self.broke(switches):
             return Refusal(403, NO_MONEY)
         session = self.by_id.get(ask.session)
         if session is None:
@@ -181,9 +185,6 @@ class Sessions:
         if switches.changed_criteria == "refuse" and session.identity != ask.identity:
             return Refusal(400, "searchCriteria differ from those that this search session was created with.")
         return None
-
-    def _broke(self, switches: Switches) -> bool:
-        return self._bill.balance(switches) < switches.price_dollars
 
     def _advance(self, session: Session, ask: Ask, switches: Switches, now: datetime, *, is_new: bool) -> Page:
         before = session.total

@@ -1,6 +1,6 @@
 """The simulator: one team's account at the vendor, and the ASGI app that serves it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +10,7 @@ from starlette.types import Message, Receive, Scope, Send
 from leadsync.simulator.batchdata import BatchData
 from leadsync.simulator.control import Control
 from leadsync.simulator.replies import http_date
+from leadsync.simulator.results import Result, Results
 from leadsync.simulator.switches import Switches
 from leadsync.simulator.team import Team
 from leadsync.simulator.world import World
@@ -31,8 +32,20 @@ class Simulator(Team):
         token: str = TOKEN,
     ) -> None:
         super().__init__(world, now, switches or Switches(), token)
+        self._results = Results(self)
         # A bare router: starlette's own middleware would answer 500 before a cut connection could die.
-        self._router = Router([*BatchData(self).routes(), *Control(self).routes()], redirect_slashes=False)
+        self._router = Router(
+            [*BatchData(self, self._results).routes(), *Control(self, self._results).routes()], redirect_slashes=False
+        )
+
+    @property
+    def results(self) -> list[Result]:
+        """What became of each async request that was taken, in their order."""
+        return self._results.all
+
+    async def send_results(self, request_ids: Iterable[str] | None = None) -> None:
+        """Send the results of these requests once more; None: what was held, or cut off before it was sent."""
+        await self._results.send(request_ids)
 
     async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The ASGI app, HTTP alone; each reply carries the `Date` of the vendor's clock."""

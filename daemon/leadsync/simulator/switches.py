@@ -3,8 +3,10 @@
 The defaults are the likeliest guesses. What the vendor's documents say is no switch.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
+
+from leadsync.simulator.hooks import Sending
 
 __all__ = ["Switches"]
 
@@ -94,3 +96,43 @@ class Switches:
 
     slow_s: float = 0.2
     """How long `Fault.SLOW` takes to answer."""
+
+    acknowledged_id: Literal["meta", "root", "result", "missing"] = "meta"
+    """Where an async request's acknowledgement has its `requestId`. result: under `result`, beside the URLs, as the
+    vendor's newer endpoints answer. missing: nowhere."""
+
+    acknowledged_with: Literal[200, 202] = 200
+    """The HTTP status of that acknowledgement."""
+
+    skip_honoured: bool = True
+    """True: an async search begins at its `skip`. False: at the first property, without a word."""
+
+    skip_slips: int = 0
+    """How many properties of the window before a `skip` brings again: the index moves beneath it. Negative: how many
+    it passes over."""
+
+    short_window_rate: float = 0.0
+    """The share of async results (0 to 1, drawn from the world's seed) that are short though more properties follow."""
+
+    datasets_read: Literal["options", "root"] = "options"
+    """Where an async search reads its `datasets`; at the other place they are ignored."""
+
+    result_after_s: float = 0.2
+    """How long an async result takes until it is made and billed; with `Fault.SLOW` it overtakes its
+    acknowledgement."""
+
+    result_spread_s: float = 0.0
+    """Up to so much longer, drawn from the world's seed: results come in another order than they were asked for."""
+
+    callbacks: Sending = field(default_factory=Sending)
+    """How results are sent: copies, delays, tries."""
+
+    copies_differ: bool = False
+    """True: each copy of a result tells another time in its `meta`. False: they are the same bytes."""
+
+    error_shape: Literal["envelope", "results", "bare", "text"] = "envelope"
+    """What an error by webhook looks like. envelope: as refusals, the id under `meta`. results: in a reply's shape,
+    the id under `results.meta`. bare: `requestId` and `error` at the root. text: no JSON."""
+
+    errors_to: Literal["error_url", "result_url"] = "error_url"
+    """Where errors go. error_url: to `errorWebhookUrl`, and nowhere without one. result_url: to `webhookUrl`."""

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from datetime import datetime
 
 from leadsync.simulator.bill import Bill
-from leadsync.simulator.faults import FaultPlan
+from leadsync.simulator.faults import Fate, FaultPlan, Plan
+from leadsync.simulator.hooks import Deliver, send
 from leadsync.simulator.replies import RequestIds
 from leadsync.simulator.sessions import Session, Sessions
 from leadsync.simulator.switches import Switches
@@ -14,7 +15,10 @@ __all__ = ["Team"]
 
 
 class Team:
-    """What the endpoints work on and what a test looks at; `now` gives the vendor's clock, aware of its zone."""
+    """What the endpoints work on and what a test looks at; `now` gives the vendor's clock, aware of its zone.
+
+    `deliver` brings webhooks over a socket, unless a test puts something else in its place.
+    """
 
     def __init__(self, world: World, now: Callable[[], datetime], switches: Switches, token: str) -> None:
         self.world = world
@@ -25,6 +29,9 @@ class Team:
         self.book = Sessions(world, self.bill)
         self.request_ids = RequestIds(world.seed)
         self.faults = FaultPlan()
+        self.async_faults = FaultPlan()
+        self.deliver: Deliver = send
+        self.fates = Plan[Fate]()
         self.list_faults = FaultPlan()
         self.delete_faults = FaultPlan()
 
