@@ -217,22 +217,25 @@ def judge(reply: Acknowledged | TraceTrouble, items: int, now: datetime) -> Judg
     match reply:
         case Acknowledged(vendor_id, request_ids):
             return Taken(vendor_id, request_ids, reply.complaint(range(1, items + 1)))
-        case Lost(why, sent=False):
-            return GiveBack(BatchState.VOID, None, why)
-        case Lost(why):
+        case Lost(why, sent=True):
             return Doubtful(why)
+        case Lost(why):
+            return GiveBack(BatchState.VOID, None, why)
+        case _:
+            return _refused(reply, now)
+
+
+def _refused(reply: Throttled | DailyLimit | Denied | Refused, now: datetime) -> GiveBack:
+    refused = BatchState.REFUSED
+    match reply:
         case Throttled(retry_after_s):
-            message = "the vendor's rate limit"
-            return GiveBack(BatchState.REFUSED, 429, message, retry_after_s=retry_after_s)
+            return GiveBack(refused, 429, "the vendor's rate limit", retry_after_s=retry_after_s)
         case DailyLimit(until):
-            message = "the vendor's daily limit is reached"
-            return GiveBack(BatchState.REFUSED, 429, message, Waiting(parked_until=until))
+            return GiveBack(refused, 429, "the vendor's daily limit is reached", Waiting(parked_until=until))
         case Denied(reason, status, message):
-            hindrance = Waiting(reason.value, message, again_at=now + DENIED_AGAIN)
-            return GiveBack(BatchState.REFUSED, status, message, hindrance)
+            return GiveBack(refused, status, message, Waiting(reason.value, message, again_at=now + DENIED_AGAIN))
         case Refused(status, message):
-            hindrance = Waiting(Reason.REFUSED.value, message)
-            return GiveBack(BatchState.REFUSED, status, message, hindrance)
+            return GiveBack(refused, status, message, Waiting(Reason.REFUSED.value, message))
         case never:
             assert_never(never)
 

@@ -30,15 +30,15 @@ TRACE_DOUBTED = event(
 )
 TRACE_UNKNOWN = event(
     "trace.unknown",
-    "Whether the vendor has taken a batch is not known: it may be billed, so it is not sent again by itself. Its results"
-    " find their way, if there are any.",
+    "Whether the vendor has taken a batch is not known: it may be billed, so it is not sent again by itself. Its"
+    " results find their way, if there are any.",
     "batch items why",
     "Nothing: what has not come by the deadline is listed as missing, and asked again with `leadsync traces again`.",
 )
 TRACE_RETURNED = event(
     "trace.returned",
-    "The vendor has not taken a batch: it costs nothing, and its owners are asked for again after `wait_s`, or once what"
-    " stopped it is mended.",
+    "The vendor has not taken a batch: it costs nothing, and its owners are asked for again after `wait_s`, or once"
+    " what stopped it is mended.",
     "batch items status why wait_s",
     "Read the reason; where it repeats, look at the vendor's status.",
 )

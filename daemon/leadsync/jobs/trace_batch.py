@@ -1,6 +1,7 @@
 """One batch of owners on its way to the vendor: journaled, vouched for, sent once, and settled by what came back."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import structlog
@@ -20,6 +21,14 @@ BACK_OFF_MAX_S: Final = 900.0
 """A vendor that is down for a night gets some dozens of batches to refuse, not thousands."""
 
 
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What came of a sending: whether the vendor may have the batch, and how long to rest before the next."""
+
+    taken: bool = True
+    rest_s: float = 0.0
+
+
 class TraceBatch:
     """One sending; made for it and thrown away. `failed` is how many before it the vendor has not taken in a row."""
 
@@ -29,8 +38,8 @@ class TraceBatch:
         self._around = around
         self._failed = failed
 
-    async def send(self, client: RealEstateApi) -> float:
-        """Send it, and enter what came back; return how long to wait before the next. Raises StoreFailed."""
+    async def send(self, client: RealEstateApi) -> Sent:
+        """Send it, and enter what came back. Raises StoreFailed."""
         opened = self._opened
         await self._ledger.vouch(opened.batch_id)
         ask = client.send_batch if opened.route is TraceRoute.BATCH else client.send_await
@@ -47,20 +56,20 @@ class TraceBatch:
             case GiveBack() as back:
                 return await self._give_back(back)
 
-    async def _take(self, taken: Taken) -> float:
+    async def _take(self, taken: Taken) -> Sent:
         opened, now = self._opened, self._around.now()
         await self._ledger.acknowledge(opened.batch_id, taken.vendor_id, taken.request_ids, now)
         _log.info(events.TRACE_ACKNOWLEDGED, batch=opened.name, vendor_id=taken.vendor_id, items=opened.items)
         if taken.complaint is not None:
             _log.warning(events.TRACE_DOUBTED, batch=opened.name, message=taken.complaint)
-        return 0.0
+        return Sent()
 
-    async def _doubt(self, why: str) -> float:
+    async def _doubt(self, why: str) -> Sent:
         await self._ledger.note_unknown(self._opened.batch_id, why)
         _log.warning(events.TRACE_UNKNOWN, batch=self._opened.name, items=self._opened.items, why=why)
-        return 0.0
+        return Sent()
 
-    async def _enter(self, results: Sequence[ItemResult], unreadable: int) -> float:
+    async def _enter(self, results: Sequence[ItemResult], unreadable: int) -> Sent:
         """Take the answers that came at once; what none of them is about will be missing."""
         name = self._opened.name
         answers = [answer_of(name, one.key, one) for one in results if one.key is not None]
@@ -69,9 +78,9 @@ class TraceBatch:
         odd += unreadable + len(results) - len(answers)
         if odd:
             _log.warning(events.TRACE_DOUBTED, batch=name, message=f"{odd} of its answers belong to nobody")
-        return 0.0
+        return Sent()
 
-    async def _give_back(self, back: GiveBack) -> float:
+    async def _give_back(self, back: GiveBack) -> Sent:
         opened = self._opened
         await self._ledger.give_back(opened.batch_id, back, self._around.now())
         wait_s = 0.0 if back.hindrance else self._rest_s(back)
@@ -79,7 +88,7 @@ class TraceBatch:
         _log.warning(events.TRACE_RETURNED, batch=opened.name, items=opened.items, **told)
         if back.hindrance is not None:
             _tell(back.hindrance)
-        return wait_s
+        return Sent(taken=False, rest_s=wait_s)
 
     def _rest_s(self, back: GiveBack) -> float:
         """Back off, doubling up to a quarter of an hour."""

@@ -1,22 +1,61 @@
 """How owners are asked for: the client, the proof that comes back with its answers, the addresses where they find us.
 
-One per process. A reload exchanges the client and the proof in one breath; what is on its way ends through the old one.
+A reload exchanges the client and the proof in one breath; what is on its way ends through the old one.
 """
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from leadsync.core.hooks import Address, HookKey, hook_url
 from leadsync.store.trace_batches import DONE_KIND, ITEM_KIND
-from leadsync.vendors.realestateapi import RealEstateApi
+from leadsync.vendors.realestateapi import RealEstateApi, TraceAccess
+
+Connect: TypeAlias = Callable[[TraceAccess], RealEstateApi]
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A way to the vendor. `proof` is the digest of the API key, as the door keeps it of what comes back."""
+
+    access: TraceAccess
+    client: RealEstateApi
+    proof: str
+
+
 class TraceDesk:
-    """`client` and `proof` are None where the configuration has no [skip_trace]."""
+    """One per process. `connect` makes a client, and sends nothing; without [skip_trace] there is no line."""
 
-    client: RealEstateApi | None = None
-    proof: str | None = None
+    def __init__(self, connect: Connect) -> None:
+        self._connect = connect
+        self.line: Line | None = None
+
+    @property
+    def proof(self) -> str | None:
+        """The digest of the API key in use."""
+        return self.line.proof if self.line else None
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What the log masks."""
+        return (self.line.access.api_key,) if self.line else ()
+
+    def line_to(self, access: TraceAccess | None) -> Line | None:
+        """Return the line for this access: the one there is, where it is the same."""
+        if access is None or (self.line is not None and self.line.access == access):
+            return self.line if access is not None else None
+        return Line(access, self._connect(access), proof_of(access.api_key))
+
+    def enter(self, line: Line | None) -> RealEstateApi | None:
+        """Ask by this line from now on; return the client that is left over."""
+        left, self.line = self.line, line
+        return left.client if left is not None and left is not line else None
+
+    async def close(self) -> None:
+        """Close all connections."""
+        if self.line is not None:
+            await self.line.client.close()
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,9 +35,7 @@ def look(brought: Iterable[Brought]) -> Looked:
     return Looked(owners, counts[Unsendable.NO_OWNER], counts[Unsendable.NO_ADDRESS])
 
 
-def covered(
-    suppression: Suppression, wanted: Iterable[Wanted], records: Iterable[tuple[int, str, bytes]]
-) -> list[int]:
+def covered(suppression: Suppression, wanted: Iterable[Wanted], records: Iterable[tuple[int, str, bytes]]) -> list[int]:
     """Return those who are wanted and must not be asked for, by what any of their records says of them."""
     subjects = {one.subject_id: _decoder.decode(one.sent) for one in wanted}
     found = {
@@ -67,5 +65,3 @@ def await_bytes(wanted: Sequence[Wanted], addresses: Addresses) -> bytes:
 
 def _items(wanted: Sequence[Wanted], addresses: Addresses) -> list[TraceItem]:
     return [TraceItem(key, addresses.of_item(key), _decoder.decode(one.sent)) for key, one in enumerate(wanted, 1)]
-
-

@@ -66,8 +66,8 @@ class Proof:
 def check_key(connection: Connection, batch: str, proof: Proof) -> None:
     """Make sure that an answer comes from whom the batch went to. Raises Unreadable."""
     known = (_batch(connection, batch)["key_digest"], proof.ours)
-    # The key may have been exchanged since, and either may come back. All are compared, each in constant time.
-    if not any([hmac.compare_digest(proof.came or "", one or "-") for one in known]):
+    # The key may have been exchanged since, and either may come back.
+    if not any(hmac.compare_digest(proof.came or "", one or "-") for one in known):
         raise Unreadable(Why.WRONG_KEY, "it does not come with the API key that its batch was asked with")
 
 
@@ -83,16 +83,15 @@ def take_item(connection: Connection, answer: Answer, now: datetime) -> bool:
     _check_id(batch["vendor_id"], answer.vendor_batch, "another batch")
     _check_id(item["request_id"], answer.request_id, "another request")
     before = item["state"]
-    # A match is never undone: its contacts are here, and paid for.
-    after = State.MATCHED if answer.matched or before == State.MATCHED else State.MISSED
+    after = _after(before, answer)
     news = _enter_contacts(connection, item["subject_id"], answer.contacts, now)
     if before != after:
-        _enter_answer(connection, batch, item, answer, after, now)
+        _enter_answer(connection, batch, item, answer, now)
     if before != after or news:
         deliveries = connection.execute(_DELIVERIES, {"of_subject": item["subject_id"]}).scalars()
         note_changes(connection, deliveries.all())
     ended = batch["matched"] + batch["missed"] + batch["missing"]
-    return item["state"] == State.SENT and ended + 1 == batch["items"]
+    return bool(item["state"] == State.SENT and ended + 1 == batch["items"])
 
 
 def take_together(connection: Connection, batch_id: int, answers: Iterable[Answer], now: datetime) -> int:
@@ -134,9 +133,13 @@ def _shown_to_be_taken(batch: RowMapping, vendor_batch: str | None) -> dict[str,
     return values | ({"state": BatchState.OUT.value} if batch["state"] == BatchState.UNKNOWN else {})
 
 
-def _enter_answer(
-    connection: Connection, batch: RowMapping, item: RowMapping, answer: Answer, after: State, now: datetime
-) -> None:
+def _after(before: str, answer: Answer) -> State:
+    """A match is never undone: its contacts are here, and paid for."""
+    return State.MATCHED if answer.matched or before == State.MATCHED else State.MISSED
+
+
+def _enter_answer(connection: Connection, batch: RowMapping, item: RowMapping, answer: Answer, now: datetime) -> None:
+    after = _after(item["state"], answer)
     here = {"of_batch": batch["id"], "of_key": item["key"]}
     request_id = item["request_id"] or answer.request_id
     entered = _ANSWERED.values(state=after.value, request_id=request_id, answered_at=now)

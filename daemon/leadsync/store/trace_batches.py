@@ -9,14 +9,37 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Connection, RowMapping, Update, bindparam, case, delete, exists, func, insert, or_, select, update
+from sqlalchemy import (
+    Connection,
+    RowMapping,
+    Update,
+    bindparam,
+    case,
+    delete,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.orm import aliased
 from sqlmodel import col
 
 from leadsync.core.budget import Granted, Limits, allowed_take, grant
 from leadsync.core.model import Reason
 from leadsync.core.packing import ITEMS_MIN
-from leadsync.core.trace import AUTOMATIC_TRIES_MAX, GRACE, STORE_DOUBTS, BatchState, GiveBack, State, TraceRoute, Waiting, due_at
+from leadsync.core.trace import (
+    AUTOMATIC_TRIES_MAX,
+    GRACE,
+    STORE_DOUBTS,
+    BatchState,
+    GiveBack,
+    State,
+    TraceRoute,
+    Waiting,
+    due_at,
+)
 from leadsync.errors import Bug
 from leadsync.store.columns import MICROS
 from leadsync.store.tables import InboxMessage, Installation
@@ -112,19 +135,19 @@ def _room(connection: Connection, order: BatchOrder, now: datetime) -> Granted |
 
 def _enter(connection: Connection, order: BatchOrder, room: Granted, fence: int, now: datetime) -> OpenBatch:
     request = order.request(room.take)
-    values = {
-        "name": order.name,
-        "route": order.route.value,
-        "fence": fence,
-        "items": room.take,
-        "size_bytes": len(request),
-        "price_micros": int(order.limits.price * MICROS),
-        "key_digest": order.key_digest,
-        "asked_at": now,
-        "deadline_at": now + order.deadline,
-    }
-    row = TraceBatch(**values).model_dump(exclude={"id"})
-    batch_id = connection.execute(insert(TraceBatch).returning(col(TraceBatch.id)), row).scalar_one() or 0
+    row = TraceBatch(
+        name=order.name,
+        route=order.route.value,
+        fence=fence,
+        items=room.take,
+        size_bytes=len(request),
+        price_micros=int(order.limits.price * MICROS),
+        key_digest=order.key_digest,
+        asked_at=now,
+        deadline_at=now + order.deadline,
+    )
+    new = insert(TraceBatch).returning(col(TraceBatch.id))
+    batch_id = connection.execute(new, row.model_dump(exclude={"id"})).scalar_one() or 0
     subjects = order.subjects[: room.take]
     rows = [{"batch_id": batch_id, "key": key, "subject_id": one} for key, one in enumerate(subjects, 1)]
     connection.execute(insert(TraceItem).values(state=State.SENT.value), rows)
@@ -169,13 +192,17 @@ def _from_asked(batch_id: int, after: BatchState) -> Update:
     return update(TraceBatch).where(col(TraceBatch.id) == batch_id).values(state=state)
 
 
-def reap(connection: Connection) -> list[str]:
-    """A dead process has left these batches without an answer: they may be billed, and are never sent again."""
+def reap(connection: Connection) -> list[tuple[str, int]]:
+    """A dead process has left these batches without an answer: they may be billed, and are never sent again.
+
+    Return their names and how many items they have.
+    """
     asked = col(TraceBatch.state) == BatchState.ASKED
-    names = list(connection.execute(select(col(TraceBatch.name)).where(asked).order_by(col(TraceBatch.id))).scalars())
+    found = select(col(TraceBatch.name), col(TraceBatch.items)).where(asked).order_by(col(TraceBatch.id))
+    left = [(name, items) for name, items in connection.execute(found)]
     message = "leadsync ended before the vendor's answer came"
     connection.execute(update(TraceBatch).where(asked).values(state=BatchState.UNKNOWN.value, message=message))
-    return names
+    return left
 
 
 def next_due(connection: Connection) -> datetime | None:
@@ -261,6 +288,12 @@ def waiting(connection: Connection) -> Waiting:
     return Waiting(row["paused_reason"], row["paused_message"], row["again_at"], row["parked_until"])
 
 
+def last_proof(connection: Connection) -> str | None:
+    """Return the digest of the API key that the last batch was asked with, None where there was none."""
+    last = select(col(TraceBatch.key_digest)).order_by(col(TraceBatch.id).desc()).limit(1)
+    return connection.execute(last).scalar_one_or_none()
+
+
 def wait(connection: Connection, hindrance: Waiting, now: datetime) -> None:
     """Remember why nothing is sent, or, with an empty one, that nothing is in the way any more."""
     values: dict[str, Any] = {
@@ -288,4 +321,3 @@ def _leave(connection: Connection, batch_id: int, before: Collection[BatchState]
     left = update(TraceBatch).where(col(TraceBatch.id) == batch_id, col(TraceBatch.state).in_(states))
     if connection.execute(left.values(**values)).rowcount != 1:
         raise Bug(f"batch {batch_id} is in no state that it could leave for {values['state']}")
-

@@ -81,8 +81,8 @@ class TraceLedger:
         """Enter what was answered at once; return how many of the answers belong to no item of the batch."""
         return await self._writer.write(trace_answers.take_together, batch_id, answers, now)
 
-    async def reap(self) -> list[str]:
-        """Note that the batches which a dead process has left without an answer are unknown; return their names."""
+    async def reap(self) -> list[tuple[str, int]]:
+        """Note that the batches which a dead process has left without an answer are unknown; return names and items."""
         return await self._writer.write(trace_batches.reap)
 
     async def next_due(self) -> datetime | None:
@@ -100,6 +100,10 @@ class TraceLedger:
     async def waiting(self) -> Waiting:
         """Return why nothing is sent, if anything is in the way."""
         return await self._writer.write(trace_batches.waiting)
+
+    async def last_proof(self) -> str | None:
+        """Return the digest of the API key that the last batch was asked with, None where there was none."""
+        return await self._writer.write(trace_batches.last_proof)
 
     async def wait(self, hindrance: Waiting, now: datetime) -> None:
         """Remember why nothing is sent, or, with an empty one, that nothing is in the way any more."""
