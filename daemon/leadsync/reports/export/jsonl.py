@@ -1,4 +1,4 @@
-"""JSON lines: one object a row, under the names of design § 8."""
+"""JSON lines: one object a row, under the names that others read."""
 
 from typing import BinaryIO, Final
 
