@@ -80,8 +80,8 @@ def load(path: Path, environ: Mapping[str, str]) -> Settings:
     tables = _tables(config, findings) if config else None
     jobs = [_job(document, accounts, config.table if config else {}, findings) for document in documents]
     findings.add(shared_sessions(documents, accounts))
-    if tables is not None and tables.skip_trace is not None and tables.skip_trace.suppression is not None:
-        findings.attempt(partial(read_suppression, path.parent / tables.skip_trace.suppression))
+    if config is not None and tables is not None and tables.skip_trace is not None:
+        _look_at_suppression(config, tables.skip_trace, findings)
     problems = findings.in_reading_order()
     if problems or config is None or tables is None:
         raise ConfigInvalid(problems)
@@ -173,6 +173,18 @@ def _skip_trace(config: Document, section: SkipTrace) -> SkipTrace:
     found = section.suppression and config.path.parent / section.suppression
     api_key = _declared(config, ("skip_trace", "api_key"), section.api_key)
     return section.model_copy(update={"api_key": api_key, "suppression": found})
+
+
+def _look_at_suppression(config: Document, section: SkipTrace, findings: Findings) -> None:
+    """Have the list read once, so that what nobody understands in it shows before anything is spent."""
+    if section.suppression is None:
+        return
+    path = config.path.parent / section.suppression
+    if path.is_file():
+        findings.attempt(partial(read_suppression, path))
+    else:
+        message = "names a file that does not exist: create it, an empty one will do"
+        findings.add([config.problem(Fault(("skip_trace", "suppression"), message))])
 
 
 def _notify(config: Document, section: Notify) -> Notify:

@@ -19,6 +19,7 @@ HEAD: Final = "0011"
 
 KNOWN: Final = frozenset({"0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010", HEAD})
 
+
 def revision(connection: Connection, file: Path) -> str | None:
     """Return the schema's revision, None where nothing was ever stored.
 
