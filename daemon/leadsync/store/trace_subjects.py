@@ -10,13 +10,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+import msgspec
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 from sqlmodel import col
 
+from leadsync.core.subjects import Subject
 from leadsync.core.trace import State, brought_again
 from leadsync.store.lead_tables import Change, Delivery, Property
 from leadsync.store.tables import Page, Run
 from leadsync.store.trace_tables import TraceDelivery, TraceJob, TraceSubject
+
+_encoder: Final = msgspec.json.Encoder()
+_decoder: Final = msgspec.json.Decoder(Subject)
 
 PORTION: Final = 250
 """Deliveries that are looked at together: their bytes are some megabytes."""
@@ -103,6 +108,16 @@ class Wanted:
     subject_id: int
     sent: bytes
     wanted_at: datetime
+
+
+def subject_as(subject: Subject) -> bytes:
+    """Return what is written down of a subject."""
+    return _encoder.encode(subject)
+
+
+def subject_from(sent: bytes) -> Subject:
+    """Return a subject as it was written down."""
+    return _decoder.decode(sent)
 
 
 def follow(connection: Connection, jobs: Collection[str], now: datetime) -> None:
