@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from leadsync.core.model import Reason
 from leadsync.jobs.gate import WITHDRAWN
+from tests.simulation import window_rules
 from tests.simulation.mail import p9_acknowledged_is_kept, p9_all_is_read
 
 if TYPE_CHECKING:
@@ -232,7 +233,10 @@ def p8_totals_agree(watch: "Watch", _: object) -> Iterator[str]:
     ):
         yield f"{key} of {name} is open still"
     sessions = watch.machine.sim.sessions
-    for name, total in watch.rows("SELECT name, base_line + delivered FROM search_session WHERE park_reason IS NULL"):
+    for name, total in watch.rows(
+        "SELECT name, base_line + delivered FROM search_session WHERE park_reason IS NULL"
+        " AND id NOT IN (SELECT session_id FROM one_shot)"
+    ):
         vendor = sessions[name].total if name in sessions else 0
         if total != vendor and name not in watch.touched:
             yield f"{name} has {total} in our books, {vendor} in the vendor's"
@@ -255,5 +259,6 @@ AT_START: Final = (
     park_stays,
     l1_parked_for_a_reason,
     p9_acknowledged_is_kept,
+    *window_rules.AT_START,
 )
-AT_END: Final = (p8_totals_agree, complete_is_whole, p9_acknowledged_is_kept, p9_all_is_read)
+AT_END: Final = (p8_totals_agree, complete_is_whole, p9_acknowledged_is_kept, p9_all_is_read, *window_rules.AT_END)

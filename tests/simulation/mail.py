@@ -50,6 +50,7 @@ def open_door(app: App, life: "Life", executor: Any) -> None:
 
     group = GroupCommit(store)
     handlers = {kind: Handler(_read, _take) for kind in KINDS}
+    handlers |= app.unpack._handlers  # noqa: SLF001 - leadsync's own stay what they are
     app.unpack = Unpack(app.ledger, app.around, executor, inflated_max_bytes=BODY_MAX_BYTES, handlers=handlers)
     life.door = Door(lambda: app.ledger.hooks, group.keep, BODY_MAX_BYTES, app.unpack.ring, lambda _why: None)
     life.committing = asyncio.get_running_loop().create_task(group.run())
@@ -105,13 +106,20 @@ async def _deliver(world: "World", address: Address, body: bytes, *, delay_s: fl
 
 
 async def _post(world: "World", address: Address, body: bytes, *, astray: bool) -> int:
+    """Send one to the door of the process that is alive; 0 where none is."""
+    if world.life.app is None:
+        return 0
+    key = world.life.app.ledger.hooks
+    path = hook_url("", HookKey(key.installation, b"guessed") if astray else key, address)
+    return await knock(world, path, body)
+
+
+async def knock(world: "World", path: str, body: bytes) -> int:
     """Call the door of the process that is alive; 0 where none is, or it dies before it has answered."""
     life = world.life
-    app, door = life.app, life.door
-    if app is None or door is None or life.process.over.is_set():
+    door = life.door
+    if door is None or life.process.over.is_set():
         return 0
-    key = app.ledger.hooks
-    path = hook_url("", HookKey(key.installation, b"guessed") if astray else key, address)
     scope = {"type": "http", "method": "POST", "path": path, "headers": [], "state": {"admit": lambda: None}}
     statuses: list[int] = []
 

@@ -10,6 +10,7 @@ import httpx  # noqa: TID251 - the test edge speaks to the simulator in process
 import msgspec
 
 from leadsync.simulator import Fault, Simulator
+from leadsync.vendors.async_wire import ASYNC_PATH
 from tests.simulation.process import present
 from tests.simulation.weather import Fate, Road, Weather
 from tests.transport import SimulatorTransport
@@ -20,6 +21,9 @@ class Witness(Protocol):
 
     def sent(self, session: str, key: str, body: bytes) -> Callable[[], None]:
         """A request with a key leaves; what is returned is called when its sender waits no longer."""
+
+    def asking(self, body: bytes) -> None:
+        """An async request leaves."""
 
     def deleting(self, session: str) -> None:
         """A deletion leaves."""
@@ -56,6 +60,8 @@ class Network(httpx.AsyncBaseTransport):
         body = await request.aread()
         session, key = session_and_key(body)
         done = self._watch.sent(session, key, body) if key else _nothing
+        if request.url.path == ASYNC_PATH:
+            self._watch.asking(body)
         if request.method == "DELETE":
             self._watch.deleting(request.url.path.rpartition("/")[2])
         reply: asyncio.Future[httpx.Response] = asyncio.get_running_loop().create_future()
@@ -108,6 +114,7 @@ class Network(httpx.AsyncBaseTransport):
             raise httpx.ConnectError("no route", request=request)
         sim = self._simulator
         faults = {"POST": sim.faults, "DELETE": sim.delete_faults}.get(request.method, sim.list_faults)
+        faults = sim.async_faults if request.url.path == ASYNC_PATH else faults
         faults.next(fate if isinstance(fate, Fault) else None)
         return await self._vendor.handle_async_request(request)
 

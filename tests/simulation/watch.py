@@ -12,15 +12,17 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import apsw
+import msgspec
 
 from leadsync.config import Settings
 from leadsync.core.model import Reason
 from leadsync.simulator import Charge
 from tests.jobs.books import INSTALLATION
-from tests.simulation import invariants
+from tests.simulation import invariants, window_rules
 from tests.simulation.machine import STORE, Machine
 from tests.simulation.mail import Mail, p9_answered_is_durable
 from tests.simulation.process import PROCESS, Process
+from tests.simulation.windows import Pull
 
 SHOWN_BY: Final = 2
 """A replay may come with either of two totals, so one that hides a meddler by chance is found out by the next page."""
@@ -85,6 +87,7 @@ class Watch:
     moved_at: dict[str, float] = field(default_factory=dict)
     settings: Settings | None = None
     mail: Mail = field(default_factory=Mail)
+    pull: Pull | None = None
     records_per_day: int | None = None
     checked: Counter[str] = field(default_factory=Counter)
     broken: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
@@ -113,6 +116,17 @@ class Watch:
         """A result was answered 200."""
         self._ask((p9_answered_is_durable,), digest)
         self.mail.acknowledged.add(digest)
+
+    def brought(self, digest: str) -> None:
+        """A result of ours was answered 200."""
+        self._ask((p9_answered_is_durable,), digest)
+
+    def asking(self, body: bytes) -> None:
+        """An async request leaves."""
+        process = PROCESS.get()
+        assert process is not None
+        subject = window_rules.subject_of(msgspec.json.decode(body)["options"]["webhookUrl"])
+        self._ask(window_rules.AT_ASK, Request("", subject, body, process))
 
     def refused(self, session: str) -> None:
         """The vendor calls a request malformed: a person is asked to mend it."""

@@ -21,7 +21,7 @@ from typing import Any, Final
 from leadsync.app import App
 from leadsync.errors import BadWeather, OperatorMistake
 from leadsync.service import Service
-from tests.simulation import actors
+from tests.simulation import actors, windows
 from tests.simulation.disk import Trouble, no_trouble
 from tests.simulation.machine import Life, Machine
 from tests.simulation.mail import is_quiet
@@ -123,8 +123,14 @@ class World:
         }
         self.terms = f'audit_every = "{draws.choice(("1m", "15m"))}"'
         size, vendor = script.size or draws.randint(5, 25), switches(draws)
+        self.pull = windows.drawn(self)
+        if self.pull is not None:
+            vendor |= windows.open_questions(self.draws("windows"))
         self.cap = self._furnish(self.draws("house")) if script.meddlers else 100
+        self.terms += windows.TERMS if self.pull is not None else ""
         self.machine = Machine(folder, self.draws, size=size, account=self.terms, session_cap=self.cap, **vendor)
+        if self.pull is not None:
+            self.machine.job(windows.JOB, **self.pull.keys)
         self.machine.clock.began -= timedelta(seconds=10)  # all jobs are due then
         for job in self.jobs:
             self.machine.job(job, **self.keys[job])
@@ -166,7 +172,7 @@ class World:
         """Live through all of it."""
         report, machine = self.report, self.machine
         self.script.lay(machine)
-        with machine.on() as loop:
+        with machine.on() as loop, windows.small_windows():
             try:
                 loop.run_until_complete(self._all())
             except Exception as error:  # noqa: BLE001 - whatever ends a world early is what was found
@@ -195,6 +201,9 @@ class World:
             self.machine.sim, self.weather, self.draws("network"), watch=self.watch, spawn=self.spawn
         )
         self.machine.change(transport=self.network)
+        if self.pull is not None:
+            self.watch.pull = self.pull
+            self.machine.sim.deliver = windows.Courier(self, self.pull).deliver
         plot = self.spawn(self._plot())
         await asyncio.wait({plot, self.watch.broken}, return_when=asyncio.FIRST_COMPLETED)
         if self.watch.broken.done():
@@ -204,12 +213,14 @@ class World:
     async def _plot(self) -> None:
         supervisor = self.spawn(self._supervise())
         meddlers = [self.spawn(actor(self)) for actor in self._cast()]  # type: ignore[arg-type]
+        meddlers += [self.spawn(actor(self)) for actor in windows.ACTORS if self.pull is not None]
         await asyncio.sleep(self._trouble_s)
         for meddler in meddlers:
             meddler.cancel()
         self._deaths_left = 0
         self.weather.clear()
         actors.put_right(self)
+        await windows.put_right(self)
         if self.script.dooms is None:
             self.life.process.doom = Doom()
         actors.stop(self)
@@ -233,7 +244,8 @@ class World:
             complete = {
                 job for (job,) in self.watch.rows("SELECT job FROM run WHERE outcome = 'complete' AND id > ?", since)
             }
-            if complete >= wanted and not self._is_settling() and is_quiet(self.watch):
+            at_rest = is_quiet(self.watch) and windows.is_quiet(self)
+            if complete >= wanted and not self._is_settling() and at_rest:
                 return
             if asyncio.get_running_loop().time() > until_s:
                 self.watch.fail(f"l1_it_ends_well: of {sorted(wanted)} only {sorted(complete)} are complete")

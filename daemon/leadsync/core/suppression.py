@@ -59,7 +59,7 @@ class Suppression:
             whole = line.strip().lstrip("\ufeff")
             if not whole or whole.startswith("#"):
                 continue
-            entry = _entry(whole) or _entry(whole.partition(" #")[0].strip())
+            entry = _entry_before_comment(whole)
             if entry is None:
                 odd.append(number)
             else:
@@ -87,6 +87,13 @@ class Suppression:
     def covers_contact(self, kind: Kind, value: str) -> bool:
         """Whether this phone in E.164, or this e-mail address in lower case, is on the list."""
         return Entry(kind, value) in self.entries
+
+
+def _entry_before_comment(line: str) -> Entry | None:
+    """Read as much of a line as can be read: `#` may begin a comment, and may be the mark of a flat."""
+    parts = line.split(" #")
+    heads = (" #".join(parts[:end]).strip() for end in range(len(parts), 0, -1))
+    return next(filter(None, map(_entry, heads)), None)
 
 
 def _entry(text: str) -> Entry | None:

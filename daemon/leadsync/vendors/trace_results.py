@@ -121,7 +121,8 @@ def _is_match(root: Mapping[str, Any], data: Mapping[str, Any], blocks: list[Map
         if isinstance(flag, bool):
             return flag
     found = [block[name] for block in blocks for name in _FINDINGS if name in block]
-    if found or "persons" in root or "persons" in data:
+    found += [place["persons"] for place in (root, data) if "persons" in place]
+    if found:
         return any(map(list_of, found))
     raise Unreadable(Why.NOT_READABLE, "it says neither who was found nor that nobody was")
 

@@ -1,0 +1,179 @@
+"""Large one-shots by async windows, in a share of the worlds: their vendor loses, doubles and delays what it pushes.
+
+A window has four records here, so that a list of a dozen has some. The vendor sends a result once, some times or until
+it is taken, to whatever lives; some are never sent, some an hour late, some are errors or nonsense. The rules that the
+vendor sees kept or broken stand in `window_rules.py`, planted bugs in `window_bugs.py`.
+"""
+
+import asyncio
+import hashlib
+import json
+import random
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+from unittest import mock
+from urllib.parse import urlsplit
+
+from leadsync.core import windows
+from leadsync.simulator import Fate, Sending
+from tests.simulation import actors
+from tests.simulation.mail import knock
+from tests.simulation.window_rules import digest_of, subject_of
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+SHARE: Final = 0.2
+"""Of the worlds."""
+
+JOB: Final = "bulk"
+WINDOW: Final = 4
+TERMS: Final = '\n[webhooks]\nlisten = "127.0.0.1:8480"\npublic_url = "https://leads.example.com"'
+
+
+@contextmanager
+def small_windows() -> Iterator[None]:
+    """Let a window have four records."""
+    with mock.patch.object(windows, "WINDOW_MAX", WINDOW):
+        yield
+
+
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """A result that was answered 200: what it was for, and the properties in it."""
+
+    subject: str
+    ids: frozenset[str]
+
+
+@dataclass(slots=True)
+class Pull:
+    """The one-shot of a world: `sent` counts its requests by subject, `brought` are results answered 200 by digest."""
+
+    keys: dict[str, Any]
+    sent: Counter[str] = field(default_factory=Counter)
+    brought: dict[str, Brought] = field(default_factory=dict)
+    under_way: int = 0
+
+
+def drawn(world: "World") -> Pull | None:
+    """Give this world a one-shot, or not."""
+    draws = world.draws("windows")
+    if not world.script.meddlers or draws.random() >= SHARE:
+        return None
+    return Pull(
+        {
+            "kind": "one_shot",
+            "records": draws.randint(3, 18),
+            "async_above": 0,
+            "windows_in_flight": draws.randint(1, 3),
+            "deadline": draws.choice(("4m", "20m", "90m")),
+            "on_expiry": draws.choice(("stop", "stop", "ask_again")),
+            "schedule": f'every = "{draws.choice((3, 8))}m"',
+            "buy_again": True,
+        }
+    )
+
+
+def open_questions(draws: random.Random) -> dict[str, Any]:
+    """What nobody knows of the async endpoint, each answered some way."""
+    return {
+        "acknowledged_id": draws.choice(("meta", "root", "result", "missing")),
+        "acknowledged_with": draws.choice((200, 202)),
+        "skip_honoured": draws.random() < 0.9,
+        "skip_slips": draws.choice((0, 0, 1, -1)),
+        "short_window_rate": draws.choice((0.0, 0.0, 0.3)),
+        "result_after_s": draws.choice((0.2, 20.0)),
+        "result_spread_s": draws.choice((0.0, 200.0)),
+        "callbacks": Sending(copies=draws.choice((1, 1, 2)), tries_max=draws.choice((1, 3, 1_000))),
+        "copies_differ": draws.random() < 0.5,
+        "error_shape": draws.choice(("envelope", "results", "bare", "text")),
+        "errors_to": draws.choice(("error_url", "error_url", "result_url")),
+    }
+
+
+async def pushing(world: "World") -> None:
+    """The vendor: some results come to nothing, and some late."""
+    sim, draws = world.machine.sim, world.draws("pushing")
+    sim.fates.storm(draws.choice((0.0, 0.1, 0.4)), tuple(Fate), draws.randrange(1 << 30))
+    while True:
+        await asyncio.sleep(draws.expovariate(1 / 900))
+        await _send_held(world)
+
+
+async def _send_held(world: "World") -> None:
+    held = [each.request_id for each in world.machine.sim.results if each.fate is Fate.HELD and not each.statuses]
+    world.acted["late_result"] += len(held)
+    await world.machine.sim.send_results(held)
+
+
+async def operator(world: "World") -> None:
+    """A person: has the one-shot run, and asks again for what has expired, or for all of it."""
+    draws = world.draws("operator of windows")
+    while True:
+        await asyncio.sleep(draws.expovariate(1 / 600))
+        again = draws.random() < 0.2
+        world.acted["bulk_again"] += again
+        await actors.command(world, "once", JOB, {"again": again})
+
+
+ACTORS: Final = (pushing, operator)
+
+
+async def put_right(world: "World") -> None:
+    """The vendor makes and sends each result from now on, and those that it has held."""
+    if world.pull is not None:
+        world.machine.sim.fates.calm()
+        await _send_held(world)
+
+
+def is_quiet(world: "World") -> bool:
+    """Whether the one-shot has ended, and no result is under way."""
+    if world.pull is None:
+        return True
+    return not world.pull.under_way and not world.watch.rows("SELECT 1 FROM one_shot WHERE outcome IS NULL")
+
+
+class Courier:
+    """Brings the vendor's webhooks to whoever lives."""
+
+    def __init__(self, world: "World", pull: Pull) -> None:
+        self._world = world
+        self._pull = pull
+        self._draws = world.draws("courier")
+        self._answers_lost = self._draws.choice((0.0, 0.3))
+
+    async def deliver(self, url: str, body: bytes, how: Sending, _headers: Mapping[str, str]) -> list[int]:
+        """Bring one, with its tries."""
+        statuses: list[int] = []
+        self._pull.under_way += 1
+        while not statuses or (statuses[-1] != 200 and len(statuses) < how.tries_max):
+            await asyncio.sleep(self._draws.expovariate(1 / 20))
+            statuses.append(await self._try(urlsplit(url).path, body))
+        self._pull.under_way -= 1
+        return statuses
+
+    async def _try(self, path: str, body: bytes) -> int:
+        world = self._world
+        if world.weather.outage:
+            return 0
+        status = await knock(world, path, body)
+        if status == 200:
+            world.acted["result"] += 1
+            self._note(path, body)
+        return 0 if self._draws.random() < self._answers_lost else status
+
+    def _note(self, path: str, body: bytes) -> None:
+        self._world.watch.brought(hashlib.sha256(body).hexdigest())
+        self._pull.brought[digest_of(body)] = Brought(subject_of(path), _ids(body))
+
+
+def _ids(body: bytes) -> frozenset[str]:
+    """The properties in a result; none where it cannot be read."""
+    try:
+        return frozenset(each["_id"] for each in json.loads(body)["results"]["properties"])
+    except (ValueError, KeyError, RecursionError):
+        return frozenset()
