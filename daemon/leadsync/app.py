@@ -174,7 +174,7 @@ class App:
     @property
     def hands(self) -> Hands:
         """What a daemon carries commands out with."""
-        return Hands(self.resume, self.answer_store, self.plan, self.household, self.release)
+        return Hands(self.resume, self.answer_store, self.plan, self.household, self.release, self.tracing.job.do)
 
     def beside(self, *more: Beside) -> tuple[Beside, ...]:
         """What goes on in a daemon beside its runs."""

@@ -117,7 +117,7 @@ class TracedStage(Stage):
 
     def subjects(self) -> dict[str, int]:
         """How many subjects are in each state."""
-        return dict(self.rows("SELECT state, count(*) FROM trace_subject GROUP BY state"))  # type: ignore[arg-type]
+        return dict(self.rows("SELECT state, count(*) FROM trace_subject GROUP BY state"))
 
     def batches(self) -> Sequence[tuple[Any, ...]]:
         """Name, state, items, matched, missed and missing of each batch."""
