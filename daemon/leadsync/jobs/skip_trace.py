@@ -261,7 +261,8 @@ class SkipTrace:
         """Say once that owners wait for company; what else is in the way was said when it began."""
         if stay.why in (Hindrance.FEW, Hindrance.FEW_FOREVER):
             until = stay.until and stay.until.isoformat()
-            self._say(events.OWNERS_HELD, (stay.why, count, until), count=count, until=until)
+            if self._is_news((stay.why, count, until)):
+                _log.info(events.OWNERS_HELD, count=count, until=until)
 
     async def _suppressed(self, section: Section, wanted: Sequence[Wanted]) -> bool:
         """Honour the list before a cent is spent; return whether anybody of these is on it. Raises ConfigInvalid."""
@@ -322,14 +323,14 @@ class SkipTrace:
     def _over_budget(self, none: NoBudget, count: int) -> datetime:
         """Say once that the budget is spent; return when its next window begins."""
         until = next_window(none.limit, self._around.now())
-        told = {"limit": none.limit, "count": count, "until": until.isoformat()}
-        self._say(events.TRACE_OVER_BUDGET, (none.limit, until), **told)
+        if self._is_news((none.limit, until)):
+            _log.warning(events.TRACE_OVER_BUDGET, limit=none.limit, count=count, until=until.isoformat())
         return until
 
-    def _say(self, event: str, what: object, **fields: object) -> None:
-        if self._said != (event, what):
-            self._said = event, what
-            _log.warning(event, **fields)
+    def _is_news(self, what: object) -> bool:
+        """Whether this was not what was said last."""
+        before, self._said = self._said, what
+        return before != what
 
     async def _off_loop(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Records are megabytes: neither the loop nor the store's thread waits for them."""

@@ -14,6 +14,9 @@ from leadsync.reports.export.body import json_of
 from leadsync.reports.export.contacts import NAMES, cells_of
 from leadsync.reports.export.rows import COLUMNS, Chunks, LeadRow
 
+HEADER: Final = (*COLUMNS, *NAMES)
+"""The columns of a table."""
+
 Writer: TypeAlias = Any
 """What `csv.writer` returns has no name of its own."""
 
@@ -35,7 +38,7 @@ def write_csv(chunks: Chunks, out: BinaryIO) -> None:
     `csv.field_size_limit` for a record of more than 131,072. Cells are data, never escaped against formulas.
     """
     writer = csv.writer(_Echo(), lineterminator="")
-    out.write(f"{writer.writerow((*COLUMNS, *NAMES))}\n".encode())
+    out.write(f"{writer.writerow(HEADER)}\n".encode())
     for chunk in chunks:
         out.writelines(
             f"{writer.writerow(_cells(row))},{_json_cell(row.body)},{_contacts(writer, row)}\n".encode()
@@ -61,7 +64,8 @@ def _contacts(writer: Writer, row: LeadRow) -> str:
     """All contacts as JSON text, then the first of each kind in cells of their own."""
     if not row.contacts:
         return "," * len(NAMES) if row.contacts is None else "[]" + "," * len(NAMES)
-    line: str = writer.writerow((_encoder.encode(row.contacts).decode(), *cells_of(row.contacts)))
+    cells = map(_on_one_line, cells_of(row.contacts))
+    line: str = writer.writerow((_encoder.encode(row.contacts).decode(), *cells))
     return line
 
 
