@@ -27,3 +27,11 @@ def test_owners_are_asked_for_once_and_found(stage: TracedStage) -> None:
     assert stage.wrote("trace.settled")[0]["cost"] == pytest.approx(found)
     assert stage.one("SELECT count(DISTINCT subject_id) FROM contact") <= matched
     stage.assert_nobody_is_named()
+
+
+def test_once_waits_for_the_answers(stage: TracedStage) -> None:
+    """Without a daemon the run ends, its owners are asked for, and the process stays until nothing is out."""
+    assert stage.end().outcome == "complete"
+    (batch,) = stage.batches()
+    assert batch[1] == "settled"
+    assert set(stage.statuses) == {200}

@@ -44,7 +44,6 @@ class TracedStage(Stage):
         (folder / "reapi-key").write_text(API_KEY)
         self.trace_terms(terms)
         self.here: App | None = None
-        self.sim.deliver = self._deliver
         self.statuses: list[int] = []
 
     def trace_terms(self, terms: str = "") -> None:
@@ -60,7 +59,7 @@ class TracedStage(Stage):
     async def app(self, *names: str) -> AsyncIterator[App]:
         """leadsync, as the stage has it, with an inbox."""
         async with super().app(*names) as app:
-            self.here = app
+            self.here, self.sim.deliver = app, self._deliver
             try:
                 yield app
             finally:

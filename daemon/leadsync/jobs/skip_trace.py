@@ -25,6 +25,7 @@ from leadsync.core.trace import Go, Hindrance, Queue, Stay, Terms, TraceRoute, W
 from leadsync.core.watch import DISK_FULL_BYTES
 from leadsync.errors import BadWeather, Bug, ConfigInvalid, DiskLow, UsageMistake
 from leadsync.jobs.desk import Office, Surroundings
+from leadsync.jobs.patience import Patience
 from leadsync.jobs.trace_batch import TraceBatch
 from leadsync.jobs.trace_desk import Addresses, Line, TraceDesk
 from leadsync.jobs.trace_owners import await_bytes, batch_bytes, covered, look, pack_up
@@ -65,6 +66,7 @@ class SkipTrace:
         self._around = around
         self._executor = executor
         self._sign = asyncio.Event()
+        self._patience = Patience()
         self._failed = 0
         self._quiet_until: datetime | None = None
         self._said: object = None
@@ -161,13 +163,17 @@ class SkipTrace:
         settings = self._office.settings
         section = settings.skip_trace
         await self.follow(settings)
-        await self._end_due(retry=section is not None and section.on_missing == "retry")
+        left_s = self._patience.left_s(self._around.now())
+        await self._end_due(patient=left_s > 0, retry=section is not None and section.on_missing == "retry")
         until = None
         if section is not None:
             for job in traced_jobs(settings):
                 await self._gather(job, section.fresh_for)
             until = await self._send_all(section)
-        return min(filter(None, (until, await self._traces.next_due())), default=None)
+        due = await self._traces.next_due()
+        if due is not None:
+            due = max(due, self._around.now() + timedelta(seconds=left_s or TROUBLE_AGAIN.total_seconds()))
+        return min(filter(None, (until, due)), default=None)
 
     async def _gather(self, job: str, fresh_for: timedelta) -> None:
         """Let the owners be wanted whom a job has brought since it was looked at last."""
@@ -191,8 +197,8 @@ class SkipTrace:
                     no_address=entered.no_address,
                 )
 
-    async def _end_due(self, *, retry: bool) -> None:
-        for one in await self._traces.end_due(self._around.now(), retry=retry):
+    async def _end_due(self, *, patient: bool, retry: bool) -> None:
+        for one in await self._traces.end_due(self._around.now(), patient=patient, retry=retry):
             _log.log(
                 _WARNING if one.missing else _INFO,
                 events.TRACE_SETTLED,

@@ -213,15 +213,16 @@ def next_due(connection: Connection) -> datetime | None:
     return min((due_at(deadline_at, completed_at) for deadline_at, completed_at in rows), default=None)
 
 
-def end_due(connection: Connection, now: datetime, *, retry: bool) -> list[EndedBatch]:
+def end_due(connection: Connection, now: datetime, *, patient: bool, retry: bool) -> list[EndedBatch]:
     """Settle the batches that are answered, and those whose time is over: what has not come of them is missing.
 
-    `retry` lets that be wanted again, once. While answers wait to be read nothing is missing yet.
+    `retry` lets that be wanted again, once. Who is `patient` calls nothing missing yet, nor is anything while answers
+    wait to be read.
     """
     ended = col(TraceBatch.matched) + col(TraceBatch.missed) + col(TraceBatch.missing)
     due = [ended >= col(TraceBatch.items)]
     unread = (col(InboxMessage.state) == "waiting", col(InboxMessage.kind).in_((ITEM_KIND, DONE_KIND)))
-    if not connection.execute(select(exists().where(*unread))).scalar_one():
+    if not patient and not connection.execute(select(exists().where(*unread))).scalar_one():
         due += [col(TraceBatch.deadline_at) <= now, col(TraceBatch.completed_at) <= now - GRACE]
     is_open = (col(TraceBatch.settled_at).is_(None), col(TraceBatch.state) != BatchState.ASKED)
     rows = connection.execute(select(TraceBatch).where(*is_open, or_(*due))).mappings().all()

@@ -89,9 +89,9 @@ class TraceLedger:
         """Return when the next batch must be looked at, None where none is out."""
         return await self._writer.write(trace_batches.next_due)
 
-    async def end_due(self, now: datetime, *, retry: bool) -> list[EndedBatch]:
-        """Mark what is missing of the batches whose time is over."""
-        return await self._writer.write(trace_batches.end_due, now, retry=retry)
+    async def end_due(self, now: datetime, *, patient: bool, retry: bool) -> list[EndedBatch]:
+        """Settle the batches that are answered and, unless one is `patient`, mark what is missing of the overdue."""
+        return await self._writer.write(trace_batches.end_due, now, patient=patient, retry=retry)
 
     async def ask_again(self, batches: Collection[str], now: datetime) -> int:
         """Let who is missing, of these batches or of all, be wanted once more; return how many those are."""
