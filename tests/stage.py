@@ -207,9 +207,9 @@ class Stage:
         """leadsync, opened as `leadsync once` opens it, with its log in `log`."""
         settings = self.settings()
         refuse_unknown_jobs(settings, names)
-        tokens = start_log(settings, self.outside)
-        self.relog(settings, tokens.values())
-        async with open_app(settings, tokens, self.outside) as app:
+        keys = start_log(settings, self.outside)
+        self.relog(settings, keys.values())
+        async with open_app(settings, keys, self.outside) as app:
             yield app
 
     def play(self, act: Coroutine[Any, Any, T]) -> T:
@@ -262,7 +262,7 @@ class Stage:
             begun(app, service)
             with closing(self.outside.alarms()) as alarms:
                 async with watching(app.watched, alarms, self.outside) if watched else nullcontext():
-                    await service.run(alarms, beside=(heartbeat.keep, reload.keep, app.unpack.run))
+                    await service.run(alarms, beside=app.beside(heartbeat.keep, reload.keep))
 
     def resume(self, name: str = "phoenix", choice: Choice | None = None) -> str:
         """Answer a parked job as `leadsync resume` does."""

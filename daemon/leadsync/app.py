@@ -5,7 +5,7 @@ import gc
 import sys
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -13,7 +13,7 @@ import structlog
 
 from leadsync import events
 from leadsync.accounts import Accounts
-from leadsync.config import Job, Settings, read_secret, sources_of_telling
+from leadsync.config import Job, SecretSource, Settings, read_secret, sources_of_telling
 from leadsync.config.tables import INFLATED_MAX
 from leadsync.core.audit import Verdict
 from leadsync.core.model import End, Reason
@@ -33,19 +33,51 @@ from leadsync.jobs.plain import Plain
 from leadsync.jobs.pull import Pull
 from leadsync.jobs.resume import Resume
 from leadsync.jobs.runner import Runner
+from leadsync.jobs.skip_trace import SkipTrace
+from leadsync.jobs.trace_desk import Line, TraceDesk
+from leadsync.jobs.trace_mail import TraceMail
 from leadsync.jobs.unpack import Unpack
 from leadsync.logs import Listener, LogStyle, set_up
 from leadsync.outside import Outside
 from leadsync.reports.plan import View, as_totals, read_view
 from leadsync.reports.plan import plan as plan_of
-from leadsync.service import Hands
+from leadsync.service import Beside, Hands
 from leadsync.store.engine import sqlite_file
 from leadsync.store.ledger import Ledger, Said
 from leadsync.store.lock import ONCE, InstanceLock
 from leadsync.store.migrate import HEAD
 from leadsync.store.opening import Opened, Place, close_store, open_store
 from leadsync.vendors.batchdata import BatchData
+from leadsync.vendors.realestateapi import RealEstateApi, TraceAccess
 from leadsync.watching import Watched
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The secrets that requests need: the tokens by account, and the API key of the skip trace, if there is one."""
+
+    tokens: Mapping[str, str] = field(repr=False)
+    trace: str | None = field(default=None, repr=False)
+
+    def values(self) -> list[str]:
+        """All of them, to be masked."""
+        return [*self.tokens.values(), *([self.trace] if self.trace else [])]
+
+
+@dataclass(frozen=True, slots=True)
+class Tracing:
+    """What finds owners: the way to the vendor, and the job."""
+
+    desk: TraceDesk
+    job: SkipTrace
+
+
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """The ways to the vendors that a reload has made ready: clients by account, and the line of the skip trace."""
+
+    clients: Mapping[str, BatchData]
+    trace: Line | None
 
 
 class App:
@@ -59,6 +91,7 @@ class App:
         around: Surroundings,
         *,
         unpack: Unpack,
+        tracing: Tracing,
         installation_name: Callable[[], str],
     ) -> None:
         self._installation_name = installation_name
@@ -68,6 +101,7 @@ class App:
         self.ledger = ledger
         self.around = around
         self.unpack = unpack
+        self.tracing = tracing
         self.dispatch = Dispatch(office, ledger, around.stopping, run=self._run)
         self.household = Household(office, ledger, around, self.dispatch.if_idle)
         self._auditors: dict[str, Auditor] = {}
@@ -87,16 +121,18 @@ class App:
         """The configuration in force."""
         return self.office.settings
 
-    def adopt(self, settings: Settings, tokens: Mapping[str, str], clients: Mapping[str, BatchData]) -> list[BatchData]:
+    def adopt(self, settings: Settings, keys: Keys, ways: Ways) -> list[BatchData | RealEstateApi]:
         """Go by another configuration from now on, all of it in one breath; return the clients that are left over.
 
         It is for `reload`, which has made sure that this may be done.
         """
-        left = self.accounts.left_for(clients)
-        self.office.desks = self.accounts.enter(settings, tokens, clients)
+        left: list[BatchData | RealEstateApi] = [*self.accounts.left_for(ways.clients)]
+        self.office.desks = self.accounts.enter(settings, keys.tokens, ways.clients)
         self.office.settings = settings
+        left += filter(None, [self.tracing.desk.enter(ways.trace)])
         self._appoint()
         self.dispatch.follow()
+        self.tracing.job.ring()
         return left
 
     def _appoint(self) -> None:
@@ -138,7 +174,11 @@ class App:
     @property
     def hands(self) -> Hands:
         """What a daemon carries commands out with."""
-        return Hands(self.resume, self.answer_store, self.plan, self.household, self.release)
+        return Hands(self.resume, self.answer_store, self.plan, self.household, self.release, self.tracing.job.do)
+
+    def beside(self, *more: Beside) -> tuple[Beside, ...]:
+        """What goes on in a daemon beside its runs."""
+        return (*more, self.unpack.run, self.tracing.job.run)
 
     @property
     def watched(self) -> Watched:
@@ -155,6 +195,7 @@ class App:
         said = Said(answer, self._installation_name(), sessions, one_shots)
         await self.ledger.answer_store(said, self.around.now())
         self.unpack.ring()
+        self.tracing.job.ring()
         return TOLD[answer]
 
     async def release(self, messages: Collection[int]) -> str:
@@ -177,6 +218,7 @@ class App:
         self._tell_run(brief, None)
         end = await self._runner.run(brief, desk, trigger)
         self._tell_run(brief, end)
+        self.tracing.job.ring()
         if brief.aim is not None:
             await self._dismiss(brief)
         return end
@@ -228,24 +270,31 @@ class App:
         return await Plain(ticket, self.ledger, self.around, cursor=cursor).run(plan)
 
 
-def start_log(
-    settings: Settings, outside: Outside, listener: Listener | None = None, also: Iterable[str] = ()
-) -> dict[str, str]:
-    """Read the secrets, so that the log can mask them from its first line on; return the tokens by account.
+def start_log(settings: Settings, outside: Outside, listener: Listener | None = None, also: Iterable[str] = ()) -> Keys:
+    """Read the secrets, so that the log can mask them from its first line on; return those that requests need.
 
     `also` are secrets that not every command needs.
     """
-    tokens = read_tokens(settings, outside.environ)
-    set_up_log(settings, [*tokens.values(), *also], outside=outside, listener=listener)
-    return tokens
+    keys = read_keys(settings, outside.environ)
+    set_up_log(settings, [*keys.values(), *also], outside=outside, listener=listener)
+    return keys
 
 
-def read_tokens(settings: Settings, environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the tokens by account. Raises ConfigInvalid for the first that cannot be read."""
-    return {
-        name: read_secret(account.token, environ, settings.path.parent).get_secret_value()
-        for name, account in settings.accounts.items()
-    }
+def read_keys(settings: Settings, environ: Mapping[str, str]) -> Keys:
+    """Return the secrets that requests need. Raises ConfigInvalid for the first that cannot be read."""
+
+    def read(source: SecretSource) -> str:
+        return read_secret(source, environ, settings.path.parent).get_secret_value()
+
+    tokens = {name: read(account.token) for name, account in settings.accounts.items()}
+    return Keys(tokens, read(settings.skip_trace.api_key) if settings.skip_trace else None)
+
+
+def trace_access_of(settings: Settings, keys: Keys) -> TraceAccess | None:
+    """Say how the vendor of the skip trace is reached, None where the configuration has none."""
+    if settings.skip_trace is None or keys.trace is None:
+        return None
+    return TraceAccess(settings.skip_trace.base_url, keys.trace)
 
 
 def read_telling(settings: Settings, environ: Mapping[str, str]) -> list[str]:
@@ -265,9 +314,7 @@ def set_up_log(
 
 
 @asynccontextmanager
-async def open_app(
-    settings: Settings, tokens: Mapping[str, str], outside: Outside, role: str = ONCE
-) -> AsyncIterator[App]:
+async def open_app(settings: Settings, keys: Keys, outside: Outside, role: str = ONCE) -> AsyncIterator[App]:
     """Open the store for this process alone, build everything, and close it in order.
 
     Raises Busy, StoreRefused or StoreFailed; nothing was sent then.
@@ -289,16 +336,23 @@ async def open_app(
                 pages=run.figures.pages,
                 records=run.figures.records,
             )
-        accounts = Accounts(partial(BatchData, transport=outside.transport, now=outside.now, off_loop=writer.off_loop))
+        seams: dict[str, Any] = {"transport": outside.transport, "now": outside.now, "off_loop": writer.off_loop}
+        accounts, desk = Accounts(partial(BatchData, **seams)), TraceDesk(partial(RealEstateApi, **seams))
         stack.push_async_callback(accounts.close)
-        office = Office(settings, accounts.enter(settings, tokens, accounts.connect(settings, tokens)))
+        stack.push_async_callback(desk.close)
+        office = Office(settings, accounts.enter(settings, keys.tokens, accounts.connect(settings, keys.tokens)))
+        desk.enter(desk.line_to(trace_access_of(settings, keys)))
         around = Surroundings(outside.now, outside.draw, partial(outside.free_bytes, file.parent))
         reader = outside.executor()
         stack.callback(reader.shutdown)
         inflated_max = settings.webhooks.inflated_max if settings.webhooks else INFLATED_MAX
-        unpack = Unpack(ledger, around, reader, inflated_max_bytes=inflated_max, handlers={})
-        app = App(office, accounts, ledger, around, unpack=unpack, installation_name=outside.installation_name)
+        tracing = Tracing(desk, SkipTrace(office, desk, ledger, around, reader))
+        handlers = TraceMail(desk, around, tracing.job.ring).handlers
+        unpack = Unpack(ledger, around, reader, inflated_max_bytes=inflated_max, handlers=handlers)
+        parts: dict[str, Any] = {"unpack": unpack, "tracing": tracing, "installation_name": outside.installation_name}
+        app = App(office, accounts, ledger, around, **parts)
         await app.household.note_jobs(settings)
+        await tracing.job.open(settings)
         _settle_heap()
         yield app
         await close_store(writer, outside.now())

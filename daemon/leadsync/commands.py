@@ -69,6 +69,16 @@ def release(settings: Settings, messages: list[int], outside: Outside) -> str:
     return str(reply["message"])
 
 
+def trace(settings: Settings, what: str, arguments: Mapping[str, Any], outside: Outside) -> str:
+    """Do something about the skip trace, by the daemon where one has the store; return what the operator is told."""
+    if settings.skip_trace is None:
+        raise UsageMistake(f"there is no [skip_trace] in {settings.path}; nothing was done")
+    reply = _ask_daemon(settings, f"traces_{what}", (), arguments, None)
+    if reply is None:
+        return asyncio.run(_here(settings, outside, lambda app: app.tracing.job.do(what, arguments)))
+    return str(reply["message"])
+
+
 def plan(settings: Settings, outside: Outside) -> dict[str, Any]:
     """Return what the next runs would do, as the daemon sees it where one has the store."""
     reply = _ask_daemon(settings, "plan", settings.jobs, {}, None)

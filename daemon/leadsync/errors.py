@@ -63,7 +63,7 @@ def did_you_mean(name: object, known: Iterable[str]) -> str:
 
 
 class LeadsyncError(Exception):
-    """The root; `exit_code` is what the command line answers with (design § 8)."""
+    """The root; `exit_code` is what the command line answers with."""
 
     exit_code: int = 1
 

@@ -46,6 +46,7 @@ class Hands:
     plan: Callable[[], Awaitable[Result]]
     household: Household
     release: Callable[[Collection[int]], Awaitable[str]]
+    trace: Callable[[str, Mapping[str, Any]], Awaitable[str]]
 
 
 Beside: TypeAlias = Callable[[], Coroutine[Any, Any, None]]
@@ -131,6 +132,7 @@ class Service:
             "look_at_session": self._look_at_session,
             "delete_session": self._delete_session,
             "release": self._release,
+            **{f"traces_{what}": partial(self._trace, what) for what in ("again", "resume", "older")},
         }
 
     def _once(self, arguments: Mapping[str, Any]) -> Errand:
@@ -195,6 +197,10 @@ class Service:
     def _release(self, arguments: Mapping[str, Any]) -> Errand:
         """Let webhooks out of quarantine."""
         return self._begin(arguments, lambda _: _message(self._hands.release(arguments["messages"])))
+
+    def _trace(self, what: str, arguments: Mapping[str, Any]) -> Errand:
+        """Do something about the skip trace."""
+        return self._begin(arguments, lambda _: _message(self._hands.trace(what, arguments)))
 
     def _begin(self, arguments: Mapping[str, Any], work: Callable[[list[str]], Awaitable[Result]]) -> Errand:
         """Begin a work about jobs; `jobs` maps their names to the fingerprints of what the operator's files say.

@@ -248,10 +248,3 @@ def test_the_async_endpoint_is_not_in_this_version(
         (problem,) = refused(path)
         assert (problem.line, problem.key) == (2, "records")
         assert "not in this version" in problem.message
-
-
-def test_skip_trace_is_not_in_this_version(tmp_path: Path) -> None:
-    """A job that wants its owners traced is refused rather than run without."""
-    (problem,) = refused(write(tmp_path, a=job(rest="[skip_trace]\nenabled = true")))
-    assert (problem.line, problem.key) == (5, "skip_trace.enabled")
-    assert "not in this version" in problem.message

@@ -39,7 +39,8 @@ def note(content: dict[str, Any], connection: Connection) -> None:
     connection.exec_driver_sql("INSERT INTO account (name) VALUES (?)", (content["note"],))
 
 
-HANDLERS = {"async": Handler(read, note)}
+Handlers = Mapping[str, Handler[Any, Any]]
+HANDLERS: Handlers = {"async": Handler(read, note)}
 
 
 def letter(body: bytes, subject: str = "01K", kind: str = "async", **headers: str) -> Letter:
@@ -58,12 +59,12 @@ async def come(app: App, *letters: Letter) -> None:
         await app.ledger.receive([each], app.around.now())
 
 
-def unpacking(app: App, handlers: Mapping[str, Handler[Any]]) -> Unpack:
+def unpacking(app: App, handlers: Handlers) -> Unpack:
     """What reads them."""
     return Unpack(app.ledger, app.around, InlineExecutor(), inflated_max_bytes=MIB, handlers=handlers)
 
 
-def unpack(stage: Stage, *letters: Letter, handlers: Mapping[str, Handler[Any]] = HANDLERS, for_s: float = 1.0) -> None:
+def unpack(stage: Stage, *letters: Letter, handlers: Handlers = HANDLERS, for_s: float = 1.0) -> None:
     """Let messages come and be read for a while."""
 
     async def act() -> None:

@@ -12,7 +12,7 @@ from leadsync.core.hooks import Address
 from leadsync.core.letters import Letter, Why
 from leadsync.core.witness import StoreAnswer
 from leadsync.errors import Bug, StoreFailed
-from leadsync.store.inbox import BATCH_MAX_BYTES, TRIES_MAX, Hold, Receipt, Take, Verdict, Waiting
+from leadsync.store.inbox import BATCH_MAX_BYTES, TRIES_MAX, Hold, Receipt, Settled, Take, Taken, Verdict, Waiting
 from leadsync.store.standing import Said
 from tests.store.hand import NOW, Hand
 
@@ -42,7 +42,7 @@ def begin(hand: Hand) -> list[Waiting]:
     return hand.do(hand.ledger.begin_letters())
 
 
-def settle(hand: Hand, *verdicts: Verdict) -> list[Verdict]:
+def settle(hand: Hand, *verdicts: Verdict) -> list[Settled]:
     """Let messages be taken, or held."""
     return hand.do(hand.ledger.settle_letters(verdicts, NOW))
 
@@ -87,7 +87,7 @@ def test_it_is_taken_once_with_its_effect_or_not_at_all(hand: Hand) -> None:
     held, taken = settle(hand, Take(first.message_id, fails), Take(second.message_id, effect))
     assert isinstance(held, Hold)
     assert held.detail.startswith("its handler failed: KeyError at test_inbox.py:")
-    assert taken == Take(second.message_id, effect)
+    assert taken == Taken(second.message_id, None)
     with pytest.raises(Bug, match="does not wait"):
         settle(hand, Take(second.message_id, effect))
     assert hand.rows(MESSAGES) == [("quarantined", 1, 1), ("taken", 1, 2)]

@@ -1,4 +1,4 @@
-"""How the command line answers: one place that turns an error into a sentence and an exit code (design § 8)."""
+"""How the command line answers: one place that turns an error into a sentence and an exit code."""
 
 import json
 import sys

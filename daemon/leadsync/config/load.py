@@ -9,7 +9,7 @@ from functools import partial
 from itertools import chain
 from pathlib import Path
 from types import MappingProxyType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from leadsync.config.criteria import contradictions, doubtful, misplaced, of_another_kind, unsendable
 from leadsync.config.documents import Document, job_paths, read_document, read_job
@@ -18,6 +18,7 @@ from leadsync.config.fault import Fault, Loc, dotted, member
 from leadsync.config.findings import Findings
 from leadsync.config.job import Job
 from leadsync.config.secret import SecretSource, read_secret
+from leadsync.config.suppression import read_suppression
 from leadsync.config.tables import (
     NAME,
     Account,
@@ -30,7 +31,7 @@ from leadsync.config.tables import (
     Webhooks,
 )
 from leadsync.config.telling import Metrics, NotifierTable, Notify, Ping
-from leadsync.config.together import account_faults, same_criteria, shared_sessions, with_defaults
+from leadsync.config.together import account_faults, same_criteria, shared_sessions, untraceable, with_defaults
 from leadsync.config.unbuilt import unbuilt_in_config, unbuilt_in_job
 from leadsync.errors import ConfigInvalid, Problem
 
@@ -77,9 +78,10 @@ def load(path: Path, environ: Mapping[str, str]) -> Settings:
     documents = _job_documents(path.parent / "jobs.d", findings)
     accounts = _account_names(config)
     tables = _tables(config, findings) if config else None
-    webhooks = config is not None and "webhooks" in config.table
-    jobs = [_job(document, accounts, findings, webhooks=webhooks) for document in documents]
+    jobs = [_job(document, accounts, config.table if config else {}, findings) for document in documents]
     findings.add(shared_sessions(documents, accounts))
+    if config is not None and tables is not None and tables.skip_trace is not None:
+        _look_at_suppression(config, tables.skip_trace, findings)
     problems = findings.in_reading_order()
     if problems or config is None or tables is None:
         raise ConfigInvalid(problems)
@@ -138,7 +140,7 @@ def _tables(config: Document, findings: Findings) -> ConfigFile | None:
     return findings.validate(config, ConfigFile, config.table, faults)
 
 
-def _job(document: Document, accounts: Sequence[str], findings: Findings, *, webhooks: bool) -> Job | None:
+def _job(document: Document, accounts: Sequence[str], config: Mapping[str, Any], findings: Findings) -> Job | None:
     table = with_defaults(document, accounts)
     faults = chain(
         account_faults(table, accounts),
@@ -146,7 +148,8 @@ def _job(document: Document, accounts: Sequence[str], findings: Findings, *, web
         unsendable(document.table),
         contradictions(document.table),
         of_another_kind(document.table),
-        unbuilt_in_job(document.table, webhooks=webhooks),
+        unbuilt_in_job(document.table, webhooks="webhooks" in config),
+        untraceable(document.table, config),
     )
     job = findings.validate(document, Job, table, faults)
     if job is None or job.ping is None:
@@ -170,6 +173,18 @@ def _skip_trace(config: Document, section: SkipTrace) -> SkipTrace:
     found = section.suppression and config.path.parent / section.suppression
     api_key = _declared(config, ("skip_trace", "api_key"), section.api_key)
     return section.model_copy(update={"api_key": api_key, "suppression": found})
+
+
+def _look_at_suppression(config: Document, section: SkipTrace, findings: Findings) -> None:
+    """Have the list read once, so that what nobody understands in it shows before anything is spent."""
+    if section.suppression is None:
+        return
+    path = config.path.parent / section.suppression
+    if path.is_file():
+        findings.attempt(partial(read_suppression, path))
+    else:
+        message = "names a file that does not exist: create it, an empty one will do"
+        findings.add([config.problem(Fault(("skip_trace", "suppression"), message))])
 
 
 def _notify(config: Document, section: Notify) -> Notify:

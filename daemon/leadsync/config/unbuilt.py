@@ -29,5 +29,3 @@ def unbuilt_in_job(table: Mapping[str, Any], *, webhooks: bool) -> Iterator[Faul
             f"more than async_above ({above}) go to the async endpoint where there is [webhooks], which {NOT_YET}:"
             " raise async_above to have them pulled page by page",
         )
-    if member(table, "skip_trace", "enabled") is True:
-        yield Fault(("skip_trace", "enabled"), f"skip tracing {NOT_YET}: set it to false")

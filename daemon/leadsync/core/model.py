@@ -14,7 +14,7 @@ from typing import NamedTuple, TypeAlias
 
 
 class Outcome(StrEnum):
-    """How a run ended (design § 8); `once` answers 0 for the first two and 1 for the rest."""
+    """How a run ended; `once` answers 0 for the first two and 1 for the rest."""
 
     COMPLETE = "complete"
     LIMITED = "limited"
@@ -54,7 +54,7 @@ class Reason(StrEnum):
 
 
 class Route(StrEnum):
-    """The way to the vendor (design § 4)."""
+    """The way to the vendor."""
 
     SESSION = "session"
     ASYNC = "async"

@@ -1,4 +1,4 @@
-"""Which way a job goes to the vendor (design § 4). Pure and total: every job has exactly one route, or waits."""
+"""Which way a job goes to the vendor. Pure and total: every job has exactly one route, or waits."""
 
 from dataclasses import dataclass
 

@@ -55,8 +55,8 @@ async def _show(place: Path) -> bool:
         _write_files(place, url)
         outside = Outside()
         settings = load(place / "config.toml", outside.environ)
-        tokens = start_log(settings, outside)
-        async with open_app(settings, tokens, outside) as app:
+        keys = start_log(settings, outside)
+        async with open_app(settings, keys, outside) as app:
             ended_well = await _two_rounds(app, simulator)
     return _tell(settings, simulator) and ended_well
 

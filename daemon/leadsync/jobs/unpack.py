@@ -19,7 +19,7 @@ from leadsync import events
 from leadsync.core.letters import Opened, Unreadable, Why, inflated
 from leadsync.errors import BadWeather, LeadsyncError, UsageMistake
 from leadsync.jobs.desk import Surroundings
-from leadsync.store.inbox import Hold, Take, Verdict, Waiting
+from leadsync.store.inbox import Hold, Settled, Take, Taken, Verdict, Waiting
 from leadsync.store.ledger import Ledger
 from leadsync.vendors.pace import result_unless, sleep_unless
 
@@ -32,22 +32,29 @@ REST_S: Final = 0.25
 """Between two batches, for the same reason: without it a burst was answered half as fast."""
 
 T = TypeVar("T")
+R = TypeVar("R")
+
+
+def _nothing(_told: object) -> None:
+    """Whom nobody has to tell."""
 
 
 @dataclass(frozen=True, slots=True)
-class Handler(Generic[T]):
+class Handler(Generic[T, R]):
     """Who reads a kind of message.
 
     `read` makes of it what is to be stored, on a thread of its own. It raises Unreadable where it cannot; what it was
     sent for stands in the address, and whether it speaks of that is for `read` to see. `take` stores that, within the
-    one transaction in which the message is taken.
+    one transaction in which the message is taken; it may raise Unreadable, too. `taken` is told what `take` has
+    returned, once that is durable.
     """
 
     read: Callable[[Opened], T]
-    take: Callable[[T, Connection], None]
+    take: Callable[[T, Connection], R]
+    taken: Callable[[R], None] = _nothing
 
 
-Handlers: TypeAlias = Mapping[str, Handler[Any]]
+Handlers: TypeAlias = Mapping[str, Handler[Any, Any]]
 """By the kind of message: one of each."""
 
 
@@ -102,7 +109,7 @@ class Unpack:
             verdicts = [await self._read(waiting) for waiting in batch]
             settled = await self._ledger.settle_letters(verdicts, self._around.now())
             for waiting, verdict in zip(batch, settled, strict=True):
-                _tell(waiting, verdict)
+                self._tell(waiting, verdict)
             await sleep_unless(self._around.stopping, REST_S)
 
     async def _read(self, waiting: Waiting) -> Verdict:
@@ -122,27 +129,27 @@ class Unpack:
             return Hold.over(message_id, error)
         return Take(message_id, partial(handler.take, content))
 
-    async def _off_loop(self, handler: Handler[T], waiting: Waiting) -> T:
+    def _tell(self, waiting: Waiting, settled: Settled) -> None:
+        kind, subject = waiting.letter.address
+        match settled:
+            case Taken(message_id, told):
+                _log.info(events.WEBHOOK_TAKEN, id=message_id, kind=kind, subject=subject)
+                self._handlers[kind].taken(told)
+            case Hold(message_id, why, detail):
+                told = {"id": message_id, "kind": kind, "subject": subject, "reason": why, "detail": detail}
+                _log.warning(events.WEBHOOK_QUARANTINED, **told)
+            case _:
+                assert_never(settled)
+
+    async def _off_loop(self, handler: Handler[T, R], waiting: Waiting) -> T:
         work = partial(_read, handler, waiting, self._inflated_max_bytes)
         return await asyncio.get_running_loop().run_in_executor(self._executor, work)
 
 
-def _read(handler: Handler[T], waiting: Waiting, max_bytes: int) -> T:
+def _read(handler: Handler[T, R], waiting: Waiting, max_bytes: int) -> T:
     letter = waiting.letter
     content = inflated(letter.headers, bytes(letter.body), max_bytes)
     return handler.read(Opened(letter.address, waiting.version, letter.headers, content))
-
-
-def _tell(waiting: Waiting, verdict: Verdict) -> None:
-    kind, subject = waiting.letter.address
-    match verdict:
-        case Take(message_id):
-            _log.info(events.WEBHOOK_TAKEN, id=message_id, kind=kind, subject=subject)
-        case Hold(message_id, why, detail):
-            told = {"id": message_id, "kind": kind, "subject": subject, "reason": why, "detail": detail}
-            _log.warning(events.WEBHOOK_QUARANTINED, **told)
-        case _:
-            assert_never(verdict)
 
 
 _log = structlog.get_logger()

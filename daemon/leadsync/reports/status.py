@@ -22,6 +22,8 @@ from leadsync.reports import SCHEMA_VERSION
 from leadsync.reports.one_shots import progress_of, seat_of
 from leadsync.reports.slots import slots_cells, slots_report, slots_unknown
 from leadsync.reports.text import columns, money, told
+from leadsync.reports.traces import in_words as trace_in_words
+from leadsync.reports.traces import skip_trace
 from leadsync.store import slots, tables
 from leadsync.store.columns import MICROS
 from leadsync.store.engine import sqlite_file
@@ -45,7 +47,7 @@ def status(settings: Settings, now: datetime) -> dict[str, Any]:
     `process` is the leadsync that has the store, if one has, and `serving` whether that is the daemon.
     `reload_refused`: why it goes by older files than those here. `overdue`: the job's time has passed, and it does not
     run. `inbox` counts the webhooks that wait to be read, and those in quarantine. `conditions` are those that were
-    held at the daemon's last look.
+    held at the daemon's last look. `skip_trace` is how that stands (see `reports.traces`).
     """
     file = sqlite_file(settings.store.url)
     with reading(file) as connection:
@@ -59,6 +61,7 @@ def status(settings: Settings, now: datetime) -> dict[str, Any]:
                 "accounts": [_new_account(name, one) for name, one in settings.accounts.items()],
                 "jobs": [_job(job, _NEW_SESSION, None, progress_of(None, job)) for job in settings.jobs.values()],
                 "conditions": [],
+                "skip_trace": skip_trace(settings, None, now),
             }
         alive = holder(file)
         serving = alive is not None and alive.serves
@@ -72,6 +75,7 @@ def status(settings: Settings, now: datetime) -> dict[str, Any]:
             "accounts": [_stored_account(connection, name, one, now) for name, one in settings.accounts.items()],
             "jobs": [_stored_job(connection, job, now, alive=alive is not None) for job in settings.jobs.values()],
             "conditions": [_condition(one) for one in open_conditions(connection)],
+            "skip_trace": skip_trace(settings, connection, now),
         }
 
 
@@ -103,7 +107,9 @@ def in_words(report: Row) -> str:
     ]
     waiting += [line for job in report["jobs"] for line in _unknown(job)]
     conditions = [_condition_line(one) for one in report["conditions"]]
-    parts = (_who_runs(report), accounts, jobs, "\n".join(waiting), _in_quarantine(report), "\n".join(conditions))
+    tracing = "\n".join(trace_in_words(report["skip_trace"])) if report["skip_trace"] else ""
+    notes = ("\n".join(waiting), _in_quarantine(report), tracing, "\n".join(conditions))
+    parts = (_who_runs(report), accounts, jobs, *notes)
     return "\n\n".join(part for part in parts if part)
 
 

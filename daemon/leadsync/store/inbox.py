@@ -10,14 +10,14 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Final, TypeAlias, assert_never
+from typing import Any, Final, TypeAlias, assert_never
 
 from sqlalchemy import Connection, bindparam, func, insert, select, update
 from sqlalchemy.exc import OperationalError
 from sqlmodel import col
 
 from leadsync.core.hooks import Address
-from leadsync.core.letters import Letter, Why
+from leadsync.core.letters import Letter, Unreadable, Why
 from leadsync.errors import Bug, LeadsyncError
 from leadsync.store.tables import InboxBody, InboxMessage
 
@@ -81,10 +81,18 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Take:
-    """A message that was read; `effect` is what it does to the store."""
+    """A message that was read; `effect` is what it does to the store, and returns what is told of that."""
 
     message_id: int
-    effect: Callable[[Connection], None]
+    effect: Callable[[Connection], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A message whose effect is in the store; `told` is what the effect has returned."""
+
+    message_id: int
+    told: Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +112,10 @@ class Hold:
 
 
 Verdict: TypeAlias = Take | Hold
-"""What becomes of a message that was begun."""
+"""What is to become of a message that was begun."""
+
+Settled: TypeAlias = Taken | Hold
+"""What has become of it."""
 
 
 def receive(connection: Connection, letters: Sequence[Letter], now: datetime) -> list[Receipt]:
@@ -164,7 +175,7 @@ def _waiting(connection: Connection, message_id: int, *, worn_out: bool = False)
     return Waiting(message_id, row["version"], letter, worn_out)
 
 
-def settle(connection: Connection, verdicts: Sequence[Verdict], now: datetime) -> list[Verdict]:
+def settle(connection: Connection, verdicts: Sequence[Verdict], now: datetime) -> list[Settled]:
     """Let messages have their effects, once, or wait for a person; return what became of each.
 
     Each is all or nothing by itself: an effect that fails over its message is undone, and the others stay.
@@ -172,22 +183,24 @@ def settle(connection: Connection, verdicts: Sequence[Verdict], now: datetime) -
     return [_settle(connection, verdict, now) for verdict in verdicts]
 
 
-def _settle(connection: Connection, verdict: Verdict, now: datetime) -> Verdict:
+def _settle(connection: Connection, verdict: Verdict, now: datetime) -> Settled:
     match verdict:
         case Take(message_id, effect):
             try:
                 with connection.begin_nested():
                     _move(connection, message_id, "taken", now)
-                    effect(connection)
+                    return Taken(message_id, effect(connection))
+            except Unreadable as error:
+                return _settle(connection, Hold(message_id, error.why, str(error)), now)
             except (LeadsyncError, OperationalError, connection.dialect.loaded_dbapi.OperationalError):
                 raise  # the store's trouble, or our own: nothing of the batch has happened
             except Exception as error:  # noqa: BLE001 - a message that its handler fails over stops no other
                 return _settle(connection, Hold.over(message_id, error), now)
         case Hold(message_id, why, detail):
             _move(connection, message_id, "quarantined", now, reason=why.value, detail=detail)
+            return verdict
         case _:
             assert_never(verdict)
-    return verdict
 
 
 def release(connection: Connection, message_ids: Collection[int]) -> int:

@@ -39,6 +39,7 @@ from leadsync.store.sessions import SessionState
 from leadsync.store.slots import Place, SlotAsked, State, Wish
 from leadsync.store.standing import Said
 from leadsync.store.timetable import Missed, Planned, Timing
+from leadsync.store.trace_ledger import TraceLedger
 from leadsync.store.watching import Look, Watched
 from leadsync.store.writer import Writer
 
@@ -53,6 +54,8 @@ class Ledger:
         """Why nothing may be spent until a person has said what became of the store."""
         self.hooks = opened.hooks
         """What addresses of webhooks are made and known with."""
+        self.traces = TraceLedger(writer, opened)
+        """The same for the skip trace."""
 
     async def session(self, account: str, name: str, job: str) -> SessionState:
         """Return a session, entering it where it is new; `job` is the one that uses it now."""
@@ -271,7 +274,7 @@ class Ledger:
         """Return some webhooks that wait, and note that somebody has begun to read them."""
         return await self._writer.write(inbox.begin, self._writer.fence)
 
-    async def settle_letters(self, verdicts: Sequence[inbox.Verdict], now: datetime) -> list[inbox.Verdict]:
+    async def settle_letters(self, verdicts: Sequence[inbox.Verdict], now: datetime) -> list[inbox.Settled]:
         """Let webhooks have their effects, each once (P4), or wait for a person; return what became of each."""
         return await self._writer.write(inbox.settle, verdicts, now)
 

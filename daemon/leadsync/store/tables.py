@@ -223,6 +223,7 @@ class Slot(SQLModel, table=True):
 class Page(SQLModel, table=True):
     """The journal: one row a request that may be billed. `state` is asked (open), stored, refused, void or unknown.
 
+    A window's is awaited from the first: its answer comes by webhook, whatever becomes of its run (see `AsyncRequest`).
     `take` is the reservation in records while the row is open, `billed` what the vendor billed. `epoch` and `number`
     say where the page stands; the key keeps the place where it was asked. A keyless request is known by the key here
     alone; where its answer was lost it is unknown, and `billed` is all that it may have cost.
@@ -257,6 +258,27 @@ class Page(SQLModel, table=True):
     request_id: str | None = None
     status: int | None = None
     message: str | None = None
+
+
+class AsyncRequest(SQLModel, table=True):
+    """What the journal's row of a window of a one-shot has beside; its id at the vendor's is the row's `key`.
+
+    The row's state says what became of it: awaited, stored (the result has come), unknown (nothing came by
+    `deadline_at`; it counts as spent), refused (the vendor has sent an error), void (never taken, or never sent: then
+    it is no window). `life_id` is the one-shot's life, `window` counts its windows, `skip` is in records. `again`: it
+    has expired, and its window is to be asked again. `acknowledged_at` is null where the acknowledgement was lost.
+    """
+
+    __tablename__: ClassVar[Any] = "async_request"
+    __table_args__ = (Index("async_request_by_life", "life_id", "window"),)
+
+    page_id: int = Field(primary_key=True, foreign_key="page.id")
+    life_id: int = Field(foreign_key="one_shot.id")
+    window: int
+    skip: int
+    deadline_at: datetime = Field(sa_type=UtcDateTime)
+    acknowledged_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    again: bool = Field(default=False, sa_column_kwargs=_NO)
 
 
 class InboxMessage(SQLModel, table=True):

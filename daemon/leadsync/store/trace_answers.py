@@ -1,0 +1,184 @@
+"""What the vendor answers about owners: contacts, a miss, or that a batch is complete. Functions of one connection.
+
+Each is a part of the transaction in which its webhook is taken. An answer comes as often as it likes, in any order,
+before the acknowledgement and after the deadline: it counts once, and what is new in it is a change of each delivery
+that it touches. What does not belong where its address says raises Unreadable, and waits in quarantine.
+"""
+
+import hmac
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import Connection, RowMapping, bindparam, insert, select, update
+from sqlmodel import col
+
+from leadsync.core.contacts import Contact as Found
+from leadsync.core.letters import Unreadable, Why
+from leadsync.core.trace import BatchState, State
+from leadsync.store.trace_batches import acknowledge
+from leadsync.store.trace_subjects import note_changes
+from leadsync.store.trace_tables import Contact, TraceBatch, TraceDelivery, TraceItem, TraceSubject
+
+SOURCE: Final = "realestateapi"
+
+# Built once: a batch brings fifty answers a second.
+_BATCH: Final = select(TraceBatch).where(col(TraceBatch.name) == bindparam("of_name"))
+_THIS_ITEM: Final = (col(TraceItem.batch_id) == bindparam("of_batch"), col(TraceItem.key) == bindparam("of_key"))
+_ITEM: Final = select(TraceItem).where(*_THIS_ITEM)
+_ANSWERED: Final = update(TraceItem).where(*_THIS_ITEM)
+_THIS_BATCH: Final = update(TraceBatch).where(col(TraceBatch.id) == bindparam("of_batch"))
+_THIS_SUBJECT: Final = update(TraceSubject).where(col(TraceSubject.id) == bindparam("of_subject"))
+_CONTACTS: Final = select(Contact).where(col(Contact.subject_id) == bindparam("of_subject"))
+_NEW_CONTACTS: Final = insert(Contact)
+_SEEN_AGAIN: Final = update(Contact).where(col(Contact.id) == bindparam("of_contact"))
+_DELIVERIES: Final = select(col(TraceDelivery.delivery_id)).where(
+    col(TraceDelivery.subject_id) == bindparam("of_subject")
+)
+_COUNTERS: Final = {
+    State.MATCHED: col(TraceBatch.matched),
+    State.MISSED: col(TraceBatch.missed),
+    State.MISSING: col(TraceBatch.missing),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came about the item of a batch under this key; the ids are the vendor's, None where it sent none."""
+
+    batch: str
+    key: int
+    vendor_batch: str | None
+    request_id: str | None
+    matched: bool
+    contacts: Sequence[Found] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """The digest of the API key that came with an answer, None where none did, and that of ours."""
+
+    came: str | None
+    ours: str | None
+
+
+def check_key(connection: Connection, batch: str, proof: Proof) -> None:
+    """Make sure that an answer comes from whom the batch went to. Raises Unreadable."""
+    known = (_batch(connection, batch)["key_digest"], proof.ours)
+    # The key may have been exchanged since, and either may come back.
+    if not any(hmac.compare_digest(proof.came or "", one or "-") for one in known):
+        raise Unreadable(Why.WRONG_KEY, "it does not come with the API key that its batch was asked with")
+
+
+def take_item(connection: Connection, answer: Answer, now: datetime) -> bool:
+    """Enter what came about one item; return whether it was the last of its batch.
+
+    Raises Unreadable where it speaks of something else than its address.
+    """
+    batch = _batch(connection, answer.batch)
+    item = connection.execute(_ITEM, {"of_batch": batch["id"], "of_key": answer.key}).mappings().one_or_none()
+    if item is None:
+        raise Unreadable(Why.WRONG_ID, "its batch has no item of this key")
+    _check_id(batch["vendor_id"], answer.vendor_batch, "another batch")
+    _check_id(item["request_id"], answer.request_id, "another request")
+    before = item["state"]
+    after = _after(before, answer)
+    news = _enter_contacts(connection, item["subject_id"], answer.contacts, now)
+    if before != after:
+        _enter_answer(connection, batch, item, answer, now)
+    if before != after or news:
+        deliveries = connection.execute(_DELIVERIES, {"of_subject": item["subject_id"]}).scalars()
+        note_changes(connection, deliveries.all())
+    ended = batch["matched"] + batch["missed"] + batch["missing"]
+    return bool(item["state"] == State.SENT and ended + 1 == batch["items"])
+
+
+def take_together(connection: Connection, batch_id: int, answers: Iterable[Answer], now: datetime) -> int:
+    """Enter the answers that came in one reply; return how many belong to no item. What it leaves out is missing."""
+    acknowledge(connection, batch_id, None, {}, now)
+    odd = 0
+    for answer in answers:
+        try:
+            take_item(connection, answer, now)
+        except Unreadable:
+            odd += 1
+    connection.execute(_THIS_BATCH.values(completed_at=now), {"of_batch": batch_id})
+    return odd
+
+
+def complete(connection: Connection, batch_name: str, vendor_batch: str | None, now: datetime) -> None:
+    """The vendor says that it has sent all: what has not come within the grace is missing. Raises Unreadable."""
+    batch = _batch(connection, batch_name)
+    _check_id(batch["vendor_id"], vendor_batch, "another batch")
+    values = _shown_to_be_taken(batch, vendor_batch) | {"completed_at": batch["completed_at"] or now}
+    connection.execute(_THIS_BATCH.values(**values), {"of_batch": batch["id"]})
+
+
+def _batch(connection: Connection, name: str) -> RowMapping:
+    batch = connection.execute(_BATCH, {"of_name": name}).mappings().one_or_none()
+    if batch is None:
+        raise Unreadable(Why.NOT_ASKED, "this store knows of no such batch; it may be older than what was asked for")
+    return batch
+
+
+def _check_id(known: str | None, came: str | None, what: str) -> None:
+    if known is not None and came is not None and known != came:
+        raise Unreadable(Why.WRONG_ID, f"it speaks of {what} of the vendor's than its address")
+
+
+def _shown_to_be_taken(batch: RowMapping, vendor_batch: str | None) -> dict[str, Any]:
+    """What an answer says of its batch: the vendor has it, under this id."""
+    values: dict[str, Any] = {"vendor_id": batch["vendor_id"] or vendor_batch}
+    return values | ({"state": BatchState.OUT.value} if batch["state"] == BatchState.UNKNOWN else {})
+
+
+def _after(before: str, answer: Answer) -> State:
+    """A match is never undone: its contacts are here, and paid for."""
+    return State.MATCHED if answer.matched or before == State.MATCHED else State.MISSED
+
+
+def _enter_answer(connection: Connection, batch: RowMapping, item: RowMapping, answer: Answer, now: datetime) -> None:
+    after = _after(item["state"], answer)
+    here = {"of_batch": batch["id"], "of_key": item["key"]}
+    request_id = item["request_id"] or answer.request_id
+    entered = _ANSWERED.values(state=after.value, request_id=request_id, answered_at=now)
+    connection.execute(entered, here)
+    subject = _THIS_SUBJECT.values(state=after.value, answered_at=now)
+    connection.execute(subject, {"of_subject": item["subject_id"]})
+    values = _shown_to_be_taken(batch, answer.vendor_batch)
+    for state, counter in _COUNTERS.items():
+        values[state.value] = counter + (after is state) - (item["state"] == state)
+    connection.execute(_THIS_BATCH.values(**values), {"of_batch": batch["id"]})
+
+
+def _enter_contacts(connection: Connection, subject_id: int, found: Iterable[Found], now: datetime) -> bool:
+    """Enter contacts, each once; return whether any is new, or may be called otherwise than before."""
+    unique = {(one.kind, one.value): one for one in found}
+    if not unique:
+        return False
+    rows = connection.execute(_CONTACTS, {"of_subject": subject_id}).mappings()
+    there = {(row["kind"], row["value"]): row for row in rows}
+    new = [_row(subject_id, one, now) for place, one in unique.items() if place not in there]
+    if new:
+        connection.execute(_NEW_CONTACTS, new)
+    otherwise = False
+    for place in unique.keys() & there.keys():
+        one, row = unique[place], there[place]
+        do_not_call = row["do_not_call"] if one.do_not_call is None else one.do_not_call
+        seen = _SEEN_AGAIN.values(do_not_call=do_not_call, type=one.type or row["type"], seen_at=now)
+        connection.execute(seen, {"of_contact": row["id"]})
+        otherwise |= do_not_call != row["do_not_call"]
+    return bool(new) or otherwise
+
+
+def _row(subject_id: int, one: Found, now: datetime) -> dict[str, Any]:
+    return {
+        "subject_id": subject_id,
+        "kind": str(one.kind),
+        "value": one.value,
+        "type": one.type,
+        "do_not_call": one.do_not_call,
+        "source": SOURCE,
+        "seen_at": now,
+    }
