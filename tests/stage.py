@@ -5,19 +5,22 @@ the log: only what the catalogue knows may be in it, and never a secret, a phone
 """
 
 import asyncio
+import hashlib
 import io
 import json
 import logging
 import random
 import re
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Mapping
 from concurrent.futures import Executor, Future
 from contextlib import asynccontextmanager, closing, contextmanager, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, ParamSpec, TypeVar
+from urllib.parse import urlsplit
 
 import httpx  # noqa: TID251 - the test edge speaks to the simulator in process
 import structlog
@@ -26,6 +29,8 @@ from leadsync.app import App, open_app, start_log
 from leadsync.catalogue import CATALOGUE
 from leadsync.commands import refuse_unknown_jobs
 from leadsync.config import Settings, load
+from leadsync.core.hooks import address_of
+from leadsync.core.letters import Letter
 from leadsync.core.model import End
 from leadsync.core.resume import Choice
 from leadsync.core.witness import StoreAnswer
@@ -34,7 +39,7 @@ from leadsync.logs import LogStyle, set_up
 from leadsync.outside import Outside
 from leadsync.reload import Reload
 from leadsync.service import Service
-from leadsync.simulator import Simulator, Switches, World
+from leadsync.simulator import Sending, Simulator, Switches, World
 from leadsync.systemd import Manager
 from leadsync.watching import watching
 from tests.transport import SimulatorTransport
@@ -150,6 +155,21 @@ def _nothing() -> None:
     """What usually happens on the way."""
 
 
+async def _deliver(app: App, url: str, body: bytes, _how: Sending, _headers: Mapping[str, str]) -> list[int]:
+    """Bring a webhook as the door does, but for the socket."""
+    address = address_of(app.ledger.hooks, urlsplit(url).path)
+    if address is None:
+        return [404]
+    await app.ledger.receive([Letter(address, {}, body, hashlib.sha256(body).hexdigest())], app.around.now())
+    app.unpack.ring()
+    return [200]
+
+
+async def _nobody_there(_url: str, _body: bytes, _how: Sending, _headers: Mapping[str, str]) -> list[int]:
+    """Nobody listens."""
+    return [0]
+
+
 class Stage:
     """A folder with a configuration, a vendor, and a clock. `outside` may be replaced before a play.
 
@@ -210,7 +230,11 @@ class Stage:
         keys = start_log(settings, self.outside)
         self.relog(settings, keys.values())
         async with open_app(settings, keys, self.outside) as app:
-            yield app
+            self.sim.deliver = partial(_deliver, app)
+            try:
+                yield app
+            finally:
+                self.sim.deliver = _nobody_there
 
     def play(self, act: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine in virtual time, then look at what was logged."""

@@ -16,27 +16,23 @@ from leadsync.accounts import Accounts
 from leadsync.config import Job, SecretSource, Settings, read_secret, sources_of_telling
 from leadsync.config.tables import INFLATED_MAX
 from leadsync.core.audit import Verdict
-from leadsync.core.model import End, Reason
-from leadsync.core.plain import PlainPlan
-from leadsync.core.protocol import Ended, Plan
+from leadsync.core.model import End
 from leadsync.core.resume import Choice
-from leadsync.core.routes import Circumstances
 from leadsync.core.witness import DOUBTS, TOLD, StoreAnswer
-from leadsync.errors import BadWeather, DaemonDiffers, UsageMistake
+from leadsync.driving import Driving
+from leadsync.errors import DaemonDiffers, UsageMistake
 from leadsync.household import Household
 from leadsync.jobs.audit import Auditor
 from leadsync.jobs.desk import Brief, Desk, Office, Surroundings, Ticket
 from leadsync.jobs.dispatch import Dispatch
 from leadsync.jobs.listing import listing
-from leadsync.jobs.one_shot import OneShot
-from leadsync.jobs.plain import Plain
-from leadsync.jobs.pull import Pull
 from leadsync.jobs.resume import Resume
 from leadsync.jobs.runner import Runner
+from leadsync.jobs.sequel import Sequel
 from leadsync.jobs.skip_trace import SkipTrace
 from leadsync.jobs.trace_desk import Line, TraceDesk
 from leadsync.jobs.trace_mail import TraceMail
-from leadsync.jobs.unpack import Unpack
+from leadsync.jobs.unpack import Handler, Unpack
 from leadsync.logs import Listener, LogStyle, set_up
 from leadsync.outside import Outside
 from leadsync.reports.plan import View, as_totals, read_view
@@ -47,6 +43,7 @@ from leadsync.store.ledger import Ledger, Said
 from leadsync.store.lock import ONCE, InstanceLock
 from leadsync.store.migrate import HEAD
 from leadsync.store.opening import Opened, Place, close_store, open_store
+from leadsync.vendors.async_wire import ERROR_KIND, RESULT_KIND, read_result
 from leadsync.vendors.batchdata import BatchData
 from leadsync.vendors.realestateapi import RealEstateApi, TraceAccess
 from leadsync.watching import Watched
@@ -90,6 +87,7 @@ class App:
         ledger: Ledger,
         around: Surroundings,
         *,
+        sequel: Sequel,
         unpack: Unpack,
         tracing: Tracing,
         installation_name: Callable[[], str],
@@ -100,19 +98,21 @@ class App:
         self.accounts = accounts
         self.ledger = ledger
         self.around = around
+        self.sequel = sequel
         self.unpack = unpack
         self.tracing = tracing
         self.dispatch = Dispatch(office, ledger, around.stopping, run=self._run)
         self.household = Household(office, ledger, around, self.dispatch.if_idle)
         self._auditors: dict[str, Auditor] = {}
+        self._driving = Driving(ledger, around, self._auditors, self.household)
         self._appoint()
         self._runner = Runner(
             ledger,
             around,
             audit=self._audit,
-            weigh=self._weigh,
+            weigh=self._driving.weigh,
             slots=self.household,
-            drive=self._drive,
+            drive=self._driving.drive,
             ended=self._ended,
         )
 
@@ -133,6 +133,7 @@ class App:
         self._appoint()
         self.dispatch.follow()
         self.tracing.job.ring()
+        self.sequel.ring()
         return left
 
     def _appoint(self) -> None:
@@ -154,7 +155,37 @@ class App:
         async with asyncio.TaskGroup() as group:
             for account in self.settings.accounts:
                 group.create_task(self.dispatch.settle(account, theirs))
-        return await self.dispatch.run_all(names, "once", again=again)
+        async with self._attending(jobs):
+            return await self.run_all(names, again=again)
+
+    async def run_all(self, names: Iterable[str], *, again: bool) -> dict[str, End]:
+        """Run jobs side by side, until none of them has results on its way; return how each ended."""
+        ends = await self.dispatch.run_all(names, "once", again=again)
+        return {name: await self.sequel.follow(name, end) for name, end in ends.items()}
+
+    def needs_inbox(self, names: Iterable[str]) -> bool:
+        """Whether one of these jobs may have results sent to the inbox."""
+        jobs = [self.settings.jobs[name] for name in names]
+        one_shots = [job for job in jobs if job.kind == "one_shot"]
+        return self.settings.webhooks is not None and any((job.records or 0) > job.async_above for job in one_shots)
+
+    @asynccontextmanager
+    async def _attending(self, jobs: Collection[Job]) -> AsyncIterator[None]:
+        """Read what comes in by webhook while the block lasts, and have these jobs go on with it."""
+        names = {job.name for job in jobs}
+        if not self.needs_inbox(names):
+            yield
+            return
+        async with asyncio.TaskGroup() as group:
+
+            async def call(name: str) -> None:
+                if name in names:
+                    group.create_task(self.dispatch.run(name, "webhook"))
+
+            attendants = [group.create_task(self.unpack.run()), group.create_task(self.sequel.keep(call))]
+            yield
+            for attendant in attendants:
+                attendant.cancel()
 
     async def session_of(self, job: Job) -> str:
         """Return the session under which a job is counted: a one-shot's has the name of its newest life."""
@@ -169,12 +200,23 @@ class App:
             if self.settings.jobs.get(name) != job:
                 raise DaemonDiffers(f"a reload has changed job {name} while this waited; nothing was done. Try again")
             answers = Resume(self.ledger, self.around, self._auditors[job.account])
-            return await answers.answer(job, await self.session_of(job), choice, price)
+            told = await answers.answer(job, await self.session_of(job), choice, price)
+        self.sequel.ring()
+        return told
 
     @property
     def hands(self) -> Hands:
         """What a daemon carries commands out with."""
-        return Hands(self.resume, self.answer_store, self.plan, self.household, self.release, self.tracing.job.do)
+        return Hands(
+            resume=self.resume,
+            answer_store=self.answer_store,
+            plan=self.plan,
+            household=self.household,
+            release=self.release,
+            trace=self.tracing.job.do,
+            run_all=self.run_all,
+            keep_windows=self.sequel.keep,
+        )
 
     def beside(self, *more: Beside) -> tuple[Beside, ...]:
         """What goes on in a daemon beside its runs."""
@@ -196,6 +238,7 @@ class App:
         await self.ledger.answer_store(said, self.around.now())
         self.unpack.ring()
         self.tracing.job.ring()
+        self.sequel.ring()
         return TOLD[answer]
 
     async def release(self, messages: Collection[int]) -> str:
@@ -220,7 +263,8 @@ class App:
         self._tell_run(brief, end)
         self.tracing.job.ring()
         if brief.aim is not None:
-            await self._dismiss(brief)
+            await self._driving.dismiss(brief)
+            self.sequel.ended(brief.job, end)
         return end
 
     def _tell_run(self, brief: Brief, end: End | None) -> None:
@@ -235,39 +279,8 @@ class App:
         if not end.outcome.ended_well:
             self._auditors[ticket.brief.account].forget(ticket.session.name)
 
-    async def _dismiss(self, brief: Brief) -> None:
-        """Have the sessions deleted that the one-shot is done with; where that fails, housekeeping does it later."""
-        try:
-            for session in await self.ledger.leftovers(brief.account, brief.job):
-                await self.household.of[brief.account].housekeeper.dismiss(session)
-        except BadWeather as error:
-            _log.warning(events.SESSION_SPARED, account=brief.account, job=brief.job, session=None, why=str(error))
-
-    async def _weigh(self, ticket: Ticket) -> Circumstances | End:
-        """Find out what chooses a one-shot's route: the list shows whether there are sessions, and a slot for one."""
-        desk, webhooks, slots = ticket.desk, ticket.aim.webhooks, self.household.of[ticket.desk.name].tenancy
-        trouble = await self._auditors[desk.name].look(ticket.session.name)
-        if trouble is None:
-            return Circumstances(webhooks, session_ability=True, slot_free=await slots.is_free())
-        if trouble.reason is not Reason.ABILITY_MISSING:
-            return trouble
-        desk.denied = None  # what the vendor denies are sessions, and a plain search has none
-        return Circumstances(webhooks, session_ability=False, slot_free=None)
-
     async def _audit(self, ticket: Ticket, *, anew: bool) -> Verdict | End:
         return await self._auditors[ticket.desk.name].verdict(ticket, anew=anew)
-
-    async def _drive(self, ticket: Ticket, plan: Plan) -> Ended:
-        if ticket.life is None:
-            return await self._pull(ticket, plan)
-        driver = OneShot(ticket, self.ledger, self.around, by_session=self._pull, plainly=self._plainly)
-        return await driver.run(plan)
-
-    async def _pull(self, ticket: Ticket, plan: Plan) -> Ended:
-        return await Pull(ticket, self.ledger, self.around).run(plan)
-
-    async def _plainly(self, ticket: Ticket, plan: PlainPlan, cursor: str | None) -> Ended:
-        return await Plain(ticket, self.ledger, self.around, cursor=cursor).run(plan)
 
 
 def start_log(settings: Settings, outside: Outside, listener: Listener | None = None, also: Iterable[str] = ()) -> Keys:
@@ -347,10 +360,13 @@ async def open_app(settings: Settings, keys: Keys, outside: Outside, role: str =
         stack.callback(reader.shutdown)
         inflated_max = settings.webhooks.inflated_max if settings.webhooks else INFLATED_MAX
         tracing = Tracing(desk, SkipTrace(office, desk, ledger, around, reader))
-        handlers = TraceMail(desk, around, tracing.job.ring).handlers
+        sequel = Sequel(office, ledger, around)
+        window = Handler(read_result, sequel.take, sequel.taken)
+        mail = TraceMail(desk, around, tracing.job.ring)
+        handlers = {RESULT_KIND: window, ERROR_KIND: window, **mail.handlers}
         unpack = Unpack(ledger, around, reader, inflated_max_bytes=inflated_max, handlers=handlers)
-        parts: dict[str, Any] = {"unpack": unpack, "tracing": tracing, "installation_name": outside.installation_name}
-        app = App(office, accounts, ledger, around, **parts)
+        parts: dict[str, Any] = {"sequel": sequel, "unpack": unpack, "tracing": tracing}
+        app = App(office, accounts, ledger, around, installation_name=outside.installation_name, **parts)
         await app.household.note_jobs(settings)
         await tracing.job.open(settings)
         _settle_heap()

@@ -16,6 +16,7 @@ from leadsync.core.witness import StoreAnswer
 from leadsync.errors import UsageMistake, did_you_mean
 from leadsync.logs import Listener, LogStyle, printer
 from leadsync.outside import Outside
+from leadsync.reception import door
 from leadsync.signals import stopping_on_signals
 from leadsync.store.engine import sqlite_file
 from leadsync.watching import notifiers_of
@@ -160,8 +161,15 @@ def _end(outcome: str, message: str, reason: str | None) -> End:
 async def run_once(
     settings: Settings, names: list[str], outside: Outside, listener: Listener | None = None, *, again: bool = False
 ) -> dict[str, End]:
-    """Run these jobs now, in this process. Raises Busy beside another leadsync."""
-    return await _here(settings, outside, lambda app: app.once(names, again=again), listener)
+    """Run these jobs now, in this process, with an inbox where they need one. Raises Busy beside another leadsync."""
+
+    async def run(app: App) -> dict[str, End]:
+        if settings.webhooks is None or not app.needs_inbox(names):
+            return await app.once(names, again=again)
+        async with door(settings.webhooks, app.ledger, app.around, app.unpack.ring, outside.environ):
+            return await app.once(names, again=again)
+
+    return await _here(settings, outside, run, listener)
 
 
 async def _here(

@@ -47,6 +47,8 @@ class Hands:
     household: Household
     release: Callable[[Collection[int]], Awaitable[str]]
     trace: Callable[[str, Mapping[str, Any]], Awaitable[str]]
+    run_all: Callable[..., Awaitable[dict[str, End]]]
+    keep_windows: Callable[[Callable[[str], Awaitable[None]]], Coroutine[Any, Any, None]]
 
 
 Beside: TypeAlias = Callable[[], Coroutine[Any, Any, None]]
@@ -83,6 +85,7 @@ class Service:
         async with asyncio.TaskGroup() as self._work:
             self._timetable = timetable
             self.follow()
+            self._work.create_task(self._hands.keep_windows(partial(self._call, "webhook")))
             for go_on in (timetable.watch_clock, *beside):
                 self._work.create_task(go_on())
             await self._around.stopping.wait()
@@ -107,7 +110,7 @@ class Service:
     def _keep_all_houses(self, group: asyncio.TaskGroup) -> None:
         for account in self._office.desks.keys() - self._housed:
             self._housed.add(account)
-            group.create_task(self._hands.household.keep(account, self._call))
+            group.create_task(self._hands.household.keep(account, partial(self._call, "slot")))
 
     def _attend_to_all(self, group: asyncio.TaskGroup) -> None:
         for account in self._office.settings.accounts.keys() - self._attended:
@@ -185,13 +188,13 @@ class Service:
             )
         return replace(self._begin(arguments, lambda _: work()), jobs=())
 
-    async def _call(self, job: str) -> None:
-        """Have a job run that waited for a slot: at its times' next look, or at once where it has no times."""
+    async def _call(self, trigger: str, job: str) -> None:
+        """Have a job run that waited for something: at its times' next look, or at once where it has no times."""
         group, timetable = self._at_work()
         if await timetable.call(job) or job in self._called:
             return
         self._called.add(job)
-        run = group.create_task(self._dispatch.run(job, "slot"))
+        run = group.create_task(self._dispatch.run(job, trigger))
         run.add_done_callback(lambda _: self._called.discard(job))
 
     def _release(self, arguments: Mapping[str, Any]) -> Errand:
@@ -221,7 +224,7 @@ class Service:
         return Errand(self._work.create_task(_told(work(list(asked)))), tuple(asked), accounts)
 
     async def _run_all(self, names: list[str], *, again: bool) -> Result:
-        ends = await self._dispatch.run_all(names, "once", again=again)
+        ends = await self._hands.run_all(names, again=again)
         return {"ends": {name: _plain(end) for name, end in ends.items()}}
 
     async def _attend(self, account: str) -> None:

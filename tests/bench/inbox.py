@@ -36,7 +36,7 @@ from leadsync.core.letters import Opened, check_json
 from leadsync.jobs.unpack import Handler, Unpack
 from leadsync.simulator import World
 from leadsync.store.writer import Writer
-from leadsync.vendors.records import each_lead
+from leadsync.vendors.records import leads_of
 
 SMALL = json.dumps({"requestId": "01K", "pad": "x" * 2_000}).encode()
 RECORDS = 1_000
@@ -196,7 +196,7 @@ def serve(delay_ms: int) -> None:
 def read(opened: Opened) -> int:
     """Read a result, and count its leads."""
     check_json(opened.content)
-    return sum(1 for _ in each_lead(opened.content)) if opened.address.subject == "large" else 0
+    return sum(1 for _ in leads_of(opened.content)()) if opened.address.subject == "large" else 0
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from leadsync.config import load
 from tests.config.files import job, loaded, refused, write
 
 
@@ -223,28 +222,3 @@ def test_a_one_shot_has_no_claim_on_the_session_of_its_name(tmp_path: Path) -> N
     """An incremental job may use a session that is called like a one-shot."""
     jobs = loaded(tmp_path, a=one_shot("records = 5"), b=job('session = "a"', search='query = "y"')).jobs
     assert (jobs["a"].records, jobs["b"].session) == (5, "a")
-
-
-@pytest.mark.parametrize(
-    ("records", "above", "webhooks", "built"),
-    [
-        (501, 500, True, False),
-        (500, 500, True, True),
-        (501, 600, True, True),
-        (501, 500, False, True),
-    ],
-)
-def test_the_async_endpoint_is_not_in_this_version(
-    tmp_path: Path, records: int, above: int, webhooks: bool, built: bool
-) -> None:
-    """What would go there is refused by name; without an inbox it goes page by page."""
-    text = one_shot(f"records = {records}", f"async_above = {above}")
-    path = write(tmp_path, a=text)
-    if webhooks:
-        path.write_text(path.read_text() + '\n[webhooks]\npublic_url = "https://leads.example.com"\n')
-    if built:
-        assert load(path, {}).jobs["a"].records == records
-    else:
-        (problem,) = refused(path)
-        assert (problem.line, problem.key) == (2, "records")
-        assert "not in this version" in problem.message

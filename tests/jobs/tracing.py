@@ -61,6 +61,7 @@ class TracedStage(Stage):
         """leadsync, as the stage has it, with an inbox."""
         async with super().app(*names) as app:
             self.here = app
+            self.sim.deliver = self._deliver
             try:
                 yield app
             finally:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from tests.simulation.world import World
 
 KINDS: Final = ("async", "async-error", "trace", "trace-done")
-BODY_MAX_BYTES: Final = 10_000
+BODY_MAX_BYTES: Final = 100_000
 EFFECTS: Final = "CREATE TABLE IF NOT EXISTS simulated_effect (digest TEXT)"
 
 

@@ -31,7 +31,7 @@ def test_the_body() -> None:
             "datasets": ["basic"],
             "errorWebhookUrl": f"{URL}e",
             "skip": 1_000,
-            "sort": {"field": "_id", "sortOrder": "asc"},
+            "sort": {"field": "_id", "order": "asc", "sortOrder": "asc"},
             "take": 1_000,
             "webhookUrl": URL,
         },

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from leadsync.core.model import Lead
-from leadsync.vendors.records import NotAPage, each_lead, read_page
+from leadsync.vendors.records import NotAPage, leads_of, read_page
 
 RECORD = {
     "_id": "5d0c8e4f1b2a49c7a6e3f9017d84c2be",
@@ -230,10 +230,10 @@ def test_no_record_costs_a_page(records: list[Any], indent: int | None, ascii_on
 def test_a_large_reply_is_read_record_by_record_to_the_same_records(odd: bytes) -> None:
     """One after another they are those of the page, whether strict parsers take it or not."""
     body = _page(_with(_id="a"), odd, b'{"_id":"c"}')
-    assert tuple(each_lead(body)) == read_page(body).leads
+    assert tuple(leads_of(body)()) == read_page(body).leads
 
 
 def test_a_large_reply_that_is_none_brings_no_record() -> None:
     """As with a page, this is known before the first record."""
     with pytest.raises(NotAPage):
-        next(each_lead(b"<html>"))
+        leads_of(b"<html>")

@@ -32,7 +32,7 @@ from leadsync.config.tables import (
 )
 from leadsync.config.telling import Metrics, NotifierTable, Notify, Ping
 from leadsync.config.together import account_faults, same_criteria, shared_sessions, untraceable, with_defaults
-from leadsync.config.unbuilt import unbuilt_in_config, unbuilt_in_job
+from leadsync.config.unbuilt import unbuilt_in_config
 from leadsync.errors import ConfigInvalid, Problem
 
 SQLITE = "sqlite:///"
@@ -148,7 +148,6 @@ def _job(document: Document, accounts: Sequence[str], config: Mapping[str, Any],
         unsendable(document.table),
         contradictions(document.table),
         of_another_kind(document.table),
-        unbuilt_in_job(document.table, webhooks="webhooks" in config),
         untraceable(document.table, config),
     )
     job = findings.validate(document, Job, table, faults)

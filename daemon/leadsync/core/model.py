@@ -162,8 +162,9 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """How a run ended, in one sentence for the operator."""
+    """How a run ended, in one sentence for the operator. `awaits`: results are on their way, it goes on by itself."""
 
     outcome: Outcome
     message: str
     reason: Reason | None = None
+    awaits: bool = False

@@ -166,7 +166,7 @@ def step(plan: PlainPlan, state: State, event: Event, *, now_s: float, draw: flo
         case ((Asking(tally) | Queued(tally) | Pausing(tally)), Halted(message)):
             return _finish(tally, End(Outcome.INTERRUPTED, message))
         case ((Asking(tally) | Queued(tally) | Pausing(tally)), Denied()):
-            return _finish(tally, _denied(event))
+            return _finish(tally, denied_end(event))
         case Sending(tally, tries), PageReply():
             return Storing(tally, event.cursor is not None and event.has_cursor), Store(event, fresh=True, replays=0)
         case Sending(), SlotsFull():
@@ -187,7 +187,8 @@ def _finish(tally: Tally, end: End) -> Step:
     return Ended(tally, end), Finish(end)
 
 
-def _denied(denied: Denied) -> End:
+def denied_end(denied: Denied) -> End:
+    """How a run ends where the vendor turns the account down."""
     return End(Outcome.FAILED, f"HTTP {denied.status}: {denied.message}", denied.reason)
 
 
@@ -221,7 +222,7 @@ def _close(
             wait = Wait(wait_s, "the vendor's rate limit", tries.failed, account_wide=True)
             return Closing(state.tally, tries, _in_time(tries, wait, now_s)), Close(429, wait.why, None)
         case Denied(_, status, message):
-            return Closing(state.tally, tries, _denied(event)), Close(status, message, None)
+            return Closing(state.tally, tries, denied_end(event)), Close(status, message, None)
         case Refused(status, message):
             sentence = f"the vendor refused the request with HTTP {status}: {message}"
             end = End(Outcome.PARKED, sentence, Reason.REFUSED)

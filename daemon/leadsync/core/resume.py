@@ -8,10 +8,12 @@
     criteria_known    --accept      the list is bought once more
     refused           nothing       the job's file was mended; a session that has delivered nothing forgets its criteria
     an open key       --void-key    the key is closed without a page, as long as the vendor's total has not moved
+    lost windows      --ask-again   those that expired or failed are asked for anew; they may be billed once more
 
 An acceptance is good for the next run alone: what it meets is what the person has seen.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
@@ -43,6 +45,12 @@ class Choice(StrEnum):
     ACCEPT = "--accept"
     NEW_EPOCH = "--new-epoch"
     VOID_KEY = "--void-key"
+    ASK_AGAIN = "--ask-again"
+
+
+def ask_again_command(job: str) -> str:
+    """Return what asks again for the windows of a one-shot that never came."""
+    return f"leadsync resume {job} {Choice.ASK_AGAIN}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +124,17 @@ def _new_epoch(question: Question) -> Remedy:
         closed = "; its open key is closed, and if its page was billed, that page is lost with the session"
     message = f"job {question.job} begins its session anew at its next run: {cost}{closed}"
     return Remedy(message, new_epoch=True, void_key=question.open_take is not None)
+
+
+def asking_again(job: str, takes: Sequence[int], price: Decimal) -> str:
+    """Say what it means that windows with so many records are asked for once more."""
+    records, count = sum(takes), len(takes)
+    which = "one window" if count == 1 else f"{count} windows"
+    cost = f"at most {records:,} records, about ${records * price:,.2f}"
+    return (
+        f"job {job} asks for {which} again, {cost}, and what was billed for them before is billed once more; then it"
+        f" goes on with what is wanted yet. The daemon does that now; without one, `leadsync once {job}`"
+    )
 
 
 def voiding(question: Question, ledger_total: int, vendor_total: int | None) -> Remedy | str:

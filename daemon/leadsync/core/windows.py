@@ -7,13 +7,15 @@ The rules, in words:
    honoured: nobody knows that of this vendor. Then as many may be unanswered at once as the job says.
 3. A window of which half or more had come before stops the pull: `skip` is ignored, or the list moves too fast.
 4. A window that came with less than it asked for is the list's last.
-5. What expired or was refused has ended; no window takes its place, unless a person asks. What comes late has come.
+5. What expired or was refused has ended; no window takes its place, unless the job's file or a person says `again`:
+   then it is asked for anew, whole, before anything further. What comes late has come.
 6. It is done when every window has ended and no further one may be asked: complete where enough distinct records are
    here, else partial.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final, TypeAlias
 
@@ -25,6 +27,18 @@ WINDOW_MAX: Final = 1_000
 PROVING: Final = 2
 """So many windows go one after another: the second proves that `skip` is honoured."""
 
+TRIES_MAX: Final = 3
+"""So often is one window asked for by itself where `on_expiry` says so: each try may be billed, and none came."""
+
+REST: Final = timedelta(minutes=15)
+"""How long a pull rests whose last run bad weather has ended."""
+
+RUSH: Final = timedelta(minutes=1)
+"""The same where a stop or a crash has."""
+
+REST_DENIED: Final = timedelta(hours=6)
+"""The same where the vendor turns the account down: a due run may heal it before."""
+
 
 class WindowState(StrEnum):
     """What has become of a request."""
@@ -35,15 +49,22 @@ class WindowState(StrEnum):
     REFUSED = "refused"
 
 
+_FAILED: Final = frozenset({WindowState.EXPIRED, WindowState.REFUSED})
+
+
 @dataclass(frozen=True, slots=True)
 class Window:
-    """One request, from number 1. `records` came with it, `new` of them for the first time in this life."""
+    """One window, from number 1. `records` came with it, `new` of them for the first time in this life.
+
+    `again`: it has ended without a result, and is to be asked for anew.
+    """
 
     number: int
     take: int
     state: WindowState = WindowState.ASKED
     records: int = 0
     new: int = 0
+    again: bool = False
 
     @property
     def overlaps(self) -> bool:
@@ -58,11 +79,12 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class AskWindow:
-    """Ask for this one now."""
+    """Ask for this one now. `whole`: it was asked for before, so nothing less takes its place."""
 
     number: int
     skip: int
     take: int
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +105,25 @@ class WindowsDone:
 WindowStep: TypeAlias = AskWindow | AwaitWindows | WindowsDone
 
 
+def as_one(requests: Sequence[Window]) -> Window:
+    """Make one window of all the requests for it, oldest first: it has come with the first that brought it.
+
+    While one is unanswered so is the window; what came twice counts once.
+    """
+    last, states = requests[-1], {request.state for request in requests}
+    state = next((one for one in (WindowState.ASKED, WindowState.ARRIVED) if one in states), last.state)
+    records = max(request.records for request in requests)
+    new = sum(request.new for request in requests)
+    return Window(last.number, last.take, state, records, new, again=state in _FAILED and last.again)
+
+
 def next_step(wanted: int, windows: Sequence[Window], in_flight: int) -> WindowStep:
     """Say what comes next; `windows` are all that were asked for, in the order of their numbers."""
     unanswered = sum(window.state is WindowState.ASKED for window in windows)
-    skip = len(windows) * WINDOW_MAX
     why_not = _why_not(wanted, windows)
-    if why_not is None and unanswered < (in_flight if len(windows) > PROVING else 1):
-        return AskWindow(len(windows) + 1, skip, min(WINDOW_MAX, wanted - skip))
+    ask = _next_window(wanted, windows) if why_not is None else None
+    if ask is not None and unanswered < (in_flight if len(windows) > PROVING else 1):
+        return ask
     if unanswered:
         return AwaitWindows(unanswered)
     here = sum(window.new for window in windows)
@@ -97,15 +131,75 @@ def next_step(wanted: int, windows: Sequence[Window], in_flight: int) -> WindowS
     return WindowsDone(Outcome.COMPLETE if whole else Outcome.PARTIAL, why_not or "every window has ended")
 
 
+def _next_window(wanted: int, windows: Sequence[Window]) -> AskWindow:
+    skip = 0
+    for window in windows:
+        if window.again:
+            return AskWindow(window.number, skip, window.take, whole=True)
+        skip += window.take
+    return AskWindow(len(windows) + 1, skip, min(WINDOW_MAX, wanted - skip))
+
+
 def _why_not(wanted: int, windows: Sequence[Window]) -> str | None:
-    """Say why no further window is asked for; None where one may be."""
-    if len(windows) * WINDOW_MAX >= wanted:
-        return "every window has ended"
+    """Say why no window is asked for; None where one may be."""
     for window in windows:
         if window.state is WindowState.ARRIVED and window.overlaps:
             return f"half or more of window {window.number} had come before: the vendor ignores skip, or the list moves"
+    if any(window.again for window in windows):
+        return None
+    if sum(window.take for window in windows) >= wanted:
+        return "every window has ended"
+    for window in windows:
         if window.is_last:
             return "the list has nothing more"
-        if window.number <= PROVING and window.state in {WindowState.EXPIRED, WindowState.REFUSED}:
+        if window.number <= PROVING and window.state in _FAILED:
             return f"window {window.number} never came, so nothing shows that a further one would bring others"
     return None
+
+
+def asked_again(wanted: int, windows: Sequence[Window]) -> list[Window] | str:
+    """Return those that a person may have asked for again, or say why there are none."""
+    failed = [window for window in windows if window.state in _FAILED]
+    if not failed:
+        return "none of its windows has expired or failed"
+    step = next_step(wanted, [replace(window, again=window in failed) for window in windows], in_flight=1)
+    return step.why if isinstance(step, WindowsDone) else failed
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """How the last run of a pull ended, and when one of its windows has ended since, None where none has.
+
+    `denied`: the vendor had turned the account down.
+    """
+
+    outcome: Outcome
+    ended_at: datetime
+    news_at: datetime | None = None
+    denied: bool = False
+
+
+def goes_on_at(step: WindowStep, rest: Rest, day_ends: datetime) -> datetime | None:
+    """Say when a pull goes on by itself; None where it waits for a result, a person, or its own next time.
+
+    `day_ends` is when the budget's day of the last run is over. To end what is done costs nothing.
+    """
+    if isinstance(step, AwaitWindows) or rest.outcome is Outcome.PARKED:
+        return None
+    if isinstance(step, WindowsDone):
+        return rest.ended_at
+    wait = REST_DENIED if rest.denied else _RESTS.get(rest.outcome)
+    if wait is None:
+        return None
+    if rest.news_at is not None and rest.news_at > rest.ended_at:
+        return rest.news_at
+    return day_ends if rest.outcome is Outcome.OVER_BUDGET else rest.ended_at + wait
+
+
+_RESTS: Final = {
+    Outcome.WAITING: timedelta(0),
+    Outcome.INTERRUPTED: RUSH,
+    Outcome.FAILED: REST,
+    Outcome.OVER_BUDGET: timedelta(days=1),
+}
+"""Ends after which a pull goes on by itself, at the latest after so long."""

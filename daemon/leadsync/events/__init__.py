@@ -11,6 +11,7 @@ from leadsync.events.inbox import *
 from leadsync.events.runs import *
 from leadsync.events.service import *
 from leadsync.events.traces import *
+from leadsync.events.windows import *
 
 
 def catalogue_text(name: str | None = None) -> str:

@@ -145,10 +145,16 @@ class Office:
 
 @dataclass(frozen=True, slots=True)
 class Aim:
-    """What a one-shot is to bring. `again` begins its next life; `webhooks`: there is an inbox for async results."""
+    """What a one-shot is to bring. `again` begins its next life.
+
+    `public_url` is where the vendor reaches the inbox, None where there is none; `in_flight` are the windows that may
+    be unanswered at once, each until its `deadline`.
+    """
 
     wish: Wish
-    webhooks: bool = False
+    public_url: str | None = None
+    in_flight: int = 1
+    deadline: timedelta = timedelta(hours=6)
     retry_unknown: bool = False
     again: bool = False
 
@@ -198,10 +204,11 @@ class Brief:
         return replace(self, session=life.seat, leave=replace(self.leave, buy_again=again))
 
     @classmethod
-    def to_aim(cls, job: Job, price: Decimal, *, webhooks: bool, again: bool) -> "Brief":
+    def to_aim(cls, job: Job, price: Decimal, *, public_url: str | None, again: bool) -> "Brief":
         """Bring what a one-shot's file asks for."""
         wish = Wish(one_shot=True, records=job.records or 0, async_above=job.async_above)
-        return replace(cls.to_pull(job, price), aim=Aim(wish, webhooks, job.retry_unknown, again))
+        aim = Aim(wish, public_url, job.windows_in_flight, job.deadline, job.retry_unknown, again)
+        return replace(cls.to_pull(job, price), aim=aim)
 
     @classmethod
     def to_settle(cls, session: SessionState, job: Job | None, price: Decimal) -> "Brief":
@@ -246,7 +253,7 @@ class Ticket:
     @property
     def is_plain(self) -> bool:
         """Whether it goes without a session."""
-        return self.life is not None and self.life.route is Route.PLAIN
+        return self.life is not None and self.life.route in {Route.PLAIN, Route.ASYNC}
 
     @property
     def aim(self) -> Aim:

@@ -161,7 +161,8 @@ class Dispatch:
             return None
         price = self._price(job.account)
         if job.kind == "one_shot":
-            return Brief.to_aim(job, price, webhooks=settings.webhooks is not None, again=again)
+            public_url = settings.webhooks.public_url if settings.webhooks else None
+            return Brief.to_aim(job, price, public_url=public_url, again=again)
         return Brief.to_pull(job, price)
 
     def _job_of(self, session: SessionState) -> Job | None:

@@ -118,10 +118,14 @@ class Gate:
 
     def tell(self, asked: Asked) -> None:
         """Say what is asked for, and which limits of the budget are nearly used up with it."""
-        desk = self._ticket.desk
-        for limit in desk.till.first_warnings(asked.nearly, desk.terms.limits, self._around.now()):
-            self.log.warning(events.BUDGET_NEARLY_SPENT, account=desk.name, limit=limit)
+        self.warn(asked.nearly)
         self.log.debug(events.PAGE_ASKED, key=asked.page.key, take=asked.page.take)
+
+    def warn(self, nearly: tuple[str, ...]) -> None:
+        """Say which limits of the budget are nearly used up with what is asked for now."""
+        desk = self._ticket.desk
+        for limit in desk.till.first_warnings(nearly, desk.terms.limits, self._around.now()):
+            self.log.warning(events.BUDGET_NEARLY_SPENT, account=desk.name, limit=limit)
 
     async def send(self, ledger: Ledger) -> VendorReply:
         """Send the open page's bytes, and tell everybody of the account what that says of the vendor.

@@ -4,7 +4,7 @@ The end of a life is durable before its session is deleted; who deletes it is th
 """
 
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import structlog
@@ -22,6 +22,19 @@ BySession: TypeAlias = Callable[[Ticket, Plan], Awaitable[Ended]]
 Plainly: TypeAlias = Callable[[Ticket, PlainPlan, str | None], Awaitable[Ended]]
 """Pulls without a session, from a cursor on."""
 
+ByWindows: TypeAlias = Callable[[Ticket, int | None, End | None], Awaitable[Ended]]
+"""Pulls by windows: so many records at most, and nothing new where an End is given."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """How each route is driven."""
+
+    by_session: BySession
+    plainly: Plainly
+    by_windows: ByWindows
+
+
 RESTORED = End(
     Outcome.PARTIAL,
     "the store was restored: what was asked for after its backup may be billed, is not here, and is not asked for again"
@@ -32,14 +45,11 @@ RESTORED = End(
 class OneShot:
     """One run; made for it and thrown away."""
 
-    def __init__(
-        self, ticket: Ticket, ledger: Ledger, around: Surroundings, *, by_session: BySession, plainly: Plainly
-    ) -> None:
+    def __init__(self, ticket: Ticket, ledger: Ledger, around: Surroundings, ways: Ways) -> None:
         self._ticket = ticket
         self._ledger = ledger
         self._around = around
-        self._by_session = by_session
-        self._plainly = plainly
+        self._ways = ways
 
     async def run(self, plan: Plan) -> Ended:
         """Pull, and end the life where it is whole or its list has nothing more. Raises what a pull raises."""
@@ -58,9 +68,12 @@ class OneShot:
                 if lost is not None:
                     return lost
                 most = missing if plan.records_max is None else min(missing, plan.records_max)
-                return await self._by_session(self._ticket, replace(plan, records_max=most))
+                return await self._ways.by_session(self._ticket, replace(plan, records_max=most))
             case Route.PLAIN:
                 return await self._plain(life, PlainPlan(plan.page_size, missing, plan.records_max))
+            case Route.ASYNC:
+                lost = await self._after_restore()
+                return await self._ways.by_windows(self._ticket, plan.records_max, lost.end if lost else None)
             case _:
                 raise Bug(f"a one-shot cannot go by {life.route}")
 
@@ -74,7 +87,7 @@ class OneShot:
             return lost
         is_same_list = session.criteria in (None, brief.criteria)
         plan = replace(plan, retry_unknown=self._ticket.aim.retry_unknown)
-        return await self._plainly(self._ticket, plan, life.cursor if is_same_list else None)
+        return await self._ways.plainly(self._ticket, plan, life.cursor if is_same_list else None)
 
     async def _after_restore(self) -> Ended | None:
         """Ask nothing that was perhaps bought after the backup, unless the job says so; how the run ends then."""

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from leadsync.config import Job
 from leadsync.core.model import End
-from leadsync.core.resume import Choice, Question, Remedy, remedy, voiding
+from leadsync.core.resume import Choice, Question, Remedy, asking_again, remedy, voiding
 from leadsync.errors import AnswerRefused, UsageMistake, VendorSilent
 from leadsync.jobs.audit import Auditor
 from leadsync.jobs.desk import Surroundings
@@ -29,12 +29,21 @@ class Resume:
         Raises UsageMistake where it answers nothing, AnswerRefused where it would lose a page, VendorSilent where the
         vendor could not be asked. Whoever calls sees to it that no run of the session is under way.
         """
+        if choice is Choice.ASK_AGAIN:
+            return await self._ask_again(job, price)
         state = await self._ledger.session(job.account, session, job.name)
         question = await self._ledger.question(state, job.name, price)
         done = await self._void(state, question) if choice is Choice.VOID_KEY else _remedy(question, choice)
         await self._ledger.answer(state, done, self._around.now())
         self._auditor.forget(session)
         return done.message
+
+    async def _ask_again(self, job: Job, price: Decimal) -> str:
+        """Have windows that never came asked for anew by the next run; a pull that had ended goes on with them."""
+        failed = await self._ledger.windows.ask_again(job.account, job.name)
+        if isinstance(failed, str):
+            raise UsageMistake(f"job {job.name}: {failed}; nothing was changed")
+        return asking_again(job.name, [window.take for window in failed], price)
 
     async def _void(self, state: SessionState, question: Question) -> Remedy:
         if question.open_take is None:

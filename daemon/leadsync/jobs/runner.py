@@ -194,8 +194,8 @@ class Runner:
 
     async def _choose(self, ticket: Ticket, life: Life) -> Route | End:
         """Choose the way of a one-shot once, before its first request; what cannot be known is waited for."""
-        if life.asked and life.route is Route.THROWAWAY:
-            return life.route
+        if life.asked and life.route in {Route.THROWAWAY, Route.ASYNC}:
+            return life.route  # they look for the vendor themselves, where they need it
         now = await self._weigh(ticket)
         if isinstance(now, End):
             return now
@@ -217,11 +217,11 @@ class Runner:
         full = await self._slots.reserve(ticket) if verdict.needs_slot else None
         if full is not None:
             return _nothing(full)
-        adopted = verdict.base_line is not None
+        used = verdict.base_line is not None or session.books.total or session.open_page
         plan = Plan(
             page_size=brief.page_size,
             records_max=brief.records_max,
-            new_session=verdict.needs_slot or not (adopted or session.books.total or session.open_page),
+            new_session=verdict.needs_slot or not (used or ticket.is_plain),
             settle_only=End(Outcome.PARKED, doubt.message, doubt.reason) if doubt else brief.settle_only,
         )
         ended = await self._drive(ticket, plan)

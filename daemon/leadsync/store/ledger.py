@@ -41,6 +41,7 @@ from leadsync.store.standing import Said
 from leadsync.store.timetable import Missed, Planned, Timing
 from leadsync.store.trace_ledger import TraceLedger
 from leadsync.store.watching import Look, Watched
+from leadsync.store.window_ledger import WindowLedger
 from leadsync.store.writer import Writer
 
 
@@ -56,6 +57,8 @@ class Ledger:
         """What addresses of webhooks are made and known with."""
         self.traces = TraceLedger(writer, opened)
         """The same for the skip trace."""
+        self.windows = WindowLedger(writer)
+        """The same for the windows of large one-shots."""
 
     async def session(self, account: str, name: str, job: str) -> SessionState:
         """Return a session, entering it where it is new; `job` is the one that uses it now."""

@@ -93,6 +93,19 @@ def end(connection: Connection, life_id: int, outcome: Outcome, now: datetime) -
     connection.execute(drained.values(drained_at=now))
 
 
+def amend(connection: Connection, life_id: int) -> bool:
+    """Let a life that had ended partial be complete where all is here by now; return whether it is that now."""
+    mine = (col(OneShot.id) == life_id, col(OneShot.outcome) == Outcome.PARTIAL)
+    delivered = select(col(SearchSession.delivered)).where(col(SearchSession.id) == col(OneShot.session_id))
+    whole = update(OneShot).where(*mine, col(OneShot.wanted) <= delivered.scalar_subquery())
+    return connection.execute(whole.values(outcome=Outcome.COMPLETE.value)).rowcount > 0
+
+
+def reopen(connection: Connection, life_id: int) -> None:
+    """Let a life go on that had ended."""
+    _change(connection, life_id, {"outcome": None, "ended_at": None})
+
+
 def leftovers(connection: Connection, account: str, job: str) -> list[str]:
     """Return the job's throw-away sessions that have given what they had, and may still be at the vendor.
 

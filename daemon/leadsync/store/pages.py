@@ -54,7 +54,7 @@ class Order:
     """What a run wants to ask next. `request` makes the exact bytes from the key and the take, in records.
 
     `again` is set where the store was restored and the key has been asked before it. `keyless`: the key is for the
-    ledger alone and is not in the bytes.
+    ledger alone and is not in the bytes. `awaited`: the answer comes by webhook; `whole`: nothing less is asked for.
     """
 
     session_id: int
@@ -65,6 +65,8 @@ class Order:
     request: Callable[[str, int], bytes]
     again: Again | None = None
     keyless: bool = False
+    awaited: bool = False
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,9 +123,10 @@ def journal(connection: Connection, order: Order, fence: int, now: datetime) -> 
             return BudgetSpent(f"the account's {limit} is spent; nothing is asked beyond it before {until}")
         case Reserved(limit):
             return BudgetReserved(f"what is left of the account's {limit} is reserved by open keys")
-        case Granted(take, _) if order.again is not None and take < order.take:
+        case Granted(take, _) if take < order.take and (order.whole or order.again is not None):
             # Other bytes are no way out: a vendor that knows the key would refuse them.
-            page = f"a page of {order.take} records, which was asked for before the restore"
+            before = "before" if order.whole else "before the restore"
+            page = f"a page of {order.take} records, which was asked for {before}"
             return BudgetSpent(f"what is left of the account's budget has no room for {page}")
         case Granted(take, nearly):
             return Asked(_enter(connection, session, replace(order, take=take), fence, now), nearly)
@@ -196,7 +199,7 @@ def _enter(connection: Connection, session: RowMapping, order: Order, fence: int
         "take": order.take,
         "price_micros": int(order.limits.price * MICROS),
         "request": request,
-        "state": "asked",
+        "state": "awaited" if order.awaited else "asked",
         "asked_at": now,
         "billed": 0,
         "new": 0,

@@ -117,6 +117,13 @@ def end(connection: Connection, run_id: int, ended: End, waited_s: float, now: d
     return figures
 
 
+def add_up(connection: Connection, run_id: int) -> None:
+    """Bring a run's figures up to what has come since it ended; one that is running adds them up at its end."""
+    figures, cost_micros = _figures(connection, run_id)
+    values = {"pages": figures.pages, "records": figures.records, "new": figures.new, "cost_micros": cost_micros}
+    connection.execute(update(Run).where(col(Run.id) == run_id, col(Run.outcome).is_not(None)).values(**values))
+
+
 def reap(connection: Connection, now: datetime) -> list[Interrupted]:
     """End the runs that a dead process left running, and return them."""
     ended = End(Outcome.INTERRUPTED, "leadsync was killed or lost power during this run")

@@ -1,4 +1,4 @@
-"""What an account has spent, added up from the journal: what was billed, and what open keys have reserved (P10)."""
+"""What an account has spent, added up from the journal: what was billed, and what open requests have reserved (P10)."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -11,7 +11,7 @@ from leadsync.core.budget import Limits, Spent, window_starts
 from leadsync.store.columns import MICROS, UtcDateTime
 from leadsync.store.tables import Page
 
-_OPEN: Final = col(Page.state) == "asked"
+_OPEN: Final = col(Page.state).in_(("asked", "awaited"))
 _BILLED: Final = case((_OPEN, 0), else_=col(Page.billed))
 _RESERVED: Final = case((_OPEN, col(Page.take)), else_=0)
 _TODAY: Final = col(Page.asked_at) >= bindparam("day", type_=UtcDateTime)
@@ -26,7 +26,7 @@ _SPENT: Final = select(
 
 
 def spent(connection: Connection, account: str, limits: Limits, now: datetime) -> tuple[Spent, Spent]:
-    """Add up the account's windows: what was billed, and what open keys have reserved, as they may be billed yet."""
+    """Add up the account's windows: what was billed, and what open requests have reserved: it may be billed yet."""
     day, month = window_starts(now, limits.zone)
     sums = connection.execute(_SPENT, {"account": account, "day": day, "month": month}).one()
     return _spent(*sums[:4]), _spent(*sums[4:])

@@ -100,7 +100,7 @@ def _here(connection: Connection, name: str, file: Path) -> Witness:
 
 def _leave_sessions(connection: Connection, now: datetime) -> None:
     """What the copied store knew of its sessions is the original's: begin with none of them, and none of its keys."""
-    void = update(Page).where(col(Page.state) == "asked").values(state="void", settled_at=now)
+    void = update(Page).where(col(Page.state).in_(("asked", "awaited"))).values(state="void", settled_at=now)
     connection.execute(void)
     fresh = {"next_page": 1, "delivered": 0, "base_line": 0, "criteria": None, "vendor_total": None, "created_at": None}
     open_again = {"deleted_at": None, "park_reason": None, "park_message": None, "parked_at": None, "accepted": None}

@@ -1,4 +1,4 @@
-"""BatchData's API for one account: pages of a session, the list of sessions and their deletion, the wallet.
+"""BatchData's API for one account: pages of a session, windows, the list of sessions and their deletion, the wallet.
 
 It sends and deciphers; it never retries and never decides. The token is known here and nowhere else.
 """
@@ -10,9 +10,11 @@ from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Any, TypeVar
 
+from leadsync.core.asking import AsyncReply
 from leadsync.core.model import SessionListing
 from leadsync.core.redact import MASK
 from leadsync.core.replies import Lost, VendorReply
+from leadsync.vendors.async_wire import ASYNC_PATH, decipher_acknowledgement
 from leadsync.vendors.http import Http, NoReply, Reply, Transport
 from leadsync.vendors.pace import Pace
 from leadsync.vendors.wire import (
@@ -68,6 +70,14 @@ class BatchData:
             return Lost(reply.why, asyncio.get_running_loop().time() - began_s, reply.sent)
         event: VendorReply = await self._off_loop(decipher, reply.status, reply.headers, reply.body, self._now())
         return event
+
+    async def search_async(self, request: bytes) -> AsyncReply:
+        """Send a window's stored bytes, and say whether the vendor has taken them; the caller has taken a turn."""
+        began_s = asyncio.get_running_loop().time()
+        reply = self._masked(await self._http.send("POST", ASYNC_PATH, body=request))
+        if isinstance(reply, NoReply):
+            return Lost(reply.why, asyncio.get_running_loop().time() - began_s, reply.sent)
+        return decipher_acknowledgement(reply.status, reply.headers, reply.body, self._now())
 
     async def list_sessions(self, stopping: asyncio.Event) -> dict[str, SessionListing] | Trouble:
         """Return every session by its id, oldest first; the caller has taken the turn for the list's first page.

@@ -6,7 +6,8 @@ refuses (a lone surrogate, NaN, a hundred thousand levels) is cut into records b
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -101,14 +102,16 @@ def read_page(body: bytes) -> PageReply:
     )
 
 
-def each_lead(body: bytes) -> Iterator[Lead]:
-    """Read the records of a whole reply one after another, where it is too large to be held twice. Raises NotAPage."""
+def leads_of(body: bytes) -> Callable[[], Iterator[Lead]]:
+    """Return what reads the records of a whole reply one after another, where it is too large to be held twice.
+
+    Raises NotAPage.
+    """
     try:
         records = _envelope.decode(body).results.properties
     except REFUSALS:
-        yield from _read_patiently(body).leads
-    else:
-        yield from _leads(records)
+        return partial(iter, _read_patiently(body).leads)
+    return partial(_leads, records)
 
 
 def _leads(records: Iterable[msgspec.Raw]) -> Iterator[Lead]:

@@ -68,7 +68,7 @@ def decipher(status: int, headers: Mapping[str, str], body: bytes, now: datetime
     if page is not None and page.leads:
         return page
     # A gateway may say 200 around an error; with an empty page that would look like the end of the stream.
-    inner = _inner_status(body)
+    inner = inner_status(body)
     if inner >= HTTPStatus.BAD_REQUEST:
         return trouble(inner, headers, body, now)
     return page or Lost("HTTP 200 without a whole page of properties")
@@ -179,7 +179,11 @@ def message_of(body: bytes) -> str:
         status = _envelope_decoder.decode(body).status
     except REFUSALS:
         return ""
-    text = status.message or status.text
+    return shown(status.message or status.text)
+
+
+def shown(text: object) -> str:
+    """What may be shown of a vendor's words: one line, redacted, cut; "" of what is no text."""
     return redact(" ".join(text.split()))[:MESSAGE_MAX_CHARS] if isinstance(text, str) else ""
 
 
@@ -261,7 +265,7 @@ def _moment(value: object) -> datetime | None:
         return None
 
 
-def _inner_status(body: bytes) -> int:
+def inner_status(body: bytes) -> int:
     """The status in the envelope, 0 where there is none."""
     try:
         code = _envelope_decoder.decode(body).status.code
