@@ -26,7 +26,7 @@ from tests.simulation.window_rules import digest_of, subject_of
 if TYPE_CHECKING:
     from tests.simulation.world import World
 
-SHARE: Final = 0.2
+SHARE: Final = 0.25
 """Of the worlds."""
 
 JOB: Final = "bulk"
@@ -70,7 +70,7 @@ def drawn(world: "World") -> Pull | None:
             "records": draws.randint(3, 18),
             "async_above": 0,
             "windows_in_flight": draws.randint(1, 3),
-            "deadline": draws.choice(("4m", "20m", "90m")),
+            "deadline": draws.choice(("2m", "5m", "90m")),
             "on_expiry": draws.choice(("stop", "stop", "ask_again")),
             "schedule": f'every = "{draws.choice((3, 8))}m"',
             "buy_again": True,
@@ -98,9 +98,9 @@ def open_questions(draws: random.Random) -> dict[str, Any]:
 async def pushing(world: "World") -> None:
     """The vendor: some results come to nothing, and some late."""
     sim, draws = world.machine.sim, world.draws("pushing")
-    sim.fates.storm(draws.choice((0.0, 0.1, 0.4)), tuple(Fate), draws.randrange(1 << 30))
+    sim.fates.storm(draws.choice((0.0, 0.2, 0.6)), (*Fate, Fate.HELD), draws.randrange(1 << 30))
     while True:
-        await asyncio.sleep(draws.expovariate(1 / 900))
+        await asyncio.sleep(draws.expovariate(1 / 300))
         await _send_held(world)
 
 
