@@ -230,11 +230,17 @@ class Stage:
         keys = start_log(settings, self.outside)
         self.relog(settings, keys.values())
         async with open_app(settings, keys, self.outside) as app:
-            self.sim.deliver = partial(_deliver, app)
-            try:
+            with self.reached(app):
                 yield app
-            finally:
-                self.sim.deliver = _nobody_there
+
+    @contextmanager
+    def reached(self, app: App) -> Iterator[None]:
+        """Let the vendor's webhooks reach it while it is open."""
+        self.sim.deliver = partial(_deliver, app)
+        try:
+            yield
+        finally:
+            self.sim.deliver = _nobody_there
 
     def play(self, act: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine in virtual time, then look at what was logged."""

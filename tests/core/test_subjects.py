@@ -103,7 +103,7 @@ def test_an_identity_stays() -> None:
 
 def test_a_flat_has_its_unit_whatever_field_that_stands_in() -> None:
     """In the street's line, or beside it, with its word or without: it is sent once, and it is one flat."""
-    forms = [
+    forms: list[dict[str, Any]] = [
         {"street": "77 Quill Ct Apt 4"},
         {"street": "77 Quill Ct Apt 4", "streetNoUnit": "77 Quill Ct", "unitNumber": "4", "unitType": "Apt"},
         {"street": "77 Quill Ct", "unitNumber": 4},
@@ -111,7 +111,7 @@ def test_a_flat_has_its_unit_whatever_field_that_stands_in() -> None:
         {"street": "77 Quill Ct #4", "unitNumber": "4"},
         {"streetNoUnit": "77 Quill Ct Unit 4"},
     ]
-    found = [one(record(mailing={**MAILING, "street": None, **form})) for form in forms]
+    found = [one(record(mailing={**MAILING, "street": None} | form)) for form in forms]
     assert len({identity(subject) for subject in found}) == 1
     assert all(str(subject.mailing_at).count("4") == 1 for subject in found)
 
@@ -137,7 +137,8 @@ def test_a_company_is_its_address(company: dict[str, Any]) -> None:
 
 def test_a_flag_that_says_no_makes_no_company() -> None:
     """False, null and nonsense are no word of the record's."""
-    for flag in (False, None, "no", [], {}):
+    flags: tuple[Any, ...] = (False, None, "no", [], {})
+    for flag in flags:
         assert one({**record(), "quickLists": {"corporateOwned": flag}}).company == ""
 
 

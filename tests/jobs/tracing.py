@@ -3,8 +3,8 @@
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -44,6 +44,7 @@ class TracedStage(Stage):
         (folder / "reapi-key").write_text(API_KEY)
         self.trace_terms(terms)
         self.here: App | None = None
+        self.sim.deliver = self._deliver
         self.statuses: list[int] = []
 
     def trace_terms(self, terms: str = "") -> None:
@@ -55,15 +56,14 @@ class TracedStage(Stage):
         """Have the vendor of the skip trace behave so from now on."""
         self.sim.traces.switches = replace(self.sim.traces.switches, **switches)
 
-    @asynccontextmanager
-    async def app(self, *names: str) -> AsyncIterator[App]:
-        """leadsync, as the stage has it, with an inbox."""
-        async with super().app(*names) as app:
-            self.here, self.sim.deliver = app, self._deliver
-            try:
-                yield app
-            finally:
-                self.here = None
+    @contextmanager
+    def reached(self, app: App) -> Iterator[None]:
+        """Let the vendor's callbacks come through the door of this one, with all their headers."""
+        self.here = app
+        try:
+            yield
+        finally:
+            self.here = None
 
     def work(self, *jobs: str, for_s: float = 600.0, then: Callable[[App], object] | None = None) -> None:
         """Be the daemon for so long, run these jobs at its begin, and do something `then`."""

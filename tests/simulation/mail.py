@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from tests.simulation.watch import Watch
     from tests.simulation.world import World
 
-KINDS: Final = ("async", "async-error", "trace", "trace-done")
-BODY_MAX_BYTES: Final = 10_000
+KINDS: Final = ("async", "async-error", "letter", "letter-done")
+BODY_MAX_BYTES: Final = 100_000
 EFFECTS: Final = "CREATE TABLE IF NOT EXISTS simulated_effect (digest TEXT)"
 
 

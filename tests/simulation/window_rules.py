@@ -18,6 +18,14 @@ MESSAGES: Final = (
 )
 
 
+SAME_WINDOW: Final = (
+    "SELECT page.key, page.state, other.again FROM async_request AS this JOIN page AS mine ON mine.id = this.page_id"
+    " JOIN async_request AS other ON other.life_id = this.life_id AND other.window = this.window"
+    " JOIN page ON page.id = other.page_id WHERE mine.key = ? AND page.key != mine.key"
+)
+"""The earlier requests for the window of a key."""
+
+
 def subject_of(url: str) -> str:
     """The key of the row in the journal that a webhook is about."""
     return PurePosixPath(url).stem
@@ -54,19 +62,15 @@ def p3_window_first(watch: "Watch", request: "Request") -> Iterator[str]:
 
 
 def p2_each_window_once(watch: "Watch", request: "Request") -> Iterator[str]:
-    """A row of the journal leaves once; a window again only where its earlier rows were given up for that."""
+    """A row of the journal leaves once; a window again only where the vendor has not taken it, or it was given up."""
     if watch.pull is not None:
         watch.pull.sent[request.key] += 1
         if watch.pull.sent[request.key] > 1:
             yield f"{request.key} was asked for {watch.pull.sent[request.key]} times"
-    same = (
-        "SELECT page.key, page.state FROM async_request AS this JOIN page AS mine ON mine.id = this.page_id"
-        " JOIN async_request AS other ON other.life_id = this.life_id AND other.window = this.window"
-        " JOIN page ON page.id = other.page_id"
-        " WHERE mine.key = ? AND page.key != mine.key AND page.state != 'void' AND NOT other.again"
-    )
-    for key, state in watch.rows(same, request.key):
-        yield f"{request.key} asks for the window of {key} again, which is {state}"
+    taken = {subject_of(result.asked.url) for result in watch.machine.sim.results}
+    for key, state, again in watch.rows(SAME_WINDOW, request.key):
+        if not again and (state != "void" or key in taken):
+            yield f"{request.key} asks for the window of {key} again, which is {state}"
 
 
 def p10_windows_within_budget(watch: "Watch", request: "Request") -> Iterator[str]:
@@ -129,17 +133,24 @@ def l1_the_pull_has_ended(watch: "Watch", _: object) -> Iterator[str]:
     for life, outcome, wanted, delivered in lives:
         if (outcome == "complete") is not (delivered >= wanted):
             yield f"the one-shot is {outcome} with {delivered} of {wanted}"
-        if outcome != "complete" and not _may_be_partial(watch, life, wanted):
+        if outcome != "complete" and not _may_be_partial(watch, life):
             yield f"the one-shot is {outcome} with {delivered} of {wanted}, and nothing stood in its way"
     if not lives:
         yield "the one-shot never began"
 
 
-def _may_be_partial(watch: "Watch", life: int, wanted: int) -> bool:
+def _may_be_partial(watch: "Watch", life: int) -> bool:
+    """Whether a window failed, was short because the list had no more, or brought what had come before."""
+    windows = dict(watch.rows("SELECT key, state FROM page JOIN async_request ON page_id = id WHERE life_id = ?", life))
+    results = [result for result in watch.machine.sim.results if subject_of(result.asked.url) in windows]
     switches = watch.machine.sim.switches
-    failed = "SELECT 1 FROM async_request JOIN page ON page.id = page_id WHERE state IN ('unknown', 'refused')"
-    odd_vendor = not switches.skip_honoured or switches.skip_slips or switches.short_window_rate
-    return bool(odd_vendor or watch.machine.sim.world.size < wanted or watch.rows(f"{failed} AND life_id = ?", life))
+    return (
+        not switches.skip_honoured
+        or switches.skip_slips > 0
+        or "refused" in windows.values()
+        or any(result.page and result.records < result.asked.ask.take for result in results)
+        or bool(watch.machine.logged("window.expired"))  # its result may have come since
+    )
 
 
 def _stored(watch: "Watch") -> defaultdict[str, set[str]]:

@@ -26,7 +26,7 @@ from tests.simulation.window_rules import digest_of, subject_of
 if TYPE_CHECKING:
     from tests.simulation.world import World
 
-SHARE: Final = 0.2
+SHARE: Final = 0.25
 """Of the worlds."""
 
 JOB: Final = "bulk"
@@ -70,7 +70,7 @@ def drawn(world: "World") -> Pull | None:
             "records": draws.randint(3, 18),
             "async_above": 0,
             "windows_in_flight": draws.randint(1, 3),
-            "deadline": draws.choice(("4m", "20m", "90m")),
+            "deadline": draws.choice(("2m", "5m", "90m")),
             "on_expiry": draws.choice(("stop", "stop", "ask_again")),
             "schedule": f'every = "{draws.choice((3, 8))}m"',
             "buy_again": True,
@@ -88,7 +88,7 @@ def open_questions(draws: random.Random) -> dict[str, Any]:
         "short_window_rate": draws.choice((0.0, 0.0, 0.3)),
         "result_after_s": draws.choice((0.2, 20.0)),
         "result_spread_s": draws.choice((0.0, 200.0)),
-        "callbacks": Sending(copies=draws.choice((1, 1, 2)), tries_max=draws.choice((1, 3, 1_000))),
+        "callbacks": Sending(copies=draws.choice((1, 1, 2)), tries_max=draws.choice((1, 3, 30))),
         "copies_differ": draws.random() < 0.5,
         "error_shape": draws.choice(("envelope", "results", "bare", "text")),
         "errors_to": draws.choice(("error_url", "error_url", "result_url")),
@@ -98,9 +98,9 @@ def open_questions(draws: random.Random) -> dict[str, Any]:
 async def pushing(world: "World") -> None:
     """The vendor: some results come to nothing, and some late."""
     sim, draws = world.machine.sim, world.draws("pushing")
-    sim.fates.storm(draws.choice((0.0, 0.1, 0.4)), tuple(Fate), draws.randrange(1 << 30))
+    sim.fates.storm(draws.choice((0.0, 0.2, 0.6)), (*Fate, Fate.HELD), draws.randrange(1 << 30))
     while True:
-        await asyncio.sleep(draws.expovariate(1 / 900))
+        await asyncio.sleep(draws.expovariate(1 / 300))
         await _send_held(world)
 
 
@@ -134,7 +134,8 @@ def is_quiet(world: "World") -> bool:
     """Whether the one-shot has ended, and no result is under way."""
     if world.pull is None:
         return True
-    return not world.pull.under_way and not world.watch.rows("SELECT 1 FROM one_shot WHERE outcome IS NULL")
+    lives = world.watch.rows("SELECT outcome FROM one_shot")
+    return bool(lives) and (None,) not in lives and not world.pull.under_way
 
 
 class Courier:
@@ -151,7 +152,7 @@ class Courier:
         statuses: list[int] = []
         self._pull.under_way += 1
         while not statuses or (statuses[-1] != 200 and len(statuses) < how.tries_max):
-            await asyncio.sleep(self._draws.expovariate(1 / 20))
+            await asyncio.sleep(self._draws.expovariate(1 / 20) * (1 + len(statuses)))
             statuses.append(await self._try(urlsplit(url).path, body))
         self._pull.under_way -= 1
         return statuses

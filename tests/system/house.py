@@ -61,11 +61,11 @@ class House:
         account = f'token = {{ file = "token" }}\nbudget = "unlimited"\nbase_url = "{url}"'
         self.config.write_text(f'[log]\nlevel = "debug"\n{more}\n[accounts.main]\n{account}\n')
 
-    def job(self, name: str, *, search: str = ALL, **keys: Any) -> None:
+    def job(self, name: str, *, kind: str = "incremental", search: str = ALL, **keys: Any) -> None:
         """Write a job file; `schedule` is the text of its table, for the rest JSON is TOML."""
         schedule = [f"schedule = {{ {keys.pop('schedule')} }}"] if "schedule" in keys else []
         head = [f"{key} = {json.dumps(value)}" for key, value in {"page_size": 10, **keys}.items()]
-        text = "\n".join(['kind = "incremental"', *schedule, *head, "[search]", search, ""])
+        text = "\n".join([f'kind = "{kind}"', *schedule, *head, "[search]", search, ""])
         (self.folder / "jobs.d" / f"{name}.toml").write_text(text)
 
     def say(self, line: str) -> Answer:

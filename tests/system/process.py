@@ -230,27 +230,34 @@ class Vendor:
 
     def grow(self, count: int) -> int:
         """New properties come on the market; return how many there are now."""
-        size: int = self._turn("grow", {"count": count})["size"]
+        size: int = self.turn("grow", {"count": count})["size"]
         return size
 
     def next(self, *faults: str | None, endpoint: str = "search") -> None:
         """Put faults in line for the coming requests; None lets one pass."""
-        self._turn("faults", {"endpoint": endpoint, "next": list(faults)})
+        self.turn("faults", {"endpoint": endpoint, "next": list(faults)})
 
     def storm(self, rate: float, kinds: tuple[str, ...], seed: int) -> None:
         """From now on a search meets one of these faults at that rate."""
-        self._turn("faults", {"storm": {"rate": rate, "kinds": kinds, "seed": seed}})
+        self.turn("faults", {"storm": {"rate": rate, "kinds": kinds, "seed": seed}})
 
     def calm(self) -> None:
         """The weather clears, for searches and lists."""
-        self._turn("faults", {"calm": True})
-        self._turn("faults", {"endpoint": "list", "calm": True})
+        self.turn("faults", {"calm": True})
+        self.turn("faults", {"endpoint": "list", "calm": True})
 
     def slow(self, answer_s: float) -> None:
         """Set how long a slow answer takes."""
-        self._turn("switches", {"slow_s": answer_s})
+        self.turn("switches", {"slow_s": answer_s})
 
-    def _turn(self, knob: str, to: dict[str, Any]) -> dict[str, Any]:
+    def results(self) -> list[dict[str, Any]]:
+        """What became of each async request that was taken, in their order."""
+        listed = httpx.get(f"{self.url}/_simulator/results", trust_env=False).raise_for_status().json()
+        results: list[dict[str, Any]] = listed["results"]
+        return results
+
+    def turn(self, knob: str, to: dict[str, Any]) -> dict[str, Any]:
+        """Send an order to one of the simulator's own endpoints; return its answer."""
         answer = httpx.post(f"{self.url}/_simulator/{knob}", json=to, trust_env=False).raise_for_status()
         stands: dict[str, Any] = answer.json()
         return stands

@@ -53,7 +53,7 @@ def pack(sizes: Sequence[int], limits: Limits) -> Packing:
     """
     if any(size > limits.item_max_bytes for size in sizes):
         raise ValueError("an item is too large for any batch")
-    begins = _cheapest_begins(sizes, limits)
+    begins = _last_begins(sizes, limits)
     end = max(at for at, begin in enumerate(begins) if begin is not None)
     batches: list[range] = []
     at = end
@@ -65,26 +65,23 @@ def pack(sizes: Sequence[int], limits: Limits) -> Packing:
     return Packing(tuple(reversed(batches)), range(end, len(sizes)))
 
 
-def _cheapest_begins(sizes: Sequence[int], limits: Limits) -> list[int | None]:
+def _last_begins(sizes: Sequence[int], limits: Limits) -> list[int | None]:
     """For each number of first items say where the last batch begins that packs exactly these into the fewest batches.
 
-    None where they cannot be packed. `window` has the cuts where that batch may begin: fewer batches first, and of
-    those that are as good the earliest.
+    None where they cannot be packed. `window` has the cuts where that batch may begin; the earliest is the best, since
+    no more batches are needed for less: where `items_min` of any items fit, a batch that is too short takes from the
+    one before it.
     """
     before = list(accumulate((size + 1 for size in sizes), initial=0))
-    counts: list[float] = [0.0]
     begins: list[int | None] = [0]
     window: deque[int] = deque()
     for end in range(1, len(before)):
         cut = end - limits.items_min
         if cut >= 0 and begins[cut] is not None:
-            while window and counts[window[-1]] > counts[cut]:
-                window.pop()
             window.append(cut)
         while window and not _fits(before, window[0], end, limits):
             window.popleft()
         begins.append(window[0] if window else None)
-        counts.append(counts[window[0]] + 1 if window else float("inf"))
     return begins
 
 

@@ -5,8 +5,8 @@ repeats it, or repeats whom it was asked for, does not carry that into a message
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
@@ -27,6 +27,9 @@ REQUESTS_PER_MINUTE: Final = 20 * 60
 PERSONAL_MIN_CHARS: Final = 3
 """Shorter ones, such as a state, say nothing of a person."""
 
+REFUSAL_MAX_BYTES: Final = 65_536
+"""What is longer has no message for a person."""
+
 R = TypeVar("R")
 
 
@@ -39,7 +42,10 @@ class TraceAccess:
 
 
 class RealEstateApi:
-    """One per process. Before each request the caller takes a `turn`, where it holds up nobody by waiting."""
+    """One per process. Before each request the caller takes a `turn`, where it holds up nobody by waiting.
+
+    `off_loop` runs a function on another thread: a hundred people are much to read.
+    """
 
     def __init__(
         self, access: TraceAccess, *, transport: Transport | None, now: Callable[[], datetime], off_loop: OffLoop
@@ -77,22 +83,22 @@ class RealEstateApi:
         reply = await self._http.send("POST", path, body=request)
         if isinstance(reply, NoReply):
             return Lost(reply.why, asyncio.get_running_loop().time() - began_s, reply.sent)
-        work = (_read, decipher, self._masked(reply, request), self._now())
-        event: R = await self._off_loop(*work)
+        event: R = await self._off_loop(self._read, decipher, reply, request)
         return event
 
-    def _masked(self, reply: Reply, request: bytes) -> Reply:
+    def _read(self, decipher: Callable[..., R], reply: Reply, request: bytes) -> R:
+        return decipher(reply.status, reply.headers, self._masked(reply, request), self._now())
+
+    def _masked(self, reply: Reply, request: bytes) -> bytes:
         """A refusal is shown to a person and written to the log, so nothing of the request may come back in it."""
         if reply.status // 100 == 2:  # noqa: PLR2004 - 2xx
-            return reply
+            return reply.body
+        if len(reply.body) > REFUSAL_MAX_BYTES:
+            return b""
         body = reply.body
         for secret in (self._api_key, *_personal(request)):
             body = body.replace(secret, MASK.encode())
-        return replace(reply, body=body)
-
-
-def _read(decipher: Callable[[int, Mapping[str, str], bytes, datetime], R], reply: Reply, now: datetime) -> R:
-    return decipher(reply.status, reply.headers, reply.body, now)
+        return body
 
 
 def _personal(request: bytes) -> list[bytes]:
