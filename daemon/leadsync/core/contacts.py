@@ -75,7 +75,7 @@ def type_of(word: Any) -> str:
 
 def do_not_call(entry: Mapping[str, Any]) -> bool | None:
     """Say whether a phone's entry forbids to call it: by any of its members that speaks of that, the strictest wins."""
-    return _strictest(_forbids(value) for name, value in entry.items() if _speaks_of_calls(name))
+    return strictest(_forbids(value) for name, value in entry.items() if _speaks_of_calls(name))
 
 
 def together(contacts: Iterable[Contact]) -> tuple[Contact, ...]:
@@ -83,7 +83,7 @@ def together(contacts: Iterable[Contact]) -> tuple[Contact, ...]:
     found: dict[tuple[Kind, str], Contact] = {}
     for contact in contacts:
         first = found.setdefault((contact.kind, contact.value), contact)
-        flag = _strictest((first.do_not_call, contact.do_not_call))
+        flag = strictest((first.do_not_call, contact.do_not_call))
         found[contact.kind, contact.value] = replace(first, type=first.type or contact.type, do_not_call=flag)
     return tuple(found.values())
 
@@ -98,9 +98,9 @@ def _forbids(value: Any) -> bool | None:
         case None:
             return None
         case Mapping():
-            return _strictest(map(_forbids, value.values()))
+            return strictest(map(_forbids, value.values()))
         case list():
-            return _strictest(map(_forbids, value))
+            return strictest(map(_forbids, value))
         case str():
             word = value.strip().lower()
             return None if word in _NOTHING_SAID else word not in _NO
@@ -108,6 +108,7 @@ def _forbids(value: Any) -> bool | None:
             return bool(value)
 
 
-def _strictest(flags: Iterable[bool | None]) -> bool | None:
+def strictest(flags: Iterable[bool | None]) -> bool | None:
+    """Return which of some flags holds: what forbids does, then what allows."""
     said = {flag for flag in flags if flag is not None}
     return (True in said) if said else None

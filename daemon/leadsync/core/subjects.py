@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
+from leadsync.core.contacts import do_not_call, phone_of
 from leadsync.core.loose import line_of, list_of, object_of
 from leadsync.core.scan import loosely
 from leadsync.core.spelling import (
@@ -135,6 +136,14 @@ def known_contacts(record: bytes | Mapping[str, Any]) -> frozenset[str]:
     entries = (entry for name in ("phoneNumbers", "emails", "enrichedEmails") for entry in list_of(owner.get(name)))
     values = (value for entry in entries for value in (entry, *object_of(entry).values()))
     return frozenset(filter(None, map(line_of, values)))
+
+
+def not_to_call(record: bytes | Mapping[str, Any]) -> frozenset[str]:
+    """Return those of the owner's phones, in E.164, of which the record itself says that they must not be called."""
+    read = object_of(loosely(record) if isinstance(record, bytes) else record)
+    entries = map(object_of, list_of(object_of(read.get("owner")).get("phoneNumbers")))
+    numbers = (phone_of(line_of(entry.get("number"))) for entry in entries if do_not_call(entry))
+    return frozenset(filter(None, numbers))
 
 
 class _Name(NamedTuple):

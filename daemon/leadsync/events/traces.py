@@ -8,6 +8,12 @@ OWNERS_FOUND = event(
     " cost nothing; `touched` properties have their contacts already. `no_owner` and `no_address` cannot be sent.",
     "job properties new again known touched no_owner no_address",
 )
+OWNERS_LEFT = event(
+    "owners.left",
+    "The skip trace of a job was switched off before the owners of so many of its properties were looked at.",
+    "job properties",
+    "Nothing, if that was meant. Switched on again, `leadsync traces older JOB` brings them.",
+)
 OWNERS_SUPPRESSED = event("owners.suppressed", "These are on the suppression list, and are not asked for.", "count")
 OWNERS_HELD = event(
     "owners.held",

@@ -99,7 +99,9 @@ class SkipTrace:
 
     async def follow(self, settings: Settings) -> None:
         """Trace the owners that the jobs of these settings bring from now on. Raises StoreFailed."""
-        await self._traces.follow(traced_jobs(settings), self._around.now())
+        left = await self._traces.follow(traced_jobs(settings), self._around.now())
+        for job, count in left.items():
+            _log.warning(events.OWNERS_LEFT, job=job, properties=count)
 
     async def do(self, what: str, arguments: Mapping[str, Any]) -> str:
         """Carry out what a person wants: `again`, `resume` or `older`; return what the operator is told."""

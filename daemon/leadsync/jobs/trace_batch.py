@@ -82,10 +82,13 @@ class TraceBatch:
 
     async def _give_back(self, back: GiveBack) -> Sent:
         opened = self._opened
-        await self._ledger.give_back(opened.batch_id, back, self._around.now())
+        returned = await self._ledger.give_back(opened.batch_id, back, self._around.now())
         wait_s = 0.0 if back.hindrance else self._rest_s(back)
-        told: dict[str, Any] = {"status": back.status, "why": back.message, "wait_s": round(wait_s)}
-        _log.warning(events.TRACE_RETURNED, batch=opened.name, items=opened.items, **told)
+        if returned:
+            told: dict[str, Any] = {"status": back.status, "why": back.message, "wait_s": round(wait_s)}
+            _log.warning(events.TRACE_RETURNED, batch=opened.name, items=opened.items, **told)
+        else:
+            _log.warning(events.TRACE_UNKNOWN, batch=opened.name, items=opened.items, why=back.message)
         if back.hindrance is not None:
             _tell(back.hindrance)
         return Sent(taken=False, rest_s=wait_s)

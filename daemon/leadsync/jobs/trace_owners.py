@@ -10,7 +10,7 @@ from leadsync.core.packing import Limits, Packing, pack
 from leadsync.core.subjects import Unsendable, identity, known_contacts, subjects_of
 from leadsync.core.suppression import Suppression
 from leadsync.jobs.trace_desk import Addresses
-from leadsync.store.trace_subjects import Brought, Looked, Owner, Wanted, subject_as, subject_from
+from leadsync.store.trace_subjects import Brought, Looked, Owner, Record, Wanted, subject_as, subject_from
 from leadsync.vendors.trace_wire import TraceItem, await_request, batch_request, frame_bytes, item_bytes
 
 KEY_LONGEST: Final = 1_000
@@ -30,13 +30,13 @@ def look(brought: Iterable[Brought]) -> Looked:
     return Looked(owners, counts[Unsendable.NO_OWNER], counts[Unsendable.NO_ADDRESS])
 
 
-def covered(suppression: Suppression, wanted: Iterable[Wanted], records: Iterable[tuple[int, str, bytes]]) -> list[int]:
+def covered(suppression: Suppression, wanted: Iterable[Wanted], records: Iterable[Record]) -> list[int]:
     """Return those who are wanted and must not be asked for, by what any of their records says of them."""
     subjects = {one.subject_id: subject_from(one.sent) for one in wanted}
     found = {
-        subject_id
-        for subject_id, property_id, body in records
-        if suppression.covers(subjects[subject_id], property_id, known_contacts(body))
+        one.subject_id
+        for one in records
+        if suppression.covers(subjects[one.subject_id], one.property_id, known_contacts(one.body) | one.known)
     }
     return sorted(found)
 

@@ -11,17 +11,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, RowMapping, bindparam, insert, select, update
+from sqlalchemy import Connection, RowMapping, bindparam, select, update
 from sqlmodel import col
 
 from leadsync.core.contacts import Contact as Found
 from leadsync.core.letters import Unreadable, Why
 from leadsync.core.trace import BatchState, State
 from leadsync.store.trace_batches import acknowledge
+from leadsync.store.trace_contacts import enter_contacts
 from leadsync.store.trace_subjects import note_changes
-from leadsync.store.trace_tables import Contact, TraceBatch, TraceDelivery, TraceItem, TraceSubject
-
-SOURCE: Final = "realestateapi"
+from leadsync.store.trace_tables import TraceBatch, TraceDelivery, TraceItem, TraceSubject
 
 # Built once: a batch brings fifty answers a second.
 _BATCH: Final = select(TraceBatch).where(col(TraceBatch.name) == bindparam("of_name"))
@@ -30,9 +29,6 @@ _ITEM: Final = select(TraceItem).where(*_THIS_ITEM)
 _ANSWERED: Final = update(TraceItem).where(*_THIS_ITEM)
 _THIS_BATCH: Final = update(TraceBatch).where(col(TraceBatch.id) == bindparam("of_batch"))
 _THIS_SUBJECT: Final = update(TraceSubject).where(col(TraceSubject.id) == bindparam("of_subject"))
-_CONTACTS: Final = select(Contact).where(col(Contact.subject_id) == bindparam("of_subject"))
-_NEW_CONTACTS: Final = insert(Contact)
-_SEEN_AGAIN: Final = update(Contact).where(col(Contact.id) == bindparam("of_contact"))
 _DELIVERIES: Final = select(col(TraceDelivery.delivery_id)).where(
     col(TraceDelivery.subject_id) == bindparam("of_subject")
 )
@@ -80,15 +76,19 @@ def take_item(connection: Connection, answer: Answer, now: datetime) -> bool:
     item = connection.execute(_ITEM, {"of_batch": batch["id"], "of_key": answer.key}).mappings().one_or_none()
     if item is None:
         raise Unreadable(Why.WRONG_ID, "its batch has no item of this key")
-    _check_id(batch["vendor_id"], answer.vendor_batch, "another batch")
-    _check_id(item["request_id"], answer.request_id, "another request")
+    if batch["acknowledged_at"] is not None:
+        # Only what the vendor has acknowledged is its word. Learned from an answer, they are a hint: a request that a
+        # middlebox doubled is answered under two ids, and either may be the one that comes.
+        _check_id(batch["vendor_id"], answer.vendor_batch, "another batch")
+        _check_id(item["request_id"], answer.request_id, "another request")
     before = item["state"]
     after = _after(before, answer)
-    news = _enter_contacts(connection, item["subject_id"], answer.contacts, now)
+    touched = enter_contacts(connection, item["subject_id"], answer.contacts, now)
     if before != after:
         _enter_answer(connection, batch, item, answer, now)
-    if before != after or news:
-        deliveries = connection.execute(_DELIVERIES, {"of_subject": item["subject_id"]}).scalars()
+        touched.add(item["subject_id"])
+    for subject_id in sorted(touched):
+        deliveries = connection.execute(_DELIVERIES, {"of_subject": subject_id}).scalars()
         note_changes(connection, deliveries.all())
     ended = batch["matched"] + batch["missed"] + batch["missing"]
     return bool(item["state"] == State.SENT and ended + 1 == batch["items"])
@@ -110,7 +110,8 @@ def take_together(connection: Connection, batch_id: int, answers: Iterable[Answe
 def complete(connection: Connection, batch_name: str, vendor_batch: str | None, now: datetime) -> None:
     """The vendor says that it has sent all: what has not come within the grace is missing. Raises Unreadable."""
     batch = _batch(connection, batch_name)
-    _check_id(batch["vendor_id"], vendor_batch, "another batch")
+    if batch["acknowledged_at"] is not None:
+        _check_id(batch["vendor_id"], vendor_batch, "another batch")
     values = _shown_to_be_taken(batch, vendor_batch) | {"completed_at": batch["completed_at"] or now}
     connection.execute(_THIS_BATCH.values(**values), {"of_batch": batch["id"]})
 
@@ -150,35 +151,3 @@ def _enter_answer(connection: Connection, batch: RowMapping, item: RowMapping, a
     for state, counter in _COUNTERS.items():
         values[state.value] = counter + (after is state) - (item["state"] == state)
     connection.execute(_THIS_BATCH.values(**values), {"of_batch": batch["id"]})
-
-
-def _enter_contacts(connection: Connection, subject_id: int, found: Iterable[Found], now: datetime) -> bool:
-    """Enter contacts, each once; return whether any is new, or may be called otherwise than before."""
-    unique = {(one.kind, one.value): one for one in found}
-    if not unique:
-        return False
-    rows = connection.execute(_CONTACTS, {"of_subject": subject_id}).mappings()
-    there = {(row["kind"], row["value"]): row for row in rows}
-    new = [_row(subject_id, one, now) for place, one in unique.items() if place not in there]
-    if new:
-        connection.execute(_NEW_CONTACTS, new)
-    otherwise = False
-    for place in unique.keys() & there.keys():
-        one, row = unique[place], there[place]
-        do_not_call = row["do_not_call"] if one.do_not_call is None else one.do_not_call
-        seen = _SEEN_AGAIN.values(do_not_call=do_not_call, type=one.type or row["type"], seen_at=now)
-        connection.execute(seen, {"of_contact": row["id"]})
-        otherwise |= do_not_call != row["do_not_call"]
-    return bool(new) or otherwise
-
-
-def _row(subject_id: int, one: Found, now: datetime) -> dict[str, Any]:
-    return {
-        "subject_id": subject_id,
-        "kind": str(one.kind),
-        "value": one.value,
-        "type": one.type,
-        "do_not_call": one.do_not_call,
-        "source": SOURCE,
-        "seen_at": now,
-    }

@@ -51,6 +51,8 @@ ITEM_KIND: Final = "trace-item"
 DONE_KIND: Final = "trace-done"
 """The kinds of webhooks: an item's answer, and the word that a batch is complete."""
 
+_ANSWERED: Final = col(TraceBatch.matched) + col(TraceBatch.missed)
+
 
 @dataclass(frozen=True, slots=True)
 class BatchOrder:
@@ -172,19 +174,25 @@ def note_unknown(connection: Connection, batch_id: int, message: str) -> None:
     connection.execute(_from_asked(batch_id, BatchState.UNKNOWN).values(message=message))
 
 
-def give_back(connection: Connection, batch_id: int, back: GiveBack, now: datetime) -> None:
+def give_back(connection: Connection, batch_id: int, back: GiveBack, now: datetime) -> bool:
     """Close a batch that the vendor has surely not taken: its items are wanted again, and cost nothing.
 
-    What stops further ones is remembered in the same breath.
+    What stops further ones is remembered in the same breath. False where an answer has come already, which refutes
+    that: a middlebox sent it twice, say, and was refused once. It goes on as unknown then.
     """
+    if back.hindrance is not None:
+        wait(connection, back.hindrance, now)
+    known = select(col(TraceBatch.vendor_id), col(TraceBatch.completed_at), _ANSWERED)
+    if any(connection.execute(known.where(col(TraceBatch.id) == batch_id)).one()):
+        note_unknown(connection, batch_id, back.message)
+        return False
     mine = (col(TraceItem.batch_id) == batch_id, col(TraceItem.state) == State.SENT)
     subjects = connection.execute(select(col(TraceItem.subject_id)).where(*mine)).scalars().all()
     connection.execute(delete(TraceItem).where(*mine))
     move(connection, subjects, State.SENT, State.WANTED)
     values = {"state": back.state.value, "status": back.status, "message": back.message, "settled_at": now}
     _leave(connection, batch_id, (BatchState.ASKED,), **values)
-    if back.hindrance is not None:
-        wait(connection, back.hindrance, now)
+    return True
 
 
 def _from_asked(batch_id: int, after: BatchState) -> Update:

@@ -12,7 +12,7 @@ from leadsync.store import trace_answers, trace_batches, trace_subjects
 from leadsync.store.opening import Opened
 from leadsync.store.trace_answers import Answer
 from leadsync.store.trace_batches import BatchOrder, EndedBatch, NoBudget, OpenBatch
-from leadsync.store.trace_subjects import Entered, Looked, Portion, Wanted
+from leadsync.store.trace_subjects import Entered, Looked, Portion, Record, Wanted
 from leadsync.store.writer import Writer
 
 
@@ -23,9 +23,9 @@ class TraceLedger:
         self._writer = writer
         self._witness = opened.witness
 
-    async def follow(self, jobs: Collection[str], now: datetime) -> None:
-        """Trace the owners that these jobs bring from now on, and no others'."""
-        await self._writer.write(trace_subjects.follow, jobs, now)
+    async def follow(self, jobs: Collection[str], now: datetime) -> dict[str, int]:
+        """Trace the owners that these jobs bring from now on, and no others'; return what the others leave behind."""
+        return await self._writer.write(trace_subjects.follow, jobs, now)
 
     async def include_older(self, job: str) -> int | None:
         """Have all deliveries of a job looked at; return how many there are, None where its owners are not traced."""
@@ -43,8 +43,8 @@ class TraceLedger:
         """Return who is to be asked for, the longest waiting first."""
         return await self._writer.write(trace_subjects.wanted)
 
-    async def records_of(self, subject_ids: Collection[int]) -> list[tuple[int, str, bytes]]:
-        """Return what has brought these subjects: by subject, the vendor's id of the property and its bytes."""
+    async def records_of(self, subject_ids: Collection[int]) -> list[Record]:
+        """Return what has brought these subjects, and what is known of how they are reached."""
         return await self._writer.write(trace_subjects.records_of, subject_ids)
 
     async def suppress(self, subject_ids: Collection[int]) -> None:
@@ -73,9 +73,9 @@ class TraceLedger:
         """Whether the vendor has taken a batch is not known."""
         await self._writer.write(trace_batches.note_unknown, batch_id, message)
 
-    async def give_back(self, batch_id: int, back: GiveBack, now: datetime) -> None:
-        """The vendor has surely not taken a batch: its items are wanted again."""
-        await self._writer.write(trace_batches.give_back, batch_id, back, now)
+    async def give_back(self, batch_id: int, back: GiveBack, now: datetime) -> bool:
+        """The vendor has surely not taken a batch: its items are wanted again; False where an answer refutes that."""
+        return await self._writer.write(trace_batches.give_back, batch_id, back, now)
 
     async def answer(self, batch_id: int, answers: Sequence[Answer], now: datetime) -> int:
         """Enter what was answered at once; return how many of the answers belong to no item of the batch."""

@@ -18,6 +18,7 @@ from leadsync.core.subjects import Subject
 from leadsync.core.trace import State, brought_again
 from leadsync.store.lead_tables import Change, Delivery, Property
 from leadsync.store.tables import Page, Run
+from leadsync.store.trace_contacts import values_of
 from leadsync.store.trace_tables import TraceDelivery, TraceJob, TraceSubject
 
 _encoder: Final = msgspec.json.Encoder()
@@ -110,6 +111,16 @@ class Wanted:
     wanted_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A property that has brought a subject: the vendor's id and bytes; `known` are contacts of earlier answers."""
+
+    subject_id: int
+    property_id: str
+    body: bytes
+    known: frozenset[str]
+
+
 def subject_as(subject: Subject) -> bytes:
     """Return what is written down of a subject."""
     return _encoder.encode(subject)
@@ -120,14 +131,31 @@ def subject_from(sent: bytes) -> Subject:
     return _decoder.decode(sent)
 
 
-def follow(connection: Connection, jobs: Collection[str], now: datetime) -> None:
-    """Trace these jobs' owners from now on, and no others'."""
-    connection.execute(delete(TraceJob).where(col(TraceJob.job).not_in(jobs)))
+def follow(connection: Connection, jobs: Collection[str], now: datetime) -> dict[str, int]:
+    """Trace these jobs' owners from now on, and no others'.
+
+    Return how many deliveries of the others nobody has looked at, by job, where there are any.
+    """
+    others = select(col(TraceJob.job), col(TraceJob.looked_at)).where(col(TraceJob.job).not_in(jobs))
+    left = {job: _not_looked_at(connection, job, mark) for job, mark in connection.execute(others).all()}
+    connection.execute(delete(TraceJob).where(col(TraceJob.job).in_(left)))
     there = set(connection.execute(select(col(TraceJob.job))).scalars())
     last = connection.execute(_LAST_DELIVERY).scalar_one()
     for job in sorted(set(jobs) - there):
         values = {"job": job, "since": now, "looked_at": last, "properties": 0}
         connection.execute(insert(TraceJob).values(**values, owners=0, no_owner=0, no_address=0))
+    return {job: count for job, count in left.items() if count}
+
+
+def _not_looked_at(connection: Connection, job: str, mark: int) -> int:
+    counted = (
+        select(func.count())
+        .select_from(Delivery)
+        .join(Page, col(Page.id) == col(Delivery.page_id))
+        .join(Run, col(Run.id) == col(Page.run_id))
+        .where(col(Delivery.id) > mark, col(Run.job) == job)
+    )
+    return connection.execute(counted).scalar_one()
 
 
 def include_older(connection: Connection, job: str) -> int | None:
@@ -252,15 +280,19 @@ def wanted(connection: Connection) -> list[Wanted]:
     return [Wanted(subject_id or 0, sent, wanted_at) for subject_id, sent, wanted_at in rows]
 
 
-def records_of(connection: Connection, subject_ids: Collection[int]) -> list[tuple[int, str, bytes]]:
-    """Return the properties that have brought these subjects: by subject, the vendor's id and the vendor's bytes."""
+def records_of(connection: Connection, subject_ids: Collection[int]) -> list[Record]:
+    """Return what has brought these subjects, and what is known of how they are reached."""
+    known = values_of(connection, subject_ids)
     rows = connection.execute(
         select(col(TraceDelivery.subject_id), col(Property.vendor_id), col(Delivery.body))
         .join(Delivery, col(Delivery.id) == col(TraceDelivery.delivery_id))
         .join(Property, col(Property.id) == col(Delivery.property_id))
         .where(col(TraceDelivery.subject_id).in_(subject_ids))
     )
-    return [(subject_id, vendor_id, body) for subject_id, vendor_id, body in rows]
+    return [
+        Record(subject_id, vendor_id, body, frozenset(known.get(subject_id, ())))
+        for subject_id, vendor_id, body in rows
+    ]
 
 
 def suppress(connection: Connection, subject_ids: Collection[int]) -> None:

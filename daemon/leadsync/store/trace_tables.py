@@ -140,11 +140,13 @@ class TraceItem(SQLModel, table=True):
 class Contact(SQLModel, table=True):
     """A phone (E.164) or an e-mail of a subject; `do_not_call` is null where the vendor did not say.
 
-    `seen_at` is when the vendor named it last. One that it names no more stays: it was paid for.
+    It speaks of the number, not of the subject: where another subject's row of the same number says true, that holds
+    for all (see `store.trace_contacts`). `seen_at` is when the vendor named it last. One that it names no more stays:
+    it was paid for.
     """
 
     __tablename__: ClassVar[Any] = "contact"
-    __table_args__ = (UniqueConstraint("subject_id", "kind", "value"),)
+    __table_args__ = (UniqueConstraint("subject_id", "kind", "value"), Index("contact_by_value", "value"))
 
     id: int | None = Field(default=None, primary_key=True)
     subject_id: int = Field(foreign_key="trace_subject.id")

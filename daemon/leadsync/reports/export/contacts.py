@@ -3,9 +3,9 @@
 Nothing is asked of the store where nobody was ever traced: whoever has no skip trace pays nothing for it.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 from sqlalchemy import Connection, Select, SQLColumnExpression, exists, select
@@ -13,8 +13,9 @@ from sqlmodel import col
 
 from leadsync.config import Settings
 from leadsync.config.suppression import read_suppression
-from leadsync.core.contacts import Kind
+from leadsync.core.subjects import Subject, known_contacts, not_to_call
 from leadsync.core.suppression import Suppression
+from leadsync.store.trace_contacts import forbidden_among
 from leadsync.store.trace_subjects import subject_from
 from leadsync.store.trace_tables import Contact, TraceDelivery, TraceSubject
 
@@ -52,15 +53,32 @@ class Reach(msgspec.Struct, frozen=True, gc=False):
     seen_at: str
 
 
+class Lead(NamedTuple):
+    """Whose contacts are wanted: a delivery, with the vendor's id of the property and its bytes."""
+
+    delivery_id: int
+    property_id: str
+    body: bytes
+
+
 @dataclass(frozen=True, slots=True)
 class CallableOnly:
     """Leave out what must not be called, or is not known to be callable, and whoever is on the list."""
 
     suppression: Suppression
 
-    def may(self, one: Reach, kind: Kind) -> bool:
-        """Whether this contact may be handed out. Of an e-mail nobody says whether it may be called."""
-        return not self.suppression.covers_contact(kind, one.value) and (kind == "email" or one.do_not_call is False)
+    def of(self, lead: Lead, subject: Subject, reaches: Collection[Reach]) -> list[Reach]:
+        """Return what may be handed out of what is known of an owner.
+
+        Who is on the list by any of the contacts that are known, the record's included, is not reached by another.
+        """
+        known = known_contacts(lead.body).union(one.value for one in reaches)
+        if self.suppression.covers(subject, lead.property_id, known):
+            return []
+        forbidden = not_to_call(lead.body)
+        return [
+            one for one in reaches if one.kind != "phone" or (one.do_not_call is False and one.value not in forbidden)
+        ]
 
 
 def callable_only(settings: Settings) -> CallableOnly:
@@ -76,18 +94,34 @@ def is_traced(connection: Connection) -> bool:
 
 
 def contacts_of(
-    connection: Connection, properties: Mapping[int, str], only: CallableOnly | None
+    connection: Connection, leads: Collection[Lead], only: CallableOnly | None
 ) -> dict[int, tuple[Reach, ...]]:
-    """Return the contacts of these deliveries, by their ids, of which the vendor's property ids are given.
+    """Return the contacts of these deliveries, by their ids; those are left out of whose owners nothing is known."""
+    known = _known(connection, [lead.delivery_id for lead in leads])
+    found: dict[int, tuple[Reach, ...]] = {}
+    for lead in leads:
+        owners = known.get(lead.delivery_id)
+        if owners is None:
+            continue
+        named: dict[tuple[str, str], Reach] = {}
+        for sent, reaches in owners.items():
+            for one in reaches if only is None else only.of(lead, subject_from(sent), reaches):
+                named.setdefault((one.kind, one.value), one)
+        found[lead.delivery_id] = tuple(sorted(named.values(), key=_turn))
+    return found
 
-    Those are left out of whose owners nothing is known yet.
-    """
-    found: dict[int, dict[tuple[str, str], Reach]] = {}
-    for delivery_id, sent, *contact in connection.execute(_query(properties)):
-        here = found.setdefault(delivery_id, {})
-        if contact[0] is not None and (only is None or _passes(only, sent, properties[delivery_id], contact)):
-            here.setdefault((contact[0], contact[1]), _reach(contact))
-    return {delivery_id: tuple(sorted(some.values(), key=_turn)) for delivery_id, some in found.items()}
+
+def _known(connection: Connection, delivery_ids: Collection[int]) -> dict[int, dict[bytes, list[Reach]]]:
+    """Return what is known of the owners of these deliveries, by delivery and owner; of a number its strictest flag."""
+    rows = connection.execute(_query(delivery_ids)).all()
+    forbidden = forbidden_among(connection, {row[3] for row in rows if row[2] == "phone"})
+    known: dict[int, dict[bytes, list[Reach]]] = {}
+    for delivery_id, sent, kind, value, type_, flag, source, seen_at in rows:
+        reaches = known.setdefault(delivery_id, {}).setdefault(sent, [])
+        if kind is not None:
+            do_not_call = True if value in forbidden else flag
+            reaches.append(Reach(kind, value, type_ or None, do_not_call, source, seen_at.isoformat()))
+    return known
 
 
 def _query(deliveries: Collection[int]) -> Select[Any]:
@@ -99,16 +133,6 @@ def _query(deliveries: Collection[int]) -> Select[Any]:
         .where(col(TraceDelivery.delivery_id).in_(deliveries), col(TraceSubject.answered_at).is_not(None))
         .order_by(col(TraceDelivery.delivery_id), col(Contact.id))
     )
-
-
-def _passes(only: CallableOnly, sent: bytes, property_id: str, contact: list[Any]) -> bool:
-    kind: Kind = "phone" if contact[0] == "phone" else "email"
-    return only.may(_reach(contact), kind) and not only.suppression.covers(subject_from(sent), property_id)
-
-
-def _reach(contact: list[Any]) -> Reach:
-    kind, value, type_, do_not_call, source, seen_at = contact
-    return Reach(kind, value, type_ or None, do_not_call, source, seen_at.isoformat())
 
 
 def _turn(one: Reach) -> tuple[bool, int]:

@@ -16,7 +16,7 @@ from sqlalchemy.orm import aliased
 from sqlmodel import col
 
 from leadsync.config import Settings
-from leadsync.reports.export.contacts import CallableOnly, Reach, callable_only, contacts_of, is_traced
+from leadsync.reports.export.contacts import CallableOnly, Lead, Reach, callable_only, contacts_of, is_traced
 from leadsync.reports.known import refuse_unknown_job
 from leadsync.store.engine import sqlite_file
 from leadsync.store.lead_tables import Change, Delivery, Property
@@ -150,7 +150,8 @@ def chunks_of(span: Span) -> Generator[list[LeadRow], None, None]:
 
 
 def _with_contacts(connection: Connection, span: Span, rows: list[LeadRow]) -> list[LeadRow]:
-    contacts = contacts_of(connection, {row.delivery_id: row.property_id for row in rows}, span.only)
+    leads = [Lead(row.delivery_id, row.property_id, row.body) for row in rows]
+    contacts = contacts_of(connection, leads, span.only)
     return [row._replace(contacts=contacts.get(row.delivery_id)) for row in rows]
 
 

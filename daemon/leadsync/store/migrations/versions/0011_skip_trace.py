@@ -70,6 +70,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("subject_id", "kind", "value"),
     )
+    op.create_index("contact_by_value", "contact", ["value"])
 
 
 def _create_batches() -> None:
