@@ -37,6 +37,7 @@ from leadsync.logs import Listener, LogStyle, set_up
 from leadsync.outside import Outside
 from leadsync.reports.plan import View, as_totals, read_view
 from leadsync.reports.plan import plan as plan_of
+from leadsync.reports.traces import outlook
 from leadsync.service import Beside, Hands
 from leadsync.store.engine import sqlite_file
 from leadsync.store.ledger import Ledger, Said
@@ -252,7 +253,8 @@ class App:
     async def plan(self) -> dict[str, Any]:
         """Return what the next runs would do (see `reports.plan`); each account's list is asked for, which is free."""
         views = await asyncio.gather(*map(self._view, self.office.desks.values()))
-        return await asyncio.to_thread(plan_of, self.settings, {view.name: view for view in views})
+        tracing = await asyncio.to_thread(outlook, self.settings, self.around.now())
+        return await asyncio.to_thread(plan_of, self.settings, {view.name: view for view in views}, tracing)
 
     async def _view(self, desk: Desk) -> View:
         async with listing(desk, self.around) as listed:

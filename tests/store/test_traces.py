@@ -177,6 +177,13 @@ def test_many_deliveries_come_in_portions(hand: Hand) -> None:
     assert (job["properties"], job["owners"], job["no_owner"], job["no_address"]) == (PORTION, 1, 3, 4)
 
 
+def test_properties_without_owners_are_counted(hand: Hand) -> None:
+    """Nobody is wanted, and the mark moves on."""
+    deliver(hand, 3)
+    assert enter(hand, {}) == Entered(3, 0, 0, 0, 0, 1, 2)
+    assert portion(hand) is None
+
+
 def test_switched_off_what_is_left_is_told(hand: Hand) -> None:
     """The mark goes; how much nobody has looked at is said, and begun anew it begins at the end."""
     deliver(hand, 3)
@@ -441,6 +448,14 @@ def test_retried_once_but_for_what_waits_in_quarantine(hand: Hand) -> None:
     (ended,) = end_due(hand, NOW + 2 * DAY, retry=True)
     assert (ended.missing, ended.retried, states(hand)) == (9, 0, {"missing": 10})
     assert hand.do(hand.writer.write(trace_figures.missing)) == 10
+
+
+def test_a_completion_may_come_before_the_acknowledgement(hand: Hand) -> None:
+    """It shows that the vendor has the batch, and under which id."""
+    asked(hand, people(hand))
+    hand.do(hand.ledger.traces.reap())
+    hand.do(hand.writer.write(trace_answers.complete, "1-1", "vendor", NOW))
+    assert hand.rows("SELECT state, vendor_id FROM trace_batch") == [("out", "vendor")]
 
 
 def test_answers_that_come_at_once(hand: Hand) -> None:

@@ -125,6 +125,21 @@ def in_words(report: Row) -> Iterator[str]:
         )
 
 
+def outlook(settings: Settings, now: datetime) -> dict[str, Any] | None:
+    """Return what the skip trace may ask and cost next, null where no job has owners found; nobody is asked."""
+    section = settings.skip_trace
+    if section is None or not any(job.skip_trace.enabled for job in settings.jobs.values()):
+        return None
+    with reading(sqlite_file(settings.store.url)) as connection:
+        found = trace_figures.figures(connection) if connection else _NOTHING
+        return {
+            "state": _standing(connection, now)["state"],
+            "wanted": found.subjects[State.WANTED],
+            "price_per_match": float(section.price_per_match),
+            "budget_left": budget_left(section, connection, now),
+        }
+
+
 def budget_left(section: SkipTrace, connection: Connection | None, now: datetime) -> float | None:
     """Return what is left to spend on owners, reservations taken off; None where there is no limit."""
     limits, used = trace_limits_of(section), _used(section, connection, now)
