@@ -8,7 +8,7 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
@@ -139,7 +139,7 @@ def _why_not_again(watch: "Watch", hunt: Hunt, batch: str, words: Words) -> str:
     ]
     if item in {"matched", "missed"}:
         assert hunt.latest is not None
-        fresh = datetime.fromisoformat(answered_at) + hunt.fresh_for > hunt.latest
+        fresh = datetime.fromisoformat(answered_at).replace(tzinfo=UTC) + hunt.fresh_for > hunt.latest
         return f"it is {item}, and fresh" if fresh else ""
     if item == "missing":
         return "" if hunt.retries or hunt.again else "it is missing, and nobody has asked for it again"
@@ -163,7 +163,9 @@ def _written_down(sent: bytes) -> Words:
 def p10_owners_within_budget(watch: "Watch", traced: Traced) -> Iterator[str]:
     """With this batch, no more is spent and reserved today than the budget has."""
     hunt = watch.hunt
-    fences = watch.rows("SELECT b.fence, i.fence FROM trace_batch AS b, installation AS i WHERE b.name = ?", traced.name)
+    fences = watch.rows(
+        "SELECT b.fence, i.fence FROM trace_batch AS b, installation AS i WHERE b.name = ?", traced.name
+    )
     if hunt is None or hunt.owners_per_day is None or any(then != now for then, now in fences):
         return
     today = f"{watch.machine.wall():%Y-%m-%d}%"

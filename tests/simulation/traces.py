@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from tests.simulation.world import World
 
 SHARE: Final = 0.2
-"""Of the worlds."""
+"""Of the worlds that nothing else is said of."""
 
 ITEMS_MAX: Final = 6
 WEBHOOKS: Final = '\n[webhooks]\nlisten = "127.0.0.1:8480"\npublic_url = "https://leads.example.com"'
@@ -58,9 +58,10 @@ def small_batches() -> Iterator[None]:
 def drawn(world: "World") -> Hunt | None:
     """Have this world's owners found, or not."""
     draws = world.draws("traces")
-    if not world.script.meddlers or draws.random() >= SHARE:
+    is_drawn = world.script.meddlers and draws.random() < SHARE
+    if not (is_drawn if world.script.hunt is None else world.script.hunt):
         return None
-    days, minutes = (90, 0) if draws.random() < 0.7 else (0, 30)
+    days, minutes = (90, 0) if draws.random() < 0.7 else (0, 5)
     owners = draws.choice((None, None, 7, 20))
     budget = '"unlimited"' if owners is None else f"{{ dollars_per_day = {owners * PRICE:.2f} }}"
     retries = draws.random() < 0.3

@@ -66,12 +66,13 @@ DEATHS: Final = tuple(f"{label} {kind}" for label in LABELS for kind in ("kill",
 class Script:
     """What a world is made of, where that is not left to its seed.
 
-    `dooms` are those of its processes, one after another, to its end; `disk_trouble` is the first process's; `lay` puts
-    a store on its disk.
+    `hunt`: whether its owners are found. `dooms` are those of its processes, one after another, to its end;
+    `disk_trouble` is the first process's; `lay` puts a store on its disk.
     """
 
     jobs: int | None = None
     meddlers: bool = True
+    hunt: bool | None = None
     weather: bool = True
     trouble_s: float | None = None
     size: int | None = None
