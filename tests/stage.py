@@ -170,6 +170,10 @@ async def _nobody_there(_url: str, _body: bytes, _how: Sending, _headers: Mappin
     return [0]
 
 
+EVERYTHING: Final = 'query = ""\norQuickLists = []'
+"""Criteria that select all there is."""
+
+
 class Stage:
     """A folder with a configuration, a vendor, and a clock. `outside` may be replaced before a play.
 
@@ -202,11 +206,11 @@ class Stage:
 
     def configure(self, account: str = "") -> None:
         """Write config.toml with one account, `main`; the budget is unlimited unless `account` sets one."""
-        budget = "" if "budget" in account else 'budget = "unlimited"\n'
+        budget = "" if "budget" in account.partition("\n[")[0] else 'budget = "unlimited"\n'
         head = '[accounts.main]\ntoken = { file = "token" }\nbase_url = "http://127.0.0.1:9"\n'
         (self.folder / "config.toml").write_text(f"{head}{budget}{account}\n")
 
-    def job(self, name: str = "phoenix", *, search: str = 'query = ""\norQuickLists = []', **keys: Any) -> None:
+    def job(self, name: str = "phoenix", *, search: str = EVERYTHING, **keys: Any) -> None:
         """Write a job file; `search` and `schedule` are the text of their tables, for the rest JSON is TOML."""
         schedule = [f"schedule = {{ {keys.pop('schedule')} }}"] if "schedule" in keys else []
         kind = f'kind = "{keys.pop("kind", "incremental")}"'

@@ -21,7 +21,7 @@ from typing import Any, Final
 from leadsync.app import App
 from leadsync.errors import BadWeather, OperatorMistake
 from leadsync.service import Service
-from tests.simulation import actors, windows
+from tests.simulation import actors, traces, windows
 from tests.simulation.disk import Trouble, no_trouble
 from tests.simulation.machine import Life, Machine
 from tests.simulation.mail import is_quiet
@@ -66,12 +66,13 @@ DEATHS: Final = tuple(f"{label} {kind}" for label in LABELS for kind in ("kill",
 class Script:
     """What a world is made of, where that is not left to its seed.
 
-    `dooms` are those of its processes, one after another, to its end; `disk_trouble` is the first process's; `lay` puts
-    a store on its disk.
+    `hunt`: whether its owners are found. `dooms` are those of its processes, one after another, to its end;
+    `disk_trouble` is the first process's; `lay` puts a store on its disk.
     """
 
     jobs: int | None = None
     meddlers: bool = True
+    hunt: bool | None = None
     weather: bool = True
     trouble_s: float | None = None
     size: int | None = None
@@ -128,7 +129,10 @@ class World:
             vendor |= windows.open_questions(self.draws("windows"))
         self.cap = self._furnish(self.draws("house")) if script.meddlers else 100
         self.terms += windows.TERMS if self.pull is not None else ""
+        self.hunt = traces.drawn(self)
+        self.terms += traces.terms(self)
         self.machine = Machine(folder, self.draws, size=size, account=self.terms, session_cap=self.cap, **vendor)
+        traces.furnish(self)
         if self.pull is not None:
             self.machine.job(windows.JOB, **self.pull.keys)
         self.machine.clock.began -= timedelta(seconds=10)  # all jobs are due then
@@ -172,7 +176,7 @@ class World:
         """Live through all of it."""
         report, machine = self.report, self.machine
         self.script.lay(machine)
-        with machine.on() as loop, windows.small_windows():
+        with machine.on() as loop, windows.small_windows(), traces.small_batches():
             try:
                 loop.run_until_complete(self._all())
             except Exception as error:  # noqa: BLE001 - whatever ends a world early is what was found
@@ -204,6 +208,9 @@ class World:
         if self.pull is not None:
             self.watch.pull = self.pull
             self.machine.sim.deliver = windows.Courier(self, self.pull).deliver
+        if self.hunt is not None:
+            self.watch.hunt = self.hunt
+            self.machine.sim.deliver = traces.Courier(self, self.hunt, self.machine.sim.deliver).deliver
         plot = self.spawn(self._plot())
         await asyncio.wait({plot, self.watch.broken}, return_when=asyncio.FIRST_COMPLETED)
         if self.watch.broken.done():
@@ -214,6 +221,7 @@ class World:
         supervisor = self.spawn(self._supervise())
         meddlers = [self.spawn(actor(self)) for actor in self._cast()]  # type: ignore[arg-type]
         meddlers += [self.spawn(actor(self)) for actor in windows.ACTORS if self.pull is not None]
+        meddlers += [self.spawn(actor(self)) for actor in traces.ACTORS if self.hunt is not None]
         await asyncio.sleep(self._trouble_s)
         for meddler in meddlers:
             meddler.cancel()
@@ -221,6 +229,7 @@ class World:
         self.weather.clear()
         actors.put_right(self)
         await windows.put_right(self)
+        traces.put_right(self)
         if self.script.dooms is None:
             self.life.process.doom = Doom()
         actors.stop(self)
@@ -244,12 +253,13 @@ class World:
             complete = {
                 job for (job,) in self.watch.rows("SELECT job FROM run WHERE outcome = 'complete' AND id > ?", since)
             }
-            at_rest = is_quiet(self.watch) and windows.is_quiet(self)
+            at_rest = is_quiet(self.watch) and windows.is_quiet(self) and traces.is_quiet(self)
             if complete >= wanted and not self._is_settling() and at_rest:
                 return
             if asyncio.get_running_loop().time() > until_s:
                 self.watch.fail(f"l1_it_ends_well: of {sorted(wanted)} only {sorted(complete)} are complete")
             await actors.answer(self)
+            await traces.answer(self)
 
     def _is_settling(self) -> bool:
         """Whether an open key waits that no person is asked about."""

@@ -226,6 +226,15 @@ def test_copies_lost_and_odd_ones() -> None:
     assert abouts[:3] != ["b-1", "b-2", "b-3"]
 
 
+def test_results_may_be_mixed_up() -> None:
+    """Each comes to the next one's address, and speaks of its own key."""
+    simulator, box = simulated(mixed_up_rate=1)
+    ask(simulator, batch())
+    assert {(item.said["input"]["key"], item.about) for item in box.items} == {
+        (key, f"b-{key % 10 + 1}") for key in range(1, 11)
+    }
+
+
 def test_completion_before_the_last_and_late_ones() -> None:
     """early: half are still to come. Late ones come so long after all."""
     simulator, box = simulated(completion="early", late_items=3, late_after_s=100)

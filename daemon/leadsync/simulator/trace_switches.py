@@ -63,6 +63,9 @@ class TraceSwitches:
     odd_rate: float = 0.0
     """The share of owners over whom the vendor fails: 500 in the body, nothing billed."""
 
+    mixed_up_rate: float = 0.0
+    """The share of results that are sent to the address of the batch's next owner."""
+
     wrong_key_rate: float = 0.0
     """The share of callbacks that do not bring our key back."""
 

@@ -175,7 +175,12 @@ class Traces:
         await asyncio.sleep(copy * COPY_AFTER_S)
         body, how = self._body(batch, owner, copy), replace(self.switches.callbacks, copies=1)
         headers = self._headers(batch, owner.asked.key)
-        owner.statuses += await self._team.deliver(owner.asked.url, body, how, headers)
+        owner.statuses += await self._team.deliver(self._url(batch, owner), body, how, headers)
+
+    def _url(self, batch: TraceBatch, owner: TracedOwner) -> str:
+        if self._draws(batch, owner.asked.key, "way").random() >= self.switches.mixed_up_rate:
+            return owner.asked.url
+        return batch.owners[(batch.owners.index(owner) + 1) % len(batch.owners)].asked.url
 
     async def _complete(self, batch: TraceBatch) -> None:
         if batch.asked.done_url:
