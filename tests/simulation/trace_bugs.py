@@ -20,6 +20,7 @@ from leadsync.jobs.trace_mail import ItemMail, TraceMail
 from leadsync.store import trace_answers, trace_batches, trace_spending, trace_subjects
 from leadsync.store.trace_answers import Answer
 from leadsync.store.trace_batches import EndedBatch
+from leadsync.store.trace_contacts import enter_contacts
 from leadsync.store.trace_ledger import TraceLedger
 from leadsync.store.trace_tables import TraceBatch, TraceItem
 from leadsync.vendors.realestateapi import RealEstateApi
@@ -138,12 +139,10 @@ def _always_wanted(state: State, answered_at: datetime | None, fresh_since: date
     return State.WANTED if answered else brought_again(state, answered_at, fresh_since)
 
 
-def _first_contacts(connection: Connection, subject_id: int, found: Collection[Any], now: datetime) -> bool:
+def _first_contacts(connection: Connection, subject_id: int, found: Collection[Any], now: datetime) -> set[int]:
     """One phone is enough."""
-    return _enter_contacts(connection, subject_id, list(found)[:1], now)
+    return enter_contacts(connection, subject_id, list(found)[:1], now)
 
-
-_enter_contacts = trace_answers._enter_contacts  # noqa: SLF001 - the same
 
 TRACE_BUGS: Final[dict[str, Bug]] = {
     "a batch is sent again where its acknowledgement was lost": _instead(trace_batch, "judge", _judge_lost),
@@ -157,7 +156,7 @@ TRACE_BUGS: Final[dict[str, Bug]] = {
     "who is missing is asked for again by itself": _instead(trace_batches, "_end", _end_and_forget),
     "batches on their way reserve nothing": _instead(trace_batches, "spent", _spent_without_reservations),
     "a fresh answer is bought again": _instead(trace_subjects, "brought_again", _always_wanted),
-    "one contact of several is kept": _instead(trace_answers, "_enter_contacts", _first_contacts),
+    "one contact of several is kept": _instead(trace_answers, "enter_contacts", _first_contacts),
 }
 
 __all__ = ["TRACE_BUGS"]
