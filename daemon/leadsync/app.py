@@ -29,6 +29,7 @@ from leadsync.jobs.listing import listing
 from leadsync.jobs.resume import Resume
 from leadsync.jobs.runner import Runner
 from leadsync.jobs.sequel import Sequel
+from leadsync.jobs.shelf import Shelf
 from leadsync.jobs.skip_trace import SkipTrace
 from leadsync.jobs.trace_desk import Line, TraceDesk
 from leadsync.jobs.trace_mail import TraceMail
@@ -102,6 +103,7 @@ class App:
         self.sequel = sequel
         self.unpack = unpack
         self.tracing = tracing
+        self.shelf = Shelf(ledger, around, unpack.ring)
         self.dispatch = Dispatch(office, ledger, around.stopping, run=self._run)
         self.household = Household(office, ledger, around, self.dispatch.if_idle)
         self._auditors: dict[str, Auditor] = {}
@@ -206,7 +208,7 @@ class App:
                 raise DaemonDiffers(f"a reload has changed job {name} while this waited; nothing was done. Try again")
             answers = Resume(self.ledger, self.around, self._auditors[job.account])
             told = await answers.answer(job, await self.session_of(job), choice, price)
-        self.sequel.ring()
+        self.sequel.ring(name if choice is Choice.ASK_AGAIN else None)
         return told
 
     @property
@@ -217,7 +219,7 @@ class App:
             answer_store=self.answer_store,
             plan=self.plan,
             household=self.household,
-            release=self.release,
+            shelf=self.shelf,
             trace=self.tracing.job.do,
             run_all=self.run_all,
             keep_windows=self.sequel.keep,
@@ -225,7 +227,7 @@ class App:
 
     def beside(self, *more: Beside) -> tuple[Beside, ...]:
         """What goes on in a daemon beside its runs."""
-        return (*more, self.unpack.run, self.tracing.job.run)
+        return (*more, self.unpack.run, self.shelf.keep, self.tracing.job.run)
 
     @property
     def watched(self) -> Watched:
@@ -245,10 +247,6 @@ class App:
         self.tracing.job.ring()
         self.sequel.ring()
         return TOLD[answer]
-
-    async def release(self, messages: Collection[int]) -> str:
-        """Let webhooks out of quarantine; return what the operator is told."""
-        return await self.unpack.release(messages)
 
     async def plan(self) -> dict[str, Any]:
         """Return what the next runs would do (see `reports.plan`); each account's list is asked for, which is free."""

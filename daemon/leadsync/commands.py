@@ -66,7 +66,15 @@ def release(settings: Settings, messages: list[int], outside: Outside) -> str:
     """Let webhooks out of quarantine, by the daemon where one has the store; return what the operator is told."""
     reply = _ask_daemon(settings, "release", (), {"messages": messages}, None)
     if reply is None:
-        return asyncio.run(_here(settings, outside, lambda app: app.release(messages)))
+        return asyncio.run(_here(settings, outside, lambda app: app.shelf.release(messages)))
+    return str(reply["message"])
+
+
+def discard(settings: Settings, messages: list[int], outside: Outside) -> str:
+    """Give webhooks up that wait in quarantine, by the daemon where one has the store; return what is told of it."""
+    reply = _ask_daemon(settings, "discard", (), {"messages": messages}, None)
+    if reply is None:
+        return asyncio.run(_here(settings, outside, lambda app: app.shelf.discard(messages)))
     return str(reply["message"])
 
 

@@ -25,6 +25,7 @@ from leadsync.errors import BadWeather, Bug, Busy, DaemonDiffers, LeadsyncError,
 from leadsync.household import Household
 from leadsync.jobs.desk import Office, Surroundings
 from leadsync.jobs.dispatch import Dispatch
+from leadsync.jobs.shelf import Shelf
 from leadsync.jobs.timetable import Timetable
 from leadsync.scheduler import Alarms
 from leadsync.store.ledger import Ledger, Timing
@@ -45,7 +46,7 @@ class Hands:
     answer_store: Callable[[StoreAnswer], Awaitable[str]]
     plan: Callable[[], Awaitable[Result]]
     household: Household
-    release: Callable[[Collection[int]], Awaitable[str]]
+    shelf: Shelf
     trace: Callable[[str, Mapping[str, Any]], Awaitable[str]]
     run_all: Callable[..., Awaitable[dict[str, End]]]
     keep_windows: Callable[[Callable[[str], Awaitable[None]]], Coroutine[Any, Any, None]]
@@ -135,6 +136,7 @@ class Service:
             "look_at_session": self._look_at_session,
             "delete_session": self._delete_session,
             "release": self._release,
+            "discard": self._discard,
             **{f"traces_{what}": partial(self._trace, what) for what in ("again", "resume", "older")},
         }
 
@@ -199,7 +201,11 @@ class Service:
 
     def _release(self, arguments: Mapping[str, Any]) -> Errand:
         """Let webhooks out of quarantine."""
-        return self._begin(arguments, lambda _: _message(self._hands.release(arguments["messages"])))
+        return self._begin(arguments, lambda _: _message(self._hands.shelf.release(arguments["messages"])))
+
+    def _discard(self, arguments: Mapping[str, Any]) -> Errand:
+        """Give webhooks up that wait in quarantine."""
+        return self._begin(arguments, lambda _: _message(self._hands.shelf.discard(arguments["messages"])))
 
     def _trace(self, what: str, arguments: Mapping[str, Any]) -> Errand:
         """Do something about the skip trace."""

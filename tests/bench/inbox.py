@@ -3,7 +3,7 @@
     python tests/bench/inbox.py [--seconds 5] [--connections 64]
 
 - webhooks of 2 KB a second, answered after their commit, with 0, 5 and 20 ms added to each commit of the daemon, as a
-  slow disk would; whatever comes is read meanwhile, one transaction each. The client shares the machine;
+  slow disk would; some of it is read meanwhile. The client shares the machine;
 - the most memory over that of the idle daemon, while a result of 1,000 records of 26 KB is received, stored and read.
 """
 

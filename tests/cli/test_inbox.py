@@ -104,17 +104,37 @@ def test_the_body_goes_to_a_pipe_as_it_came_and_never_to_a_terminal(house: House
 
 def test_a_slip_of_the_pen(house: House) -> None:
     """A number that is not there: 2, and where the right ones stand."""
-    for line in ("inbox show 99", "inbox release 99"):
+    for line in ("inbox show 99", "inbox release 99", "inbox discard 99 --yes"):
         answer = house.say(line)
         assert (answer.code, "`leadsync inbox list`" in answer.sentence()) == (2, True)
 
 
-def test_release_beside_a_daemon_and_without_one(house: House) -> None:
+def test_discard_asks_first(house: House) -> None:
+    """It shows what it is about; without a terminal nothing is done, and whoever says no has given nothing up."""
+    answer = house.say("inbox discard 2")
+    assert (answer.code, answer.out) == (2, "")
+    assert "nothing was done. Say --yes" in answer.sentence()
+    screen, keyboard = os.openpty()
+    os.write(screen, b"n\n")
+    line = command("inbox", "discard", 2, "--config", house.config)
+    no = subprocess.run(line, stdin=keyboard, capture_output=True, check=False, env=environment())
+    os.close(screen)
+    os.close(keyboard)
+    assert no.returncode == 1
+    assert b"no_handler" in no.stdout
+    assert b"Discard 1 webhook?" in no.stdout
+
+
+def test_release_and_discard_beside_a_daemon_and_without_one(house: House) -> None:
     """Without one they wait for the next, which reads them; beside one they are read at once, and are back."""
+    assert house.say("inbox discard 2 --yes").out.splitlines()[-1].startswith("1 of 1 discarded")
+    assert house.say("status --json").json["inbox"] == {"waiting": 0, "quarantined": 2}
     assert house.say("inbox release 1 2").out.startswith("2 of 2 wait to be read again")
     assert house.say("status --json").json["inbox"] == {"waiting": 2, "quarantined": 1}
     with house.daemon() as daemon:
         assert daemon.saw("webhook.quarantined", 2)
+        assert house.say("inbox discard 3 --yes").code == 0
+        assert daemon.saw("webhooks.discarded", count=1)
         assert house.say("inbox release 3").code == 0
         assert daemon.saw("webhooks.released", count=1)
         assert daemon.saw("webhook.quarantined", id=3)

@@ -26,6 +26,7 @@ JOB = {
     "at_most",
     "slots_needed",
     "parked",
+    "no_inbox",
     "overlap",
     "one_shot",
 }

@@ -131,8 +131,8 @@ REFUSED = [
     ("sessions delete theirs --yes", 1, "was not made by leadsync"),
     ("sessions delete pheonix --yes", 2, "the vendor has no session pheonix (did you mean phoenix?)"),
     ("sessions delete old --account man --yes", 2, "there is no account man (did you mean main?)"),
-    ("sessions delete old", 2, "there is no terminal to ask on; nothing was deleted. Say --yes"),
-    ("sessions prune", 2, "there is no terminal to ask on; nothing was deleted. Say --yes, or --dry-run"),
+    ("sessions delete old", 2, "there is no terminal to ask on; nothing was done. Say --yes"),
+    ("sessions prune", 2, "there is no terminal to ask on; nothing was done. Say --yes, or --dry-run"),
 ]
 
 

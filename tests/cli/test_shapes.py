@@ -118,6 +118,22 @@ def test_runs_after_runs(stocked: House) -> None:
     assert runs[0]["job"] == "tampa"
 
 
+def test_status_beside_a_bad_file(stocked: House) -> None:
+    """Whoever is woken at night sees the books of the other jobs, and then what is wrong: 78."""
+    bad = stocked.folder / "jobs.d" / "zurich.toml"
+    bad.write_text("kind = ")
+    try:
+        shown, known = stocked.say("status"), stocked.say("status --json")
+    finally:
+        bad.unlink()
+    assert (shown.code, known.code) == (78, 78)
+    assert undated(shown.out).startswith(STATUS.removesuffix("tampa: refused: "))
+    assert f"not shown, since the file is not as it should be: {bad}" in shown.out
+    assert shown.err.startswith(f"{bad}:1: is not TOML")
+    (problem,) = known.json["problems"]
+    assert (problem["file"], problem["line"], problem["key"]) == (str(bad), 1, "")
+
+
 def test_status_for_the_eye(stocked: House) -> None:
     """One line an account, one a job, then what waits for a person, and what to do about it; stdout alone."""
     answer = stocked.say("status")

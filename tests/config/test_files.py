@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from leadsync.config import load
+from leadsync.config import load, load_whole_files
+from leadsync.errors import ConfigInvalid
 from tests.config.files import ACCOUNT, account, job, loaded, refused, told, write
 
 
@@ -14,6 +15,29 @@ def test_the_least_configuration_loads(tmp_path: Path) -> None:
     assert settings.path == tmp_path / "config.toml"
     assert settings.jobs["a"].account == "main"
     assert settings.warnings == ()
+
+
+def test_who_only_looks_gets_what_the_other_files_say(tmp_path: Path) -> None:
+    """Each bad job file is left out and its problems named, also where only two together are wrong."""
+    other = 'query = "Tampa, FL"'
+    path = write(tmp_path, a=job(), b=job('session = "a"', search=other), c="kind = ", d=job("pagesize = 3"), e=job())
+    settings, problems = load_whole_files(path, {})
+    assert list(settings.jobs) == ["e"]
+    assert told(problems) == [
+        ("a.toml", 0, "session"),
+        ("b.toml", 2, "session"),
+        ("c.toml", 1, ""),
+        ("d.toml", 2, "pagesize"),
+    ]
+    assert problems == refused(path)
+
+
+def test_without_the_main_file_there_is_nothing_to_look_at(tmp_path: Path) -> None:
+    """Where the store is, and whose the budget: then all problems are named, and nothing else."""
+    path = write(tmp_path, account("sesion_cap = 5"), a=job("pagesize = 3"))
+    with pytest.raises(ConfigInvalid) as invalid:
+        load_whole_files(path, {})
+    assert told(invalid.value.problems) == [("config.toml", 5, "accounts.main.sesion_cap"), ("a.toml", 2, "pagesize")]
 
 
 def test_a_missing_file_says_how_to_name_another(tmp_path: Path) -> None:

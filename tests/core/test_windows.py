@@ -1,18 +1,28 @@
 """The windows of a large one-shot: one after another until `skip` is proven, never twice, and an end in any weather."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from leadsync.core.model import Outcome
 from leadsync.core.windows import (
+    REST,
+    REST_DENIED,
+    RUSH,
     AskWindow,
     AwaitWindows,
+    Rest,
+    StillMissing,
     Window,
     WindowsDone,
     WindowState,
     WindowStep,
+    as_one,
+    goes_on_at,
     next_step,
+    still_missing,
 )
 
 ASKED, ARRIVED, EXPIRED, REFUSED = WindowState
@@ -42,6 +52,11 @@ TABLE: list[tuple[list[Window], WindowStep | Outcome]] = [
     ([*windows(CAME, CAME, CAME), Window(4, 200, ARRIVED, 200, 200)], Outcome.COMPLETE),
     ([*windows(CAME, CAME, CAME), Window(4, 200, ARRIVED, 200, 199)], Outcome.PARTIAL),
     ([*windows(CAME, CAME, (EXPIRED, 0, 0)), Window(4, 200, ARRIVED, 200, 200)], Outcome.PARTIAL),
+    ([Window(1, 300, ARRIVED, 300, 300)], AskWindow(2, 300, 1_000)),
+    ([Window(1, 1_000, EXPIRED, again=True)], AskWindow(1, 0, 1_000, whole=True)),
+    ([*windows(CAME, CAME), Window(3, 700, REFUSED, again=True), *[Window(4, 500)]], AskWindow(3, 2_000, 700, True)),
+    ([*windows(CAME), Window(2, 1_000, EXPIRED, again=True)], AskWindow(2, 1_000, 1_000, whole=True)),
+    ([*windows(CAME, (ARRIVED, 1_000, 0)), Window(3, 1_000, EXPIRED, again=True)], Outcome.PARTIAL),
 ]
 
 
@@ -89,3 +104,67 @@ def test_any_weather_ends_and_asks_nothing_twice(
     assert (step.outcome is Outcome.COMPLETE) == (len(seen) >= wanted)
     if not honours:
         assert len(asked) <= 2
+
+
+@pytest.mark.parametrize(
+    ("requests", "one"),
+    [
+        ([Window(3, 900, EXPIRED, again=True)], Window(3, 900, EXPIRED, again=True)),
+        ([Window(3, 900, EXPIRED, again=True), Window(3, 900)], Window(3, 900)),
+        ([Window(3, 900, ARRIVED, 900, 900, again=True), Window(3, 900)], Window(3, 900, ASKED, 900, 900)),
+        ([Window(3, 900, ARRIVED, 900, 900), Window(3, 900, EXPIRED, again=True)], Window(3, 900, ARRIVED, 900, 900)),
+        ([Window(3, 900, ARRIVED, 900, 900), Window(3, 900, ARRIVED, 880, 20)], Window(3, 900, ARRIVED, 900, 920)),
+        ([Window(3, 900, EXPIRED, again=True), Window(3, 900, REFUSED)], Window(3, 900, REFUSED)),
+    ],
+)
+def test_all_requests_for_a_window_are_one(requests: list[Window], one: Window) -> None:
+    """It has come with the first that brought it, and waits for as long as one is out."""
+    assert as_one(requests) == one
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        (windows(CAME, CAME), StillMissing((), (), 1_200)),
+        (windows(CAME, CAME, (EXPIRED, 0, 0)), StillMissing((3,), (1_000,), 200)),
+        (windows(CAME, (REFUSED, 0, 0)), StillMissing((2,), (1_000,), 1_200)),
+        (windows(CAME, WAITS), "none of its windows has expired or failed"),
+        (windows(CAME, CAME, (ARRIVED, 700, 700)), "none of its windows has expired or failed"),
+        (windows(CAME, (ARRIVED, 1_000, 9), (EXPIRED, 0, 0)), "half or more of window 2 had come before"),
+    ],
+)
+def test_what_a_person_may_have_asked_for(asked: list[Window], expected: StillMissing | str) -> None:
+    """What never came, else what never was asked for; a pull that overlap has stopped stays stopped."""
+    found = still_missing(3_200, asked)
+    assert found == expected or str(found).startswith(str(expected))
+
+
+ENDED = datetime(2026, 11, 2, 6, tzinfo=UTC)
+TOMORROW = datetime(2026, 11, 3, tzinfo=UTC)
+LATER = ENDED + timedelta(minutes=5)
+ASK, DONE = AskWindow(3, 2_000, 1_000), WindowsDone(Outcome.COMPLETE, "")
+
+
+@pytest.mark.parametrize(
+    ("step", "rest", "at"),
+    [
+        (AwaitWindows(1), Rest(Outcome.WAITING, ENDED, LATER), None),
+        (ASK, Rest(Outcome.PARKED, ENDED, LATER), None),
+        (DONE, Rest(Outcome.PARKED, ENDED), None),
+        (DONE, Rest(Outcome.LIMITED, ENDED), ENDED),
+        (ASK, Rest(Outcome.LIMITED, ENDED, LATER), None),
+        (ASK, Rest(Outcome.PARTIAL, ENDED), None),
+        (ASK, Rest(Outcome.WAITING, ENDED), ENDED),
+        (ASK, Rest(Outcome.WAITING, ENDED, ENDED - timedelta(1)), ENDED),
+        (ASK, Rest(Outcome.INTERRUPTED, ENDED), ENDED + RUSH),
+        (ASK, Rest(Outcome.INTERRUPTED, ENDED, LATER), LATER),
+        (ASK, Rest(Outcome.FAILED, ENDED), ENDED + REST),
+        (ASK, Rest(Outcome.FAILED, ENDED, denied=True), ENDED + REST_DENIED),
+        (ASK, Rest(Outcome.FAILED, ENDED, LATER, denied=True), LATER),
+        (ASK, Rest(Outcome.OVER_BUDGET, ENDED), TOMORROW),
+        (ASK, Rest(Outcome.OVER_BUDGET, ENDED, LATER), LATER),
+    ],
+)
+def test_when_a_pull_goes_on(step: WindowStep, rest: Rest, at: datetime | None) -> None:
+    """At once where something has come, after a rest in bad weather, tomorrow without money, never past a person."""
+    assert goes_on_at(step, rest, TOMORROW) == at

@@ -1,5 +1,6 @@
 """A one-shot: so many records, once, by a throw-away session or without one; then it is done, and asks nothing more."""
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
@@ -268,6 +269,34 @@ def test_a_session_that_somebody_deleted_asks_a_person(build: Build) -> None:
     assert stage.end("bulk").outcome is Outcome.COMPLETE
     assert stage.one("SELECT count(DISTINCT property_id) FROM delivery") == 300
     assert not stage.sim.sessions
+
+
+def test_its_session_is_held_while_it_runs(build: Build) -> None:
+    """Who deletes it never does so under its run, and the run waits for a deletion that is under way."""
+    stage = build(size=1_000)
+    one_shot(stage, records_per_run=100)
+    stage.end("bulk")
+    one_shot(stage)
+    found_idle: list[bool] = []
+
+    async def act() -> None:
+        async with stage.app() as app, asyncio.TaskGroup() as group:
+
+            async def look() -> None:
+                async with app.dispatch.if_idle("main", SEAT) as idle:
+                    found_idle.append(idle)
+
+            stage.wire.before[2] = lambda: group.create_task(look())
+            async with app.dispatch.if_idle("main", SEAT) as idle:
+                found_idle.append(idle)
+                group.create_task(app.once(["bulk"]))
+                await asyncio.sleep(600)
+                assert stage.sim.bill.records == 100
+
+    stage.play(act())
+    assert found_idle == [True, False]
+    assert stage.one("SELECT outcome FROM run ORDER BY id DESC LIMIT 1") == Outcome.COMPLETE
+    assert_each_once(stage)
 
 
 def test_a_disabled_one_shot_keeps_its_session(build: Build) -> None:

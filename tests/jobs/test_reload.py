@@ -138,11 +138,17 @@ def move_store(stage: Stage) -> None:
     config.write_text('[store]\nurl = "sqlite:///other.db"\n' + config.read_text())
 
 
+def open_health_port(stage: Stage) -> None:
+    """Who asks for health would be answered at another port."""
+    stage.configure('\n[health]\nlisten = "127.0.0.1:8481"\n')
+
+
 BAD: dict[Callable[[Stage], None], str] = {
     break_syntax: "tampa.toml:1",
     break_key: "pagesize",
     lose_token: "(accounts.main.token) the file that it names does not exist",
     move_store: "(store) cannot be changed while leadsync runs",
+    open_health_port: "(health) cannot be changed while leadsync runs; nothing was: systemctl restart leadsync",
 }
 
 

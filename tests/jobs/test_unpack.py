@@ -18,6 +18,7 @@ from leadsync.core.letters import Letter, Opened, Unreadable, Why, check_json
 from leadsync.core.witness import StoreAnswer
 from leadsync.errors import Bug, StoreFailed
 from leadsync.jobs.unpack import STORE_RETRY_S, Handler, Unpack
+from leadsync.store.inbox import BATCH_MAX
 from tests.jobs.deaths import Death
 from tests.stage import InlineExecutor, Stage
 
@@ -165,7 +166,7 @@ def test_what_is_released_is_read_again(build: Build) -> None:
 
     async def act() -> str:
         async with stage.app() as app:
-            return await app.release([1])
+            return await app.shelf.release([1])
 
     assert stage.play(act()).startswith("1 of 1 wait to be read again")
     unpack(stage)
@@ -268,6 +269,27 @@ def test_death_after_each_step_leaves_one_effect(build: Build, step: int) -> Non
     unpack(stage)
     assert states(stage) == [("taken", None)] * 2
     assert sorted(effects(stage)) == ["1", "2"]
+
+
+def test_a_stop_begins_nothing_that_it_would_not_read(build: Build) -> None:
+    """What is under way is settled; the others have not been tried, so restarts do not count against them."""
+    stage = build()
+
+    async def act() -> None:
+        async with stage.app() as app:
+
+            def stop(opened: Opened) -> dict[str, Any]:
+                app.around.stopping.set()
+                return read(opened)
+
+            await app.ledger.receive([good(number) for number in range(BATCH_MAX + 1)], app.around.now())
+            await unpacking(app, {"async": Handler(stop, note)}).run()
+
+    stage.play(act())
+    assert stage.rows("SELECT state, count(*), max(tries) FROM inbox_message GROUP BY state ORDER BY state") == [
+        ("taken", BATCH_MAX, 1),
+        ("waiting", 1, 0),
+    ]
 
 
 def test_while_the_store_is_in_doubt_nothing_is_read(build: Build) -> None:

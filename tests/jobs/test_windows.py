@@ -1,24 +1,168 @@
 """A large one-shot by windows: each asked once, results by webhook, done when all have ended, whatever the weather."""
 
+import asyncio
 from collections.abc import Callable
 
+import pytest
+
+from leadsync.app import App
 from leadsync.core.model import Outcome
-from leadsync.simulator import Fault, Sending
-from tests.jobs.windows import asked, assert_all_stored, large
+from leadsync.core.resume import Choice
+from leadsync.errors import UsageMistake
+from leadsync.reports.export.rows import Wanted, chunks_of, span_of
+from leadsync.simulator import Fate, Fault, Sending
+from tests.jobs.windows import asked, assert_all_stored, begin, large
 from tests.stage import Stage
 
 Build = Callable[..., Stage]
 WHOLE = [(0, 1_000), (1_000, 1_000), (2_000, 1_000), (3_000, 200)]
+HOUR_S = 3_600.0
+
+
+@pytest.fixture
+def stage(build: Build) -> Stage:
+    """A vendor with more than is wanted, whose results take a minute."""
+    return build(size=5_000, record_bytes=300, result_after_s=60)
+
+
+def outcomes(stage: Stage) -> list[str]:
+    """How the runs ended."""
+    return [outcome for (outcome,) in stage.rows("SELECT outcome FROM run ORDER BY id")]
 
 
 def test_it_brings_what_is_wanted(build: Build) -> None:
     """3,200 records in 4 windows, one lost acknowledgement, each webhook twice: 3,200 stored once, and `once` waits."""
-    stage = build(size=5_000, record_bytes=600, callbacks=Sending(copies=2), copies_differ=True, result_after_s=60)
+    stage = build(size=5_000, record_bytes=300, callbacks=Sending(copies=2), copies_differ=True, result_after_s=60)
     large(stage)
     stage.sim.async_faults.next(Fault.CUT_AFTER)
     assert stage.end("bulk").outcome is Outcome.COMPLETE
     assert asked(stage) == WHOLE
     assert stage.one("SELECT count(*) FROM delivery") == 3_200
     assert_all_stored(stage)
-    assert [line["outcome"] for line in stage.logged("run.ended")][-1] == "complete"
     assert len(stage.logged("window.unsure")) == 1
+    seen = len(stage.sim.bill.requests)
+    assert "done before" in stage.end("bulk").message
+    assert len(stage.sim.bill.requests) == seen
+    rows = [row for chunk in chunks_of(span_of(stage.settings(), Wanted("bulk"))) for row in chunk]
+    assert {(row.route, row.session) for row in rows} == {("async", None)}
+
+
+def test_it_goes_on_after_a_restart(stage: Stage) -> None:
+    """Between asking and receiving: nothing is asked again, and the next process gets the result, and goes on."""
+    stage.sim.fates.next(None, Fate.HELD)
+    large(stage)
+    stage.serve(300, begin)
+    assert asked(stage) == WHOLE[:2]
+
+    async def send(_app: App) -> None:
+        await stage.sim.send_results()
+
+    stage.serve(HOUR_S, send)
+    assert asked(stage) == WHOLE
+    assert_all_stored(stage)
+    assert outcomes(stage)[-1] == "complete"
+    assert stage.one("SELECT outcome FROM one_shot") == "complete"
+    triggers = [trigger for (trigger,) in stage.rows('SELECT "trigger" FROM run ORDER BY id')]
+    assert triggers[0] == "once"
+    assert set(triggers[1:]) == {"webhook"}
+
+
+def test_a_vendor_that_ignores_skip_costs_one_window(build: Build) -> None:
+    """The second window shows it, and no third is asked for."""
+    stage = build(size=5_000, record_bytes=300, skip_honoured=False)
+    large(stage)
+    end = stage.end("bulk")
+    assert (end.outcome, stage.sim.bill.records) == (Outcome.PARTIAL, 2_000)
+    assert "ignores skip" in end.message
+    assert stage.rows("SELECT count(*), sum(redelivered) FROM delivery") == [(2_000, 1_000)]
+    assert stage.one("SELECT delivered FROM search_session") == 1_000
+
+
+def test_several_are_out_at_once_once_skip_is_proven(build: Build) -> None:
+    """The first two go one after another; then as many as the job says."""
+    stage = build(size=8_000, record_bytes=300, result_after_s=600)
+    large(stage, records=6_000, windows_in_flight=3)
+    assert stage.end("bulk").outcome is Outcome.COMPLETE
+    assert stage.clock.elapsed_s < 4 * 700
+    assert_all_stored(stage)
+
+
+def test_nothing_came(stage: Stage) -> None:
+    """It expires, counts as spent, is told with the command, and a person's word asks for that window alone."""
+    stage.sim.fates.next(None, None, Fate.LOST)
+    large(stage, deadline="2h")
+    end = stage.end("bulk")
+    assert end.outcome is Outcome.PARTIAL
+    assert "`leadsync resume bulk --ask-again`" in end.message
+    (expired,) = stage.logged("window.expired")
+    assert (expired["window"], expired["records"], expired["cost"], expired["again"]) == (3, 1_000, 10.0, False)
+    assert stage.one("SELECT sum(billed) FROM page WHERE state = 'unknown'") == 1_000
+    assert stage.one("SELECT sum(cost_micros) FROM run") == 3_200 * 10_000
+    told = stage.resume("bulk", Choice.ASK_AGAIN)
+    assert "at most 1,000 records, about $10.00" in told
+    assert stage.end("bulk").outcome is Outcome.COMPLETE
+    assert asked(stage) == [*WHOLE, WHOLE[2]]
+    assert stage.one("SELECT count(*) FROM delivery") == 3_200
+    with pytest.raises(UsageMistake, match="nothing was changed"):
+        stage.resume("bulk", Choice.ASK_AGAIN)
+
+
+def test_what_comes_late_is_taken(stage: Stage) -> None:
+    """After its deadline, too: it counts as what it is, and what had ended partial is complete."""
+    stage.sim.fates.next(None, None, Fate.HELD)
+    large(stage, deadline="30m")
+    assert stage.end("bulk").outcome is Outcome.PARTIAL
+
+    async def send(_app: App) -> None:
+        await stage.sim.send_results()
+
+    stage.serve(60, send)
+    assert [line["late"] for line in stage.logged("window.arrived")] == [False, False, False, True]
+    assert len(stage.logged("one_shot.amended")) == 1
+    assert stage.one("SELECT outcome FROM one_shot") == "complete"
+    assert_all_stored(stage)
+    assert stage.one("SELECT sum(records) FROM run") == 3_200
+
+
+def test_late_proof_goes_on_at_a_persons_word(stage: Stage) -> None:
+    """The second window came after the pull had ended: what was never asked for is asked for, and nothing else."""
+    stage.sim.fates.next(None, Fate.HELD)
+    large(stage, deadline="30m")
+    assert "nothing shows that a further one" in stage.end("bulk").message
+
+    async def go_on(app: App) -> None:
+        await stage.sim.send_results()
+        await asyncio.sleep(10)
+        assert "1,200 records that it never asked for" in await app.resume("bulk", Choice.ASK_AGAIN)
+
+    stage.serve(HOUR_S, go_on)
+    assert asked(stage) == WHOLE
+    assert stage.one("SELECT outcome FROM one_shot") == "complete"
+    assert_all_stored(stage)
+
+
+@pytest.mark.parametrize("tries", [2, 3])
+def test_asking_again_by_itself_has_an_end(stage: Stage, tries: int) -> None:
+    """`on_expiry = "ask_again"`: a window that never comes is paid for three times at most."""
+    stage.sim.fates.next(*[Fate.LOST] * tries)
+    large(stage, records=501, deadline="20m", on_expiry="ask_again")
+    end = stage.end("bulk")
+    assert len(asked(stage)) == 3
+    assert end.outcome is (Outcome.COMPLETE if tries < 3 else Outcome.PARTIAL)
+    assert [line["again"] for line in stage.logged("window.expired")] == [True, True, False][:tries]
+
+
+@pytest.mark.parametrize(("shape", "to"), [("envelope", "error_url"), ("bare", "result_url")])
+def test_an_error_frees_what_was_reserved(build: Build, shape: str, to: str) -> None:
+    """Wherever it comes: nothing is counted, the reason is told, and the window may be asked for again."""
+    stage = build(size=5_000, record_bytes=300, error_shape=shape, errors_to=to)
+    stage.sim.fates.next(Fate.FAILED)
+    large(stage, deadline="1h", records=501)
+    end = stage.end("bulk")
+    assert end.outcome is Outcome.PARTIAL
+    (failed,) = stage.logged("window.failed")
+    assert (failed["window"], failed["message"]) == (1, "The request could not be completed.")
+    assert stage.one("SELECT sum(billed) FROM page") == 0
+    stage.resume("bulk", Choice.ASK_AGAIN)
+    assert stage.end("bulk").outcome is Outcome.COMPLETE
+    assert_all_stored(stage)

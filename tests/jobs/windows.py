@@ -3,6 +3,7 @@
 from collections import Counter
 from typing import Any
 
+from leadsync.app import App
 from leadsync.simulator import Result
 from tests.stage import Stage
 
@@ -41,3 +42,8 @@ def assert_all_stored(stage: Stage) -> None:
     assert new == len(here) == stage.one("SELECT sum(delivered) FROM search_session WHERE job = 'bulk'")
     assert stage.one("SELECT sum(billed) FROM page WHERE state = 'stored'") == stage.sim.bill.records
     assert_each_asked_once(stage)
+
+
+async def begin(app: App) -> None:
+    """A person has the daemon run the job."""
+    await app.dispatch.run("bulk", "once")

@@ -94,6 +94,7 @@ def test_status_from_the_first_to_the_last(build: Build, able: bool) -> None:
         "wanted": 300,
         "delivered": 300,
         "unknown": 0,
+        "windows": None,
         "outcome": "complete",
     }
     assert "300 of 300" in in_words(status(stage.settings(), stage.clock()))

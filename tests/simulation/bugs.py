@@ -38,6 +38,7 @@ from leadsync.vendors import batchdata, wire
 from leadsync.vendors.traffic import Traffic
 from leadsync.vendors.wire import search_request
 from tests.jobs.slot_bugs import SLOT_BUGS
+from tests.simulation.window_bugs import WINDOW_BUGS
 
 Bug = Callable[[], AbstractContextManager[object]]
 
@@ -297,4 +298,5 @@ BUGS: Final[dict[str, Bug]] = {
     "a parked job parks no more when its audit agrees": _instead(audit.Leave, "answers", lambda *_, **__: True),
     "a slot that was cut short is taken again": _instead(timetable, "_start", _start_taken_again),
     **SLOT_BUGS,
+    **WINDOW_BUGS,
 }

@@ -102,7 +102,7 @@ class Machine(Stage):
     def __init__(self, folder: Path, draws: Callable[[str], random.Random], **keys: Any) -> None:
         super().__init__(folder, **{"record_bytes": 300, **keys})
         self.draws = draws
-        self.trace = Trace(self.clock)
+        self.trace = Trace(lambda: self.clock.elapsed_s)
         self.disk = Disk(folder, draws("disk"))
         self.wall = Wall(self.clock)
         self.free_bytes = 1 << 40

@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections import Counter
 from collections.abc import Callable, Coroutine
+from http import HTTPStatus
 from typing import Any, Final, Protocol
 
 import httpx  # noqa: TID251 - the test edge speaks to the simulator in process
@@ -33,6 +34,9 @@ class Witness(Protocol):
 
     def traced(self, body: bytes, *, taken: bool) -> None:
         """A skip trace has arrived; the vendor has taken it or not."""
+
+    def saw(self, listed: dict[str, int]) -> None:
+        """A list of sessions has come, with their totals."""
 
     def deleting(self, session: str) -> None:
         """A deletion leaves."""
@@ -86,6 +90,8 @@ class Network(httpx.AsyncBaseTransport):
         finally:
             done()
         await process.reach("net.received")
+        if request.method == "GET" and response.status_code == HTTPStatus.OK:
+            self._watch.saw(totals(await response.aread()))
         return response
 
     async def _carry(
@@ -142,6 +148,15 @@ def session_and_key(body: bytes) -> tuple[str, str]:
         return "", ""
     session = msgspec.json.decode(body).get("options", {}).get("searchSession", {})
     return session.get("id", ""), session.get("idempotencyKey", "")
+
+
+def totals(body: bytes) -> dict[str, int]:
+    """The sessions of a list with their totals; none where it is no list."""
+    try:
+        sessions = msgspec.json.decode(body)["results"]["sessions"]
+        return {session["id"]: session["totalDelivered"] for session in sessions}
+    except (msgspec.DecodeError, KeyError, TypeError):
+        return {}
 
 
 def _nothing() -> None:

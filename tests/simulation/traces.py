@@ -22,7 +22,7 @@ from leadsync.jobs import trace_owners
 from leadsync.simulator import API_KEY, Sending, trace_requests
 from leadsync.simulator.hooks import Deliver
 from leadsync.store import trace_batches
-from tests.simulation import actors
+from tests.simulation import hands
 from tests.simulation.mail import knock
 from tests.simulation.trace_rules import ITEMS_MIN, Answered, Hunt, digest_of, subject_of
 
@@ -142,7 +142,7 @@ async def operator(world: "World") -> None:
         else:
             assert world.hunt is not None
             world.hunt.again = True
-            await actors.command(world, "traces_again", world.jobs[0], {"batches": []})
+            await hands.command(world, "traces_again", world.jobs[0], {"batches": []})
 
 
 ACTORS: Final = (operator,)
@@ -151,7 +151,7 @@ ACTORS: Final = (operator,)
 async def answer(world: "World") -> None:
     """Have the skip trace go on where the vendor has turned it away."""
     if world.hunt is not None and world.watch.rows("SELECT 1 FROM trace_desk WHERE paused_reason IS NOT NULL"):
-        await actors.command(world, "traces_resume", world.jobs[0], {})
+        await hands.command(world, "traces_resume", world.jobs[0], {})
 
 
 def put_right(world: "World") -> None:

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 from leadsync.core import windows
 from leadsync.simulator import Fate, Sending
-from tests.simulation import actors
+from tests.simulation import hands
 from tests.simulation.mail import knock
 from tests.simulation.window_rules import digest_of, subject_of
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tests.simulation.world import World
 
 SHARE: Final = 0.25
-"""Of the worlds."""
+"""Of the worlds that nothing else is said of."""
 
 JOB: Final = "bulk"
 WINDOW: Final = 4
@@ -62,7 +62,8 @@ class Pull:
 def drawn(world: "World") -> Pull | None:
     """Give this world a one-shot, or not."""
     draws = world.draws("windows")
-    if not world.script.meddlers or draws.random() >= SHARE:
+    is_drawn = world.script.meddlers and draws.random() < SHARE
+    if not (is_drawn if world.script.pull is None else world.script.pull):
         return None
     return Pull(
         {
@@ -72,7 +73,7 @@ def drawn(world: "World") -> Pull | None:
             "windows_in_flight": draws.randint(1, 3),
             "deadline": draws.choice(("2m", "5m", "90m")),
             "on_expiry": draws.choice(("stop", "stop", "ask_again")),
-            "schedule": f'every = "{draws.choice((3, 8))}m"',
+            "schedule": draws.choice(('every = "3m"', 'every = "8m"', "at = 2026-11-02T05:00:00Z")),
             "buy_again": True,
         }
     )
@@ -117,7 +118,7 @@ async def operator(world: "World") -> None:
         await asyncio.sleep(draws.expovariate(1 / 600))
         again = draws.random() < 0.2
         world.acted["bulk_again"] += again
-        await actors.command(world, "once", JOB, {"again": again})
+        await hands.command(world, "once", JOB, {"again": again})
 
 
 ACTORS: Final = (pushing, operator)
@@ -151,10 +152,12 @@ class Courier:
         """Bring one, with its tries."""
         statuses: list[int] = []
         self._pull.under_way += 1
-        while not statuses or (statuses[-1] != 200 and len(statuses) < how.tries_max):
-            await asyncio.sleep(self._draws.expovariate(1 / 20) * (1 + len(statuses)))
-            statuses.append(await self._try(urlsplit(url).path, body))
-        self._pull.under_way -= 1
+        try:
+            while not statuses or (statuses[-1] != 200 and len(statuses) < how.tries_max):
+                await asyncio.sleep(self._draws.expovariate(1 / 20) * (1 + len(statuses)))
+                statuses.append(await self._try(urlsplit(url).path, body))
+        finally:
+            self._pull.under_way -= 1
         return statuses
 
     async def _try(self, path: str, body: bytes) -> int:

@@ -3,6 +3,7 @@
 import hashlib
 import sqlite3
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,18 @@ from leadsync.core.hooks import Address
 from leadsync.core.letters import Letter, Why
 from leadsync.core.witness import StoreAnswer
 from leadsync.errors import Bug, StoreFailed
-from leadsync.store.inbox import BATCH_MAX_BYTES, TRIES_MAX, Hold, Receipt, Settled, Take, Taken, Verdict, Waiting
+from leadsync.store.inbox import (
+    BATCH_MAX_BYTES,
+    DROPPED_MAX,
+    TRIES_MAX,
+    Hold,
+    Receipt,
+    Settled,
+    Take,
+    Taken,
+    Verdict,
+    Waiting,
+)
 from leadsync.store.standing import Said
 from tests.store.hand import NOW, Hand
 
@@ -44,7 +56,12 @@ def begin(hand: Hand) -> list[Waiting]:
 
 def settle(hand: Hand, *verdicts: Verdict) -> list[Settled]:
     """Let messages be taken, or held."""
-    return hand.do(hand.ledger.settle_letters(verdicts, NOW))
+    return hand.do(hand.ledger.settle_letters(verdicts, NOW))[0]
+
+
+def settle_and_go_on(hand: Hand, *verdicts: Verdict) -> list[Waiting]:
+    """Let messages be taken, or held, and begin to read what waits still."""
+    return hand.do(hand.ledger.settle_letters(verdicts, NOW, more=True))[1]
 
 
 def nothing(_connection: Connection) -> None:
@@ -113,6 +130,22 @@ def test_an_effect_that_the_store_refuses_is_its_messages_fault_and_a_failing_st
     assert hand.rows("SELECT state FROM inbox_message ORDER BY id") == [("taken",), ("quarantined",), ("taken",)]
 
 
+def test_the_next_are_begun_in_the_commit_that_settles_the_last(hand: Hand) -> None:
+    """With their try counted; where the disk fails neither has happened."""
+
+    def finds_no_room(_connection: Connection) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    receive(hand, letter(bytes(BATCH_MAX_BYTES)), letter(b"2"))
+    (first,) = begin(hand)
+    with pytest.raises(StoreFailed):
+        settle_and_go_on(hand, Take(first.message_id, finds_no_room))
+    assert hand.rows("SELECT state, tries FROM inbox_message ORDER BY id") == [("waiting", 1), ("waiting", 0)]
+    (second,) = settle_and_go_on(hand, Take(first.message_id, nothing))
+    assert hand.rows("SELECT state, tries FROM inbox_message ORDER BY id") == [("taken", 1), ("waiting", 1)]
+    assert settle_and_go_on(hand, Take(second.message_id, nothing)) == []
+
+
 def test_what_is_taken_already_comes_again(hand: Hand) -> None:
     """The same body after its effect has none; it is counted."""
     receive(hand, letter())
@@ -132,6 +165,46 @@ def test_quarantine_and_out_of_it(hand: Hand) -> None:
     ]
     assert hand.do(hand.ledger.release([first.message_id, second.message_id, 99])) == 1
     assert hand.rows("SELECT state, reason, tries FROM inbox_message WHERE version = 1") == [("waiting", None, 0)]
+
+
+def test_what_is_given_up_can_be_taken_back_while_it_is_whole(hand: Hand) -> None:
+    """Only what is in quarantine is given up; a copy of it changes nothing; without its body it is never read again."""
+    receive(hand, letter(b"1"), letter(b"2"), letter(b"3"))
+    first, second, third = (waiting.message_id for waiting in begin(hand))
+    settle(hand, Hold(first, Why.NOT_READABLE, "no JSON"), Take(second, nothing))
+    assert hand.do(hand.ledger.discard([first, second, third, 99], NOW)) == 1
+    assert receive(hand, letter(b"1")) == [Receipt(1, again=True)]
+    assert hand.rows("SELECT state FROM inbox_message ORDER BY id") == [("discarded",), ("taken",), ("waiting",)]
+    assert hand.do(hand.ledger.release([first, second])) == 1
+    settle(hand, Hold(first, Why.NOT_READABLE, "no JSON"))
+    hand.do(hand.ledger.discard([first], NOW))
+    assert hand.do(hand.ledger.drop_bodies(NOW + timedelta(seconds=1))) == 2
+    assert hand.do(hand.ledger.release([first, second])) == 0
+    assert hand.rows("SELECT message_id FROM inbox_body") == [(third,)]
+
+
+def test_bodies_are_dropped_oldest_first_and_their_copies_stay_known(hand: Hand) -> None:
+    """A few at a time; what waits, for its handler or for a person, keeps its body however old it is."""
+    receive(hand, *(letter(b"%d" % number) for number in range(DROPPED_MAX + 4)))
+    old: list[int] = []
+    while len(old) <= DROPPED_MAX + 2:
+        batch = [waiting.message_id for waiting in begin(hand)][: DROPPED_MAX + 3 - len(old)]
+        settle(hand, *(Take(message_id, nothing) for message_id in batch))
+        old += batch
+    hand.rows("UPDATE inbox_message SET state = 'quarantined' WHERE id = 1 RETURNING id")
+    hand.rows(
+        "UPDATE inbox_message SET settled_at = '2026-11-03 06:00:00'"
+        " WHERE id = (SELECT max(id) FROM inbox_message WHERE state = 'taken') RETURNING id"
+    )
+    later = NOW + timedelta(seconds=1)
+    assert [hand.do(hand.ledger.drop_bodies(later)) for _ in range(3)] == [DROPPED_MAX, 1, 0]
+    kept = "SELECT state, body FROM inbox_body JOIN inbox_message ON id = message_id ORDER BY id"
+    assert hand.rows(kept) == [
+        ("quarantined", b"0"),
+        ("taken", b"%d" % (DROPPED_MAX + 2)),
+        ("waiting", b"%d" % (DROPPED_MAX + 3)),
+    ]
+    assert receive(hand, letter(b"1")) == [Receipt(2, again=True)]
 
 
 def test_small_ones_are_read_together_and_a_large_one_alone(hand: Hand) -> None:

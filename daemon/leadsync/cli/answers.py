@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from leadsync.errors import Bug, ConfigInvalid, LeadsyncError
+from leadsync.errors import Bug, ConfigInvalid, LeadsyncError, UsageMistake
 
 if TYPE_CHECKING:
     from leadsync.config import Settings
@@ -25,6 +25,7 @@ ConfigOption = Annotated[
     typer.Option("--config", envvar="LEADSYNC_CONFIG", help="The configuration file.", metavar="FILE", readable=False),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, with its schema_version.")]
+YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
 
 @contextmanager
@@ -55,6 +56,19 @@ def load_settings(config: Path) -> "Settings":
     from leadsync.config import load
 
     return load(config, os.environ)
+
+
+def require_word(*, yes: bool, instead: str) -> None:
+    """Raise UsageMistake where nobody could answer: before anything is looked at."""
+    if not yes and not sys.stdin.isatty():
+        raise UsageMistake(f"this asks first, and there is no terminal to ask on; nothing was done. Say {instead}")
+
+
+def ask_first(question: str, *, yes: bool) -> None:
+    """Let the command end here, unless a person says yes."""
+    if not yes and not typer.confirm(question):
+        typer.echo("nothing was done", err=True)
+        raise typer.Exit(1)
 
 
 def print_json(report: Mapping[str, Any]) -> None:

@@ -1,15 +1,27 @@
-"""What came by webhook and could not be read: `inbox list`, `inbox show`, `inbox release`."""
+"""What came by webhook and could not be read: `inbox list`, `inbox show`, `inbox release`, `inbox discard`."""
 
 import sys
 from typing import Annotated
 
 import typer
 
-from leadsync.cli.answers import DEFAULT_CONFIG, ConfigOption, JsonOption, answering, load_settings, print_json
+from leadsync.cli.answers import (
+    DEFAULT_CONFIG,
+    ConfigOption,
+    JsonOption,
+    YesOption,
+    answering,
+    ask_first,
+    load_settings,
+    print_json,
+    require_word,
+)
 
-app = typer.Typer(help="Look at webhooks that wait, and let them out of quarantine.", no_args_is_help=True)
+app = typer.Typer(help="Look at webhooks that wait; let them out of quarantine, or discard them.", no_args_is_help=True)
 
 MessageId = Annotated[int, typer.Argument(help="Its number in `inbox list`.", metavar="ID")]
+
+MessageIds = Annotated[list[int], typer.Argument(help="Their numbers in `inbox list`.", metavar="ID...")]
 
 
 @app.command("list")
@@ -53,13 +65,11 @@ def show(
 
 
 @app.command("release")
-def release(
-    message_ids: Annotated[list[int], typer.Argument(help="Their numbers in `inbox list`.", metavar="ID...")],
-    config: ConfigOption = DEFAULT_CONFIG,
-) -> None:
+def release(message_ids: MessageIds, config: ConfigOption = DEFAULT_CONFIG) -> None:
     """Let webhooks out of quarantine, to be read again.
 
     Do so once what kept them there is mended, as by an upgrade. Where the daemon has the store, it reads them at once.
+    What was discarded in the last days comes back, too.
     """
     with answering():
         settings = load_settings(config)
@@ -67,3 +77,24 @@ def release(
         from leadsync.outside import Outside
 
         typer.echo(let_out(settings, message_ids, Outside()))
+
+
+@app.command("discard")
+def discard(message_ids: MessageIds, yes: YesOption = False, config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """Give webhooks up that wait in quarantine and will never be of use.
+
+    It shows them, says what that means for the money, and asks first. For some days `inbox release` takes them back;
+    then their bodies are dropped.
+    """
+    with answering():
+        settings = load_settings(config)
+        from leadsync.commands import discard as give_up
+        from leadsync.outside import Outside
+        from leadsync.reports.inbox import discard_in_words, to_discard
+
+        require_word(yes=yes, instead="--yes")
+        report = to_discard(settings, message_ids)
+        typer.echo(discard_in_words(report))
+        count = len(report["messages"])
+        ask_first(f"Discard {count} webhook{'s' if count > 1 else ''}?", yes=yes)
+        typer.echo(give_up(settings, [one["id"] for one in report["messages"]], Outside()))

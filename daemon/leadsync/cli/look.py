@@ -16,16 +16,24 @@ OutputOption = Annotated[
 
 
 def status(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> None:
-    """Show books, slots, budgets and last runs."""
+    """Show books, slots, budgets and last runs.
+
+    Where a job's file is not as it should be, the other jobs are shown, then what is wrong with it; exit 78.
+    """
     with answering():
-        settings = load_settings(config)
+        import os
         from datetime import UTC, datetime
 
+        from leadsync.config import load_whole_files
+        from leadsync.errors import ConfigInvalid
         from leadsync.reports.status import in_words
         from leadsync.reports.status import status as report_of
 
-        report = report_of(settings, datetime.now(UTC))
+        settings, problems = load_whole_files(config, os.environ)
+        report = report_of(settings, datetime.now(UTC), problems)
         print_json(report) if as_json else typer.echo(in_words(report))
+        if problems:
+            raise ConfigInvalid(problems)
 
 
 def runs(

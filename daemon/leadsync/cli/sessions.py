@@ -1,17 +1,24 @@
 """`sessions`: who holds the team's slots, and how one is freed by hand."""
 
-import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from leadsync.cli.answers import DEFAULT_CONFIG, ConfigOption, JsonOption, answering, load_settings, print_json
+from leadsync.cli.answers import (
+    DEFAULT_CONFIG,
+    ConfigOption,
+    JsonOption,
+    YesOption,
+    answering,
+    ask_first,
+    load_settings,
+    print_json,
+    require_word,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
-
-YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
 app = typer.Typer(
     help="Show the team's session slots, and free some by hand.", no_args_is_help=True, rich_markup_mode=None
@@ -54,14 +61,14 @@ def prune(
         from leadsync.reports.sessions import prune_in_words, to_prune
 
         if not dry_run:
-            _require_word(yes=yes, instead="--yes, or --dry-run to look only")
+            require_word(yes=yes, instead="--yes, or --dry-run to look only")
         report = report_of(settings, Outside())
         named = to_prune(report)
         typer.echo(prune_in_words(report))
         if dry_run or not named:
             return
         count = sum(map(len, named.values()))
-        _ask(f"Delete {count} session{'s' if count > 1 else ''}?", yes=yes)
+        ask_first(f"Delete {count} session{'s' if count > 1 else ''}?", yes=yes)
         _tell_deeds(prune_named(settings, named, Outside()))
 
 
@@ -85,25 +92,11 @@ def delete(
         from leadsync.commands import delete_session, look_at_session
         from leadsync.outside import Outside
 
-        _require_word(yes=yes, instead="--yes")
+        require_word(yes=yes, instead="--yes")
         found = look_at_session(settings, session, account, force=force, outside=Outside())
         typer.echo(found["message"])
-        _ask(f"Delete session {session}?", yes=yes)
+        ask_first(f"Delete session {session}?", yes=yes)
         typer.echo(delete_session(settings, found, force=force, outside=Outside()))
-
-
-def _require_word(*, yes: bool, instead: str) -> None:
-    """Raise UsageMistake where nobody could answer: before the vendor is asked for anything."""
-    from leadsync.errors import UsageMistake
-
-    if not yes and not sys.stdin.isatty():
-        raise UsageMistake(f"this asks first, and there is no terminal to ask on; nothing was deleted. Say {instead}")
-
-
-def _ask(question: str, *, yes: bool) -> None:
-    if not yes and not typer.confirm(question):
-        typer.echo("nothing was deleted", err=True)
-        raise typer.Exit(1)
 
 
 def _tell_deeds(report: "Mapping[str, Any]") -> None:

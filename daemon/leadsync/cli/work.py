@@ -41,9 +41,10 @@ def once(
     """Run jobs now, and exit.
 
     They run side by side, each after what an earlier run left open. A one-shot that is done asks nothing, unless
-    --again begins it anew: then its list is bought once more. Where the daemon has the store, it runs them, and this
-    shows what it does. Exit 0 if every one is complete or limited, else 1; 75 where another `once` holds the store.
-    Ctrl-C ends at the next page boundary; beside a daemon it only ends the watching.
+    --again begins it anew: then its list is bought once more. Where results come by webhook, it opens the door for
+    them and waits. Where the daemon has the store, it runs them, and this shows what it does. Exit 0 if every one is
+    complete or limited, else 1; 75 where another `once` holds the store. Ctrl-C ends at the next page boundary; beside
+    a daemon it only ends the watching.
     """
     with answering():
         settings = load_settings(config)
@@ -64,13 +65,16 @@ def resume(
     accept: Annotated[bool, typer.Option("--accept", help="Go on with what is; good for the next run.")] = False,
     new_epoch: Annotated[bool, typer.Option("--new-epoch", help="Begin a session that is gone anew.")] = False,
     void_key: Annotated[bool, typer.Option("--void-key", help="Close a key that is never answered.")] = False,
+    ask_again: Annotated[
+        bool, typer.Option("--ask-again", help="Ask again for the windows of a one-shot that never came.")
+    ] = False,
     store: Annotated[StoreChange | None, typer.Option("--store", help="Say what has happened to the store.")] = None,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
-    """Let a parked job go on, or a store that was moved, copied or restored.
+    """Let a parked job go on, or a one-shot whose windows never came, or a store that was moved, copied or restored.
 
     A job's reason says which answer it needs (`leadsync status`), and this says what that may cost. A key is only
-    closed while the vendor's total says that its page was not billed.
+    closed while the vendor's total says that its page was not billed. What is asked for again may be billed again.
     """
     with answering():
         settings = load_settings(config)
@@ -81,8 +85,8 @@ def resume(
         from leadsync.errors import UsageMistake
         from leadsync.outside import Outside
 
-        given = {Choice.ACCEPT: accept, Choice.NEW_EPOCH: new_epoch, Choice.VOID_KEY: void_key}
-        chosen = [choice for choice, wanted in given.items() if wanted]
+        flags = (accept, new_epoch, void_key, ask_again)
+        chosen = [choice for choice, wanted in zip(Choice, flags, strict=True) if wanted]
         if (job is None) == (store is None) or (store is not None and chosen):
             raise UsageMistake("name a job, or say with --store what has happened to the store")
         if len(chosen) > 1:

@@ -1,7 +1,7 @@
 """The configuration: TOML files in, frozen settings out, or every problem at once with its file, line and key."""
 
 from leadsync.config.job import Job, JobSkipTrace
-from leadsync.config.load import Settings, load, missing_secrets, sources_of_telling
+from leadsync.config.load import Settings, load, load_whole_files, missing_secrets, sources_of_telling
 from leadsync.config.schedule import Schedule, refuse_bad_cron
 from leadsync.config.schema import json_schema
 from leadsync.config.secret import SecretSource, read_secret, refusal
@@ -40,6 +40,7 @@ __all__ = [
     "Webhooks",
     "json_schema",
     "load",
+    "load_whole_files",
     "missing_secrets",
     "read_secret",
     "refusal",

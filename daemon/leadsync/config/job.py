@@ -81,16 +81,16 @@ class Job(Section):
     """one_shot only, and needed there: how many records are wanted."""
 
     async_above: Annotated[int, Field(ge=0)] = ASYNC_ABOVE
-    """one_shot only: more records than this go to the async endpoint."""
+    """one_shot only: more records than this go to the async endpoint, where there is [webhooks]."""
 
     windows_in_flight: Annotated[int, Field(ge=1, le=100)] = 1
-    """one_shot only: async requests that may be unanswered at once."""
+    """one_shot only: async requests that may be unanswered at once, once the vendor has shown that it honours skip."""
 
     deadline: PositiveDuration = duration("6h")
-    """one_shot only: how long an async result is waited for."""
+    """one_shot only: how long an async result is waited for; then it counts as spent."""
 
     on_expiry: Literal["stop", "ask_again"] = "stop"
-    """one_shot only: what is done after the deadline; asking again may be billed twice."""
+    """one_shot only: what is done after the deadline; asking again may be billed once more, up to twice a request."""
 
     retry_unknown: bool = False
     """one_shot only: whether a request without a key is repeated where its reply was lost: it may be billed twice."""

@@ -73,6 +73,17 @@ def load(path: Path, environ: Mapping[str, str]) -> Settings:
 
     `environ` gives $STATE_DIRECTORY, from which a relative store is meant.
     """
+    settings, problems = load_whole_files(path, environ)
+    if problems:
+        raise ConfigInvalid(problems)
+    return settings
+
+
+def load_whole_files(path: Path, environ: Mapping[str, str]) -> tuple[Settings, tuple[Problem, ...]]:
+    """Return what the files say that are as they should be, and the problems of the others, whose jobs are left out.
+
+    It is for who only looks, and acts on nothing. Raises ConfigInvalid where config.toml is among the others.
+    """
     findings = Findings()
     config = findings.attempt(lambda: read_document(path))
     documents = _job_documents(path.parent / "jobs.d", findings)
@@ -83,9 +94,11 @@ def load(path: Path, environ: Mapping[str, str]) -> Settings:
     if config is not None and tables is not None and tables.skip_trace is not None:
         _look_at_suppression(config, tables.skip_trace, findings)
     problems = findings.in_reading_order()
-    if problems or config is None or tables is None:
+    unsound = {problem.file for problem in problems}
+    if config is None or tables is None or str(path) in unsound:
         raise ConfigInvalid(problems)
-    return Settings(
+    sound = (job for document, job in zip(documents, jobs, strict=True) if str(document.path) not in unsound)
+    settings = Settings(
         path=path,
         store=_resolved(tables.store, path, environ),
         log=tables.log,
@@ -97,9 +110,10 @@ def load(path: Path, environ: Mapping[str, str]) -> Settings:
         notify=_notify(config, tables.notify) if tables.notify else None,
         ping=_with_url(config, ("ping",), tables.ping) if tables.ping else None,
         metrics=tables.metrics,
-        jobs=MappingProxyType({job.name: job for job in jobs if job}),
-        warnings=_warnings(config, documents, tables),
+        jobs=MappingProxyType({job.name: job for job in sound if job}),
+        warnings=() if problems else _warnings(config, documents, tables),
     )
+    return settings, problems
 
 
 def missing_secrets(settings: Settings, environ: Mapping[str, str]) -> tuple[Problem, ...]:

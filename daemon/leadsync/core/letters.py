@@ -20,6 +20,9 @@ PIECE_BYTES: Final = 65_536
 LEVELS_MAX: Final = 100
 """A record of the vendors has six."""
 
+KEPT_DAYS: Final = 7
+"""How long a body stays in the store after its message was taken, or discarded: until a mistake has shown itself."""
+
 _GZIP_OR_ZLIB: Final = 32 + zlib.MAX_WBITS
 _object: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _array: Final = msgspec.json.Decoder(list[msgspec.Raw])

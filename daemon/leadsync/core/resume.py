@@ -13,13 +13,13 @@
 An acceptance is good for the next run alone: what it meets is what the person has seen.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 from typing import Final
 
 from leadsync.core.model import Reason
+from leadsync.core.windows import StillMissing
 
 _ACCEPTED = frozenset({Reason.SESSION_FOREIGN, Reason.SESSION_DRIFTED, Reason.CRITERIA_CHANGED, Reason.CRITERIA_KNOWN})
 
@@ -126,14 +126,16 @@ def _new_epoch(question: Question) -> Remedy:
     return Remedy(message, new_epoch=True, void_key=question.open_take is not None)
 
 
-def asking_again(job: str, takes: Sequence[int], price: Decimal) -> str:
-    """Say what it means that windows with so many records are asked for once more."""
-    records, count = sum(takes), len(takes)
+def asking_again(job: str, missing: StillMissing, price: Decimal) -> str:
+    """Say what it means that windows are asked for once more, and those that never were."""
+    count, records = len(missing.takes), sum(missing.takes)
     which = "one window" if count == 1 else f"{count} windows"
-    cost = f"at most {records:,} records, about ${records * price:,.2f}"
+    parts = [f"asks for {which} again, and what was billed for them is billed once more"] if count else []
+    parts += [f"goes on with {missing.further:,} records that it never asked for"] if missing.further else []
+    most = records + missing.further
     return (
-        f"job {job} asks for {which} again, {cost}, and what was billed for them before is billed once more; then it"
-        f" goes on with what is wanted yet. The daemon does that now; without one, `leadsync once {job}`"
+        f"job {job} {', and '.join(parts)}: at most {most:,} records, about ${most * price:,.2f}. The daemon does that"
+        f" now; without one, `leadsync once {job}`"
     )
 
 

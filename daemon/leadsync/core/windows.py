@@ -157,13 +157,26 @@ def _why_not(wanted: int, windows: Sequence[Window]) -> str | None:
     return None
 
 
-def asked_again(wanted: int, windows: Sequence[Window]) -> list[Window] | str:
-    """Return those that a person may have asked for again, or say why there are none."""
+@dataclass(frozen=True, slots=True)
+class StillMissing:
+    """What a person may have asked for: `takes` of windows that never came, and `further` records that never were."""
+
+    numbers: tuple[int, ...]
+    takes: tuple[int, ...]
+    further: int
+
+
+def still_missing(wanted: int, windows: Sequence[Window]) -> StillMissing | str:
+    """Return what may be asked for at a person's word, or say why there is nothing."""
     failed = [window for window in windows if window.state in _FAILED]
-    if not failed:
-        return "none of its windows has expired or failed"
     step = next_step(wanted, [replace(window, again=window in failed) for window in windows], in_flight=1)
-    return step.why if isinstance(step, WindowsDone) else failed
+    if isinstance(step, WindowsDone) and failed:
+        return step.why
+    if not (failed or isinstance(step, AskWindow)):
+        return "none of its windows has expired or failed"
+    further = max(wanted - sum(window.take for window in windows), 0)
+    numbers, takes = zip(*((window.number, window.take) for window in failed), strict=True) if failed else ((), ())
+    return StillMissing(numbers, takes, further)
 
 
 @dataclass(frozen=True, slots=True)

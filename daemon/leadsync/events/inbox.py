@@ -48,9 +48,22 @@ WEBHOOK_QUARANTINED = event(
     "webhook.quarantined",
     "A result could not be read; it is kept as it came, and waits for a person. Others go on.",
     "id kind subject reason detail",
-    "`leadsync inbox show ID` shows its outline; `leadsync inbox release ID` lets it be read again, once mended.",
+    "`leadsync inbox show ID` shows its outline; `leadsync inbox release ID` lets it be read again, once mended;"
+    " `leadsync inbox discard ID` gives it up, once it is sure that it will never be of use.",
 )
 WEBHOOKS_RELEASED = event("webhooks.released", "A person let results out of quarantine, to be read again.", "count")
+WEBHOOKS_DISCARDED = event(
+    "webhooks.discarded",
+    "A person gave results up that could not be read. What they hold may be billed, and is in no ledger.",
+    "count",
+    "Nothing, if it was meant. `leadsync inbox release ID` takes them back as long as their bodies are kept.",
+)
+INBOX_TIDIED = event(
+    "inbox.tidied",
+    "The bodies of results were dropped that were read, or discarded, more than `days` ago. What was read is in the"
+    " ledger, and a copy that comes later is still known.",
+    "count days",
+)
 UNPACKING_DELAYED = event(
     "unpacking.delayed",
     "The store could not be read or written when results were to be read; it is tried again after `wait_s`.",

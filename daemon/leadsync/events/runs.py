@@ -35,7 +35,8 @@ RUN_ENDED = event(
 )
 ROUTE_CHOSEN = event(
     "route.chosen",
-    "A one-shot goes this way: by a throw-away session, where a lost answer costs nothing, or plainly, without one.",
+    "A one-shot goes this way: by windows of the async endpoint, by a throw-away session, where a lost answer costs"
+    " nothing, or plainly, without one.",
     "run job route life",
 )
 ONE_SHOT_ENDED = event(

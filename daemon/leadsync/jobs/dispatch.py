@@ -114,12 +114,30 @@ class Dispatch:
         if self._claims[account, session]:
             yield False
             return
+        async with self._claimed(account, session):
+            yield True
+
+    @asynccontextmanager
+    async def _claimed(self, account: str, session: str) -> AsyncIterator[None]:
         self._claims[account, session] += 1
         try:
             async with self._sessions[account, session]:
-                yield True
+                yield
         finally:
             self._claims[account, session] -= 1
+
+    @asynccontextmanager
+    async def _seated(self, brief: Brief) -> AsyncIterator[None]:
+        """Hold the session of a one-shot's life, too, which no file names: nobody may delete it under its run."""
+        try:
+            seat = await self._ledger.seat(brief.account, brief.job) if brief.aim is not None else None
+        except BadWeather:
+            seat = None  # the run meets the same trouble, and tells it
+        if seat is None:
+            yield
+            return
+        async with self._claimed(brief.account, seat):
+            yield
 
     async def _open_sessions(self, account: str, but: Sessions) -> list[SessionState]:
         return [
@@ -147,9 +165,10 @@ class Dispatch:
             return True  # the run meets the same trouble, and tells it
 
     async def _run_pull(self, brief: Brief, trigger: str) -> End:
-        self._under_way[brief.job] = brief
+        self._under_way[brief.job], desk = brief, self._office.desks[brief.account]
         try:
-            return await self._run_brief(brief, self._office.desks[brief.account], trigger)
+            async with self._seated(brief):
+                return await self._run_brief(brief, desk, trigger)
         finally:
             del self._under_way[brief.job]
 

@@ -71,7 +71,9 @@ class JobSwitch:
 
 
 def word_of(end: End) -> str | None:
-    """What a switch is told of a run's end; None where it is told nothing, because the run is soon made up for."""
+    """What a switch is told of a run's end; None where it is told nothing, because the job goes on by itself."""
+    if end.awaits:
+        return None
     match end.outcome:
         case Outcome.COMPLETE | Outcome.LIMITED:
             return WELL

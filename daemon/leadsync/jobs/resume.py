@@ -40,10 +40,10 @@ class Resume:
 
     async def _ask_again(self, job: Job, price: Decimal) -> str:
         """Have windows that never came asked for anew by the next run; a pull that had ended goes on with them."""
-        failed = await self._ledger.windows.ask_again(job.account, job.name)
-        if isinstance(failed, str):
-            raise UsageMistake(f"job {job.name}: {failed}; nothing was changed")
-        return asking_again(job.name, [window.take for window in failed], price)
+        missing = await self._ledger.windows.ask_again(job.account, job.name)
+        if isinstance(missing, str):
+            raise UsageMistake(f"job {job.name}: {missing}; nothing was changed")
+        return asking_again(job.name, missing, price)
 
     async def _void(self, state: SessionState, question: Question) -> Remedy:
         if question.open_take is None:

@@ -56,11 +56,14 @@ class Sequel:
         self._called: dict[str, tuple[datetime, float]] = {}
         self._ends: dict[str, End] = {}
         self._news = asyncio.Event()
+        self._wanted: set[str] = set()
         self._ahead_s: float | None = None
         self._steady_since_s = 0.0
 
-    def ring(self) -> None:
-        """Something has changed for somebody who waits."""
+    def ring(self, job: str | None = None) -> None:
+        """Something has changed for somebody who waits; a person wants this job to go on."""
+        if job is not None:
+            self._wanted.add(job)
         self._sign.set()
 
     def ended(self, job: str, end: End) -> None:
@@ -152,6 +155,9 @@ class Sequel:
         job = self._job(pull)
         if job is None:
             return None
+        if job.name in self._wanted:
+            self._wanted.discard(job.name)
+            return pull.rest.ended_at
         step = next_step(job.records or pull.wanted, pull.windows, job.windows_in_flight)
         zone = limits_of(self._office.settings.accounts[job.account]).zone
         tomorrow = window_starts(pull.rest.ended_at, zone)[0] + timedelta(days=1)

@@ -152,7 +152,8 @@ class Windows:
         tries = replace(tries, failed=tries.failed + 1)
         match judge(reply, tries, now_s=self._loop.time(), draw=self._around.draw()):
             case Acknowledged(request_id):
-                await self._ledger.windows.acknowledge(page.page_id, request_id, self._around.now())
+                if await self._ledger.windows.acknowledge(page.page_id, request_id, self._around.now()):
+                    self._log.info(events.ACCOUNT_RESUMED, account=desk.name)
                 self._log.debug(events.WINDOW_ACKNOWLEDGED, window=window.number, request_id=request_id)
             case Unsure(why):
                 self._log.warning(events.WINDOW_UNSURE, window=window.number, why=why, deadline_at=deadline_at)

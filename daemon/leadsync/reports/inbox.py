@@ -1,11 +1,11 @@
-"""`leadsync inbox list` and `show`: what came by webhook and waits, without what is in it.
+"""`leadsync inbox list`, `show` and `discard`: what came by webhook and waits, without what is in it.
 
 A result is full of people. So only its outline is shown: the names of members and the kinds of their values, which is
 what one needs in order to see what is wrong with it.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import Any, BinaryIO, Final
 
@@ -14,7 +14,7 @@ from sqlalchemy import Connection, RowMapping, select
 from sqlmodel import col
 
 from leadsync.config import Settings
-from leadsync.core.letters import Unreadable, inflated
+from leadsync.core.letters import KEPT_DAYS, Unreadable, inflated
 from leadsync.errors import UsageMistake
 from leadsync.reports import SCHEMA_VERSION
 from leadsync.reports.text import columns
@@ -27,6 +27,14 @@ OUTLINE_MAX: Final = 60
 
 LISTED_MAX: Final = 1_000
 
+GONE: Final = f"it is not kept any more: it was taken, or discarded, more than {KEPT_DAYS} days ago"
+
+_MEANING: Final = (
+    "What they hold may be billed already, and will be in no ledger and no export; a request that waits for one of them"
+    " waits until its deadline, and counts as spent. A copy that comes later is not read either. For"
+    f" {KEPT_DAYS} days `leadsync inbox release ID` takes them back; then their bodies are dropped."
+)
+
 _HEAD: Final = tuple(
     col(getattr(InboxMessage, name))
     for name in ("id", "kind", "subject", "version", "copies", "state", "reason", "detail", "received_at", "headers")
@@ -35,8 +43,9 @@ _FACTS: Final = select(*_HEAD, col(InboxMessage.size_bytes).label("bytes"))
 
 
 def inbox(settings: Settings) -> dict[str, Any]:
-    """Return `messages` that are not taken, oldest first; `state` is waiting or quarantined."""
-    waiting = _FACTS.where(col(InboxMessage.state) != "taken").order_by(col(InboxMessage.id)).limit(LISTED_MAX)
+    """Return `messages` that wait, oldest first; `state` is waiting or quarantined."""
+    state, order = col(InboxMessage.state), col(InboxMessage.id)
+    waiting = _FACTS.where(state.in_(("waiting", "quarantined"))).order_by(order).limit(LISTED_MAX)
     with reading(sqlite_file(settings.store.url)) as connection:
         rows = connection.execute(waiting).mappings().all() if connection else []
     return {"schema_version": SCHEMA_VERSION, "messages": [_facts(row) for row in rows]}
@@ -66,22 +75,43 @@ def in_words(report: dict[str, Any]) -> str:
     )
 
 
+def to_discard(settings: Settings, message_ids: Collection[int]) -> dict[str, Any]:
+    """Return these `messages`, which are to be given up. Raises UsageMistake where one is not in quarantine."""
+    held = _FACTS.where(col(InboxMessage.id).in_(message_ids), col(InboxMessage.state) == "quarantined")
+    with reading(sqlite_file(settings.store.url)) as connection:
+        rows = connection.execute(held).mappings().all() if connection else []
+    missing = set(message_ids) - {row["id"] for row in rows}
+    if missing:
+        names = ", ".join(map(str, sorted(missing)))
+        raise UsageMistake(
+            f"not in quarantine: {names}. Nothing was discarded; `leadsync inbox list` shows those that are"
+        )
+    return {"messages": [_facts(row) for row in rows]}
+
+
+def discard_in_words(report: dict[str, Any]) -> str:
+    """Show what is to be given up, and what that means."""
+    return f"{in_words(report)}\n{_MEANING}"
+
+
 def message(settings: Settings, message_id: int) -> dict[str, Any]:
     """Return one message's facts, its headers, and the `outline` of its body. Raises UsageMistake."""
     with _row(settings, message_id) as (row, body):
-        max_bytes = settings.webhooks.inflated_max if settings.webhooks else len(body)
         headers = json.loads(row["headers"])
+        max_bytes = settings.webhooks.inflated_max if settings.webhooks else row["bytes"]
         return {
             "schema_version": SCHEMA_VERSION,
             **_facts(row),
             "headers": headers,
-            "outline": _outline(headers, body, max_bytes),
+            "outline": [GONE] if body is None else _outline(headers, body, max_bytes),
         }
 
 
 def write_body(settings: Settings, message_id: int, out: BinaryIO) -> None:
     """Write the body as it came. Raises UsageMistake."""
     with _row(settings, message_id) as (_, body):
+        if body is None:
+            raise UsageMistake(f"webhook {message_id} has no body: {GONE}")
         out.write(body)
 
 
@@ -92,7 +122,7 @@ def message_in_words(report: dict[str, Any]) -> str:
 
 
 @contextmanager
-def _row(settings: Settings, message_id: int) -> Iterator[tuple[RowMapping, bytes]]:
+def _row(settings: Settings, message_id: int) -> Iterator[tuple[RowMapping, bytes | None]]:
     with reading(sqlite_file(settings.store.url)) as connection:
         row = _find(connection, message_id) if connection else None
         if row is None:
@@ -101,7 +131,8 @@ def _row(settings: Settings, message_id: int) -> Iterator[tuple[RowMapping, byte
 
 
 def _find(connection: Connection, message_id: int) -> RowMapping | None:
-    one = _FACTS.add_columns(col(InboxBody.body)).join(InboxBody, col(InboxBody.message_id) == col(InboxMessage.id))
+    of_it = col(InboxBody.message_id) == col(InboxMessage.id)
+    one = _FACTS.add_columns(col(InboxBody.body)).join(InboxBody, of_it, isouter=True)
     one = one.where(col(InboxMessage.id) == message_id)
     return connection.execute(one).mappings().one_or_none()
 

@@ -4,7 +4,8 @@ Slots are the vendor's last list plus what leadsync created, and minus what it d
 vendor.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any, TypeAlias
 
@@ -14,18 +15,20 @@ from sqlmodel import col
 from leadsync.config import Account, Job, Settings
 from leadsync.config.limits import limits_of
 from leadsync.core.budget import Limits, Spent
-from leadsync.core.model import Reason
+from leadsync.core.model import Outcome, Reason
+from leadsync.core.resume import ask_again_command
 from leadsync.core.slots import Room
 from leadsync.core.watch import Held
 from leadsync.core.witness import DOUBTS
+from leadsync.errors import Problem
 from leadsync.reports import SCHEMA_VERSION
-from leadsync.reports.one_shots import progress_of, seat_of
+from leadsync.reports.one_shots import progress_of, seat_of, windows_line
+from leadsync.reports.runs import run_row
 from leadsync.reports.slots import slots_cells, slots_report, slots_unknown
 from leadsync.reports.text import columns, money, told
 from leadsync.reports.traces import in_words as trace_in_words
 from leadsync.reports.traces import skip_trace
 from leadsync.store import slots, tables
-from leadsync.store.columns import MICROS
 from leadsync.store.engine import sqlite_file
 from leadsync.store.inbox import counts as inbox_counts
 from leadsync.store.lock import holder
@@ -41,14 +44,19 @@ _NO_MAIL: Row = {"waiting": 0, "quarantined": 0}
 _NEW_SESSION: Row = {"delivered": 0, "base_line": 0, "vendor_total": None, "park_reason": None, "park_message": None}
 
 
-def status(settings: Settings, now: datetime) -> dict[str, Any]:
+def status(settings: Settings, now: datetime, problems: Sequence[Problem] = ()) -> dict[str, Any]:
     """Return `accounts`, `jobs` and `conditions`; times are ISO 8601 in UTC, costs US dollars.
 
     `process` is the leadsync that has the store, if one has, and `serving` whether that is the daemon.
     `reload_refused`: why it goes by older files than those here. `overdue`: the job's time has passed, and it does not
     run. `inbox` counts the webhooks that wait to be read, and those in quarantine. `conditions` are those that were
-    held at the daemon's last look. `skip_trace` is how that stands (see `reports.traces`).
+    held at the daemon's last look, `problems` those of files whose jobs are left out. `skip_trace` is how that stands
+    (see `reports.traces`).
     """
+    return {**_as_stored(settings, now), "problems": [asdict(problem) for problem in problems]}
+
+
+def _as_stored(settings: Settings, now: datetime) -> dict[str, Any]:
     file = sqlite_file(settings.store.url)
     with reading(file) as connection:
         if connection is None:
@@ -59,7 +67,7 @@ def status(settings: Settings, now: datetime) -> dict[str, Any]:
                 "reload_refused": None,
                 "inbox": dict(_NO_MAIL),
                 "accounts": [_new_account(name, one) for name, one in settings.accounts.items()],
-                "jobs": [_job(job, _NEW_SESSION, None, progress_of(None, job)) for job in settings.jobs.values()],
+                "jobs": [_job(job, _NEW_SESSION, progress_of(None, job)) for job in settings.jobs.values()],
                 "conditions": [],
                 "skip_trace": skip_trace(settings, None, now),
             }
@@ -105,11 +113,11 @@ def in_words(report: Row) -> str:
         for one in [*report["accounts"], *report["jobs"]]
         if one["reason"]
     ]
-    waiting += [line for job in report["jobs"] for line in _unknown(job)]
+    waiting += [line for job in report["jobs"] for line in _windows(job) or _unknown(job)]
     conditions = [_condition_line(one) for one in report["conditions"]]
     tracing = "\n".join(trace_in_words(report["skip_trace"])) if report["skip_trace"] else ""
     notes = ("\n".join(waiting), _in_quarantine(report), tracing, "\n".join(conditions))
-    parts = (_who_runs(report), accounts, jobs, *notes)
+    parts = (_who_runs(report), accounts, jobs, _left_out(report), *notes)
     return "\n\n".join(part for part in parts if part)
 
 
@@ -168,7 +176,8 @@ def _stored_job(connection: Connection, job: Job, now: datetime, *, alive: bool)
     runs = select(Run).where(col(Run.job) == job.name).order_by(col(Run.id).desc())
     running = connection.execute(runs.where(col(Run.outcome).is_(None)).limit(1)).first() is not None
     last = connection.execute(runs.where(col(Run.outcome).is_not(None)).limit(1)).mappings().one_or_none()
-    shown = _job(job, session, last, progress, running=running and alive)
+    shown = _job(job, session, progress, running=running and alive)
+    shown["last_run"] = run_row(connection, last) if last else None
     due_at = _next_run_at(connection, job) if shown["state"] != "done" else None
     if due_at is not None:
         shown["next_run_at"] = due_at.isoformat()
@@ -191,7 +200,7 @@ def _next_run_at(connection: Connection, job: Job) -> datetime | None:
     return connection.execute(first).scalar_one_or_none()
 
 
-def _job(job: Job, session: Row, last: Row | None, progress: Row | None, *, running: bool = False) -> dict[str, Any]:
+def _job(job: Job, session: Row, progress: Row | None, *, running: bool = False) -> dict[str, Any]:
     state = "running" if running else "parked" if session["park_reason"] else "idle"
     is_done = progress is not None and progress["outcome"] is not None
     return {
@@ -207,7 +216,7 @@ def _job(job: Job, session: Row, last: Row | None, progress: Row | None, *, runn
         "base_line": session["base_line"],
         "vendor_total": session["vendor_total"],
         "one_shot": progress,
-        "last_run": run_row(last) if last else None,
+        "last_run": None,
         "next_run_at": None,
         "overdue": False,
     }
@@ -234,27 +243,6 @@ def _condition_line(one: Row) -> str:
 
 def _told(reason: str | None, message: str | None, job: str) -> str | None:
     return told(message or "", Reason(reason), job) if reason else None
-
-
-def run_row(row: Row) -> dict[str, Any]:
-    """A run as `status` and `runs` show it; `records` were billed, `new` of them for the first time."""
-    return {
-        "run": row["id"],
-        "job": row["job"],
-        "trigger": row["trigger"],
-        "route": row["route"],
-        "outcome": row["outcome"],
-        "reason": row["reason"],
-        "message": row["message"],
-        "started_at": row["started_at"].isoformat(),
-        "ended_at": row["ended_at"].isoformat() if row["ended_at"] else None,
-        "pages": row["pages"],
-        "records": row["records"],
-        "new": row["new"],
-        "replays": row["replays"],
-        "waited_s": row["waited_s"],
-        "cost": row["cost_micros"] / MICROS,
-    }
 
 
 def _plain(limit: object) -> object:
@@ -289,6 +277,16 @@ def _unknown(job: Row) -> Iterator[str]:
         )
 
 
+def _windows(job: Row) -> list[str]:
+    """What became of the windows of a large one-shot, and what is missing."""
+    name, windows = job["name"], (job["one_shot"] or {}).get("windows")
+    if windows is None:
+        return []
+    again = windows["expired"] + windows["failed"] and job["one_shot"]["outcome"] != Outcome.COMPLETE
+    missing = f"; `{ask_again_command(name)}` asks again for what never came" if again else ""
+    return [f"{name}: windows: {windows_line(windows)}{missing}"]
+
+
 def _last(job: Row) -> tuple[object, ...]:
     last = job["last_run"]
     if last is None:
@@ -300,6 +298,11 @@ def _next(job: Row) -> str | None:
     if job["next_run_at"] is None:
         return None
     return f"{'overdue since ' if job['overdue'] else ''}{job['next_run_at'][:16].replace('T', ' ')}"
+
+
+def _left_out(report: Row) -> str:
+    files = dict.fromkeys(problem["file"] for problem in report["problems"])
+    return f"not shown, since the file is not as it should be: {', '.join(files)}" if files else ""
 
 
 def _in_quarantine(report: Row) -> str:

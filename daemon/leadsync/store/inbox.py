@@ -1,7 +1,8 @@
 """The inbox: webhooks as they came, until their effect is in the store. Functions of one connection.
 
 A message goes from waiting to taken, in one transaction with its effect, or to quarantined; from there a person lets it
-wait again. The same body at the same address is one message, however often it comes; another body is a further version.
+wait again, or discards it. The same body at the same address is one message, however often it comes, also when its body
+has been dropped long ago; another body is a further version.
 """
 
 import json
@@ -12,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, TypeAlias, assert_never
 
-from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, exists, func, insert, select, update
 from sqlalchemy.exc import OperationalError
 from sqlmodel import col
 
@@ -28,6 +29,9 @@ BATCH_MAX: Final = 25
 """Messages that are settled in one transaction: whoever waits for a 200 meanwhile waits for it."""
 
 BATCH_MAX_BYTES: Final = 1024 * 1024
+
+DROPPED_MAX: Final = 25
+"""Bodies that are dropped in one transaction, for the same reason."""
 
 # Built once: a burst brings a thousand messages a second.
 _ALIKE: Final = (
@@ -53,6 +57,18 @@ _WAITING: Final = (
     .where(col(InboxMessage.state) == "waiting")
     .order_by(col(InboxMessage.tries), col(InboxMessage.id))
     .limit(BATCH_MAX)
+)
+# By number, and not by when they were settled: that would have to go through all that are there.
+_OLDEST: Final = (
+    select(col(InboxBody.message_id), col(InboxMessage.settled_at))
+    .join(InboxMessage, col(InboxMessage.id) == col(InboxBody.message_id))
+    .where(col(InboxMessage.state).not_in(("waiting", "quarantined")))
+    .order_by(col(InboxBody.message_id))
+    .limit(DROPPED_MAX)
+    .subquery()
+)
+_DROP: Final = delete(InboxBody).where(
+    col(InboxBody.message_id).in_(select(_OLDEST.c.message_id).where(_OLDEST.c.settled_at < bindparam("before")))
 )
 _MESSAGE: Final = select(InboxMessage).where(col(InboxMessage.id) == bindparam("message"))
 _BODY: Final = select(col(InboxBody.body)).where(col(InboxBody.message_id) == bindparam("message"))
@@ -175,12 +191,16 @@ def _waiting(connection: Connection, message_id: int, *, worn_out: bool = False)
     return Waiting(message_id, row["version"], letter, worn_out)
 
 
-def settle(connection: Connection, verdicts: Sequence[Verdict], now: datetime) -> list[Settled]:
+def settle(
+    connection: Connection, verdicts: Sequence[Verdict], now: datetime, next_fence: int | None
+) -> tuple[list[Settled], list[Waiting]]:
     """Let messages have their effects, once, or wait for a person; return what became of each.
 
-    Each is all or nothing by itself: an effect that fails over its message is undone, and the others stay.
+    Each is all or nothing by itself: an effect that fails over its message is undone, and the others stay. Under
+    `next_fence` the next messages are begun, too: a commit of its own would keep others waiting for their answers.
     """
-    return [_settle(connection, verdict, now) for verdict in verdicts]
+    settled = [_settle(connection, verdict, now) for verdict in verdicts]
+    return settled, [] if next_fence is None else begin(connection, next_fence)
 
 
 def _settle(connection: Connection, verdict: Verdict, now: datetime) -> Settled:
@@ -204,10 +224,28 @@ def _settle(connection: Connection, verdict: Verdict, now: datetime) -> Settled:
 
 
 def release(connection: Connection, message_ids: Collection[int]) -> int:
-    """Let messages wait for their handler again; return how many of these were in quarantine."""
-    held = update(InboxMessage).where(col(InboxMessage.id).in_(message_ids), col(InboxMessage.state) == "quarantined")
+    """Let messages wait for their handler again that were in quarantine, or discarded lately; return how many."""
+    held = update(InboxMessage).where(
+        col(InboxMessage.id).in_(message_ids),
+        col(InboxMessage.state).in_(("quarantined", "discarded")),
+        exists().where(col(InboxBody.message_id) == col(InboxMessage.id)),
+    )
     fresh = {"state": "waiting", "tries": 0, "reason": None, "detail": None, "settled_at": None}
     return connection.execute(held.values(**fresh)).rowcount
+
+
+def discard(connection: Connection, message_ids: Collection[int], now: datetime) -> int:
+    """Give messages up that wait in quarantine; return how many of these did."""
+    held = update(InboxMessage).where(col(InboxMessage.id).in_(message_ids), col(InboxMessage.state) == "quarantined")
+    return connection.execute(held.values(state="discarded", settled_at=now)).rowcount
+
+
+def drop_bodies(connection: Connection, settled_before: datetime) -> int:
+    """Drop some of the oldest bodies, of messages that were taken, or discarded, before then; return how many.
+
+    Their rows stay: what comes once more is known by its digest.
+    """
+    return connection.execute(_DROP, {"before": settled_before}).rowcount
 
 
 def counts(connection: Connection) -> dict[str, int]:

@@ -277,13 +277,26 @@ class Ledger:
         """Return some webhooks that wait, and note that somebody has begun to read them."""
         return await self._writer.write(inbox.begin, self._writer.fence)
 
-    async def settle_letters(self, verdicts: Sequence[inbox.Verdict], now: datetime) -> list[inbox.Settled]:
-        """Let webhooks have their effects, each once (P4), or wait for a person; return what became of each."""
-        return await self._writer.write(inbox.settle, verdicts, now)
+    async def settle_letters(
+        self, verdicts: Sequence[inbox.Verdict], now: datetime, *, more: bool = False
+    ) -> tuple[list[inbox.Settled], list[inbox.Waiting]]:
+        """Let webhooks have their effects, each once (P4), or wait for a person; return what became of each.
+
+        With `more`, the next ones are begun in the same commit.
+        """
+        return await self._writer.write(inbox.settle, verdicts, now, self._writer.fence if more else None)
 
     async def release(self, message_ids: Collection[int]) -> int:
-        """Let webhooks wait for their handler again; return how many of these were in quarantine."""
+        """Let webhooks wait for their handler again that were in quarantine, or discarded lately; return how many."""
         return await self._writer.write(inbox.release, message_ids)
+
+    async def discard(self, message_ids: Collection[int], now: datetime) -> int:
+        """Give webhooks up that wait in quarantine; return how many of these did."""
+        return await self._writer.write(inbox.discard, message_ids, now)
+
+    async def drop_bodies(self, settled_before: datetime) -> int:
+        """Drop some bodies of webhooks that were taken, or discarded, before then; return how many."""
+        return await self._writer.write(inbox.drop_bodies, settled_before)
 
     async def feel_pulse(self) -> Pulse:
         """Return what waits and what comes next; that it answers at all is worth as much."""

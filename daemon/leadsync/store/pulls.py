@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, and_, func, select
 from sqlmodel import col
 
 from leadsync.core.model import Outcome, Reason, Route
-from leadsync.core.windows import Rest, Window, asked_again
+from leadsync.core.windows import Rest, StillMissing, Window, still_missing
 from leadsync.store import one_shots
 from leadsync.store.columns import MICROS
 from leadsync.store.tables import AsyncRequest, InboxMessage, OneShot, Page, Run
@@ -35,9 +35,9 @@ class OpenPull:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """The requests for windows by what became of them; `records` came, `new` of them for the first time.
+    """The requests for windows by what became of them; `take` records were asked for in all, and `records` came.
 
-    `cost` is in US dollars: what was billed, and what may have been.
+    `new` of these came for the first time. `cost` is in US dollars: what was billed, and what may have been.
     """
 
     asked: int
@@ -45,6 +45,7 @@ class Counts:
     arrived: int
     expired: int
     failed: int
+    take: int
     records: int
     new: int
     cost: float
@@ -81,50 +82,44 @@ def _rest(connection: Connection, row: RowMapping) -> Rest:
     return Rest(Outcome(row["ended"]), row["run_ended_at"], news_at, denied)
 
 
-def ask_again(connection: Connection, account: str, job: str) -> list[Window] | str:
-    """Have those windows of a job's newest life asked for anew that never came; a sentence where there are none.
+def ask_again(connection: Connection, account: str, job: str) -> StillMissing | str:
+    """Have asked for what is missing of a job's newest life, its windows that never came first; or say why not.
 
-    A life that had ended goes on with them.
+    A life that had ended goes on with that.
     """
     life = one_shots.newest(connection, account, job)
     if life is None or life["route"] != Route.ASYNC:
         return "it has asked for no windows"
-    failed = asked_again(life["wanted"], windows_of(connection, life["id"]))
-    if isinstance(failed, str):
-        return failed
-    numbers = [window.number for window in failed]
-    mine = (col(AsyncRequest.life_id) == life["id"], col(AsyncRequest.window).in_(numbers))
+    missing = still_missing(life["wanted"], windows_of(connection, life["id"]))
+    if isinstance(missing, str):
+        return missing
+    mine = (col(AsyncRequest.life_id) == life["id"], col(AsyncRequest.window).in_(missing.numbers))
     keys = select(col(Page.key)).join(AsyncRequest, col(AsyncRequest.page_id) == col(Page.id)).where(*mine)
     unread = (col(InboxMessage.subject).in_(keys), col(InboxMessage.state) == "waiting")
     if connection.execute(select(col(InboxMessage.id)).where(*unread)).first() is not None:
         return "a result for one of them has just come and is not read yet; try again in a moment"
     connection.execute(update(AsyncRequest).where(*mine).values(again=True))
     one_shots.reopen(connection, life["id"])
-    return failed
+    return missing
 
 
 def counts(connection: Connection, mine: ColumnElement[bool]) -> Counts | None:
     """Count the windows that a condition on their rows describes; None where there are none."""
-    states: dict[str, int] = {}
-    records, new, micros = 0, 0, 0
-    grouped = select(
-        col(Page.state), func.count(), func.sum(col(Page.billed)), func.sum(col(Page.new)), func.sum(_COST)
-    ).join(AsyncRequest, col(AsyncRequest.page_id) == col(Page.id))
-    for state, count, billed, fresh, cost in connection.execute(
-        grouped.where(mine, col(Page.state).in_(STATES)).group_by(col(Page.state))
-    ):
-        states[state], micros = count, micros + cost
-        if state == "stored":
-            records, new = billed, fresh
-    if not states:
+    sums = (func.count(), *(func.sum(amount) for amount in (col(Page.take), col(Page.billed), col(Page.new), _COST)))
+    grouped = select(col(Page.state), *sums).join(AsyncRequest, col(AsyncRequest.page_id) == col(Page.id))
+    rows = connection.execute(grouped.where(mine, col(Page.state).in_(STATES)).group_by(col(Page.state))).all()
+    if not rows:
         return None
+    by_state = {row[0]: row[1] for row in rows}
+    came = next((row for row in rows if row[0] == "stored"), ("stored", 0, 0, 0, 0, 0))
     return Counts(
-        asked=sum(states.values()),
-        unanswered=states.get("awaited", 0),
-        arrived=states.get("stored", 0),
-        expired=states.get("unknown", 0),
-        failed=states.get("refused", 0),
-        records=records,
-        new=new,
-        cost=micros / MICROS,
+        asked=sum(by_state.values()),
+        unanswered=by_state.get("awaited", 0),
+        arrived=by_state.get("stored", 0),
+        expired=by_state.get("unknown", 0),
+        failed=by_state.get("refused", 0),
+        take=sum(row[2] for row in rows),
+        records=came[3],
+        new=came[4],
+        cost=sum(row[5] for row in rows) / MICROS,
     )

@@ -282,8 +282,9 @@ class AsyncRequest(SQLModel, table=True):
 
 
 class InboxMessage(SQLModel, table=True):
-    """A webhook as it came. `state` is waiting, taken (its effect is in the store) or quarantined; `copies` came alike.
+    """A webhook as it came. `copies` came alike.
 
+    `state` is waiting, taken (its effect is in the store), quarantined or discarded (a person has given it up).
     `version` counts the bodies that came to one address; `tries` the processes that have begun to read it, of which the
     last wrote under `fence`. `reason` and `detail` say why it waits in quarantine, in words without its content.
     """
@@ -312,7 +313,10 @@ class InboxMessage(SQLModel, table=True):
 
 
 class InboxBody(SQLModel, table=True):
-    """The body of a webhook as it came; apart, since SQLite writes a row anew as a whole when its state changes."""
+    """The body of a webhook as it came; apart, since SQLite writes a row anew as a whole when its state changes.
+
+    It is dropped some days after its message was taken, or discarded.
+    """
 
     __tablename__: ClassVar[Any] = "inbox_body"
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from leadsync.core.asking import Untaken
 from leadsync.core.one_shot import Life
 from leadsync.core.protocol import BudgetReserved, BudgetSpent
-from leadsync.core.windows import AskWindow, AwaitWindows, Window, WindowsDone
+from leadsync.core.windows import AskWindow, AwaitWindows, StillMissing, Window, WindowsDone
 from leadsync.store import pulls, windows
 from leadsync.store.pulls import OpenPull
 from leadsync.store.windows import Expired, WindowAsked, WindowOrder
@@ -35,9 +35,9 @@ class WindowLedger:
         """
         return await self._writer.write(windows.ask, order, self._writer.fence, now)
 
-    async def acknowledge(self, page_id: int, request_id: str | None, now: datetime) -> None:
-        """The vendor has taken a window's request."""
-        await self._writer.write(windows.acknowledge, page_id, request_id, now)
+    async def acknowledge(self, page_id: int, request_id: str | None, now: datetime) -> bool:
+        """The vendor has taken a window's request; return whether that ends a pause of the account."""
+        return await self._writer.write(windows.acknowledge, page_id, request_id, now)
 
     async def withdraw(self, page_id: int, untaken: Untaken, now: datetime) -> None:
         """The vendor has not taken a window's request, so that it is none, and reserves nothing."""
@@ -55,6 +55,6 @@ class WindowLedger:
         """Return the pulls that may have to go on."""
         return await self._writer.write(pulls.open_pulls)
 
-    async def ask_again(self, account: str, job: str) -> list[Window] | str:
-        """Have those windows of a job asked for anew that never came; a sentence where there are none."""
+    async def ask_again(self, account: str, job: str) -> StillMissing | str:
+        """Have asked for what is missing of a job, its windows that never came first; a sentence where nothing is."""
         return await self._writer.write(pulls.ask_again, account, job)

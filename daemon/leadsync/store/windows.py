@@ -34,7 +34,7 @@ from leadsync.store import one_shots, pages, runs, sessions
 from leadsync.store.columns import MICROS
 from leadsync.store.lead_tables import Delivery, Property
 from leadsync.store.leads import Shelf, shelve
-from leadsync.store.tables import AsyncRequest, InboxMessage, Installation, OneShot, Page, SearchSession
+from leadsync.store.tables import Account, AsyncRequest, InboxMessage, Installation, OneShot, Page, SearchSession
 
 LEADS_AT_ONCE: Final = 100
 """A result of 26 MB is stored in so many steps, so that it is not held twice."""
@@ -195,12 +195,18 @@ def _leave_old_numbers(connection: Connection, session_id: int) -> None:
         connection.execute(update(SearchSession).where(*unused).values(next_page=first))
 
 
-def acknowledge(connection: Connection, page_id: int, request_id: str | None, now: datetime) -> None:
-    """The vendor has taken the request; its result may have come before."""
+def acknowledge(connection: Connection, page_id: int, request_id: str | None, now: datetime) -> bool:
+    """The vendor has taken the request; its result may have come before. Return whether that ends a pause.
+
+    It shows that token and wallet are good, and says nothing of the ability that sessions need.
+    """
     mine = col(AsyncRequest.page_id) == page_id
     connection.execute(update(AsyncRequest).where(mine).values(acknowledged_at=now))
     unnamed = (col(Page.id) == page_id, col(Page.request_id).is_(None))
     connection.execute(update(Page).where(*unnamed).values(request_id=request_id))
+    whose = select(col(Account.name), col(Account.paused_reason)).join(Page, col(Page.account) == col(Account.name))
+    account, paused = connection.execute(whose.where(col(Page.id) == page_id)).one()
+    return paused not in (None, Reason.ABILITY_MISSING) and sessions.resume(connection, account)
 
 
 def withdraw(connection: Connection, page_id: int, untaken: Untaken, now: datetime) -> None:
@@ -230,7 +236,7 @@ def arrive(connection: Connection, key: str, request_id: str | None, leads: Iter
     connection.execute(update(Page).where(col(Page.id) == row["page_id"]).values(**values))
     seat = update(SearchSession).where(col(SearchSession.id) == row["session_id"])
     connection.execute(seat.values(delivered=col(SearchSession.delivered) + new))
-    runs.add_up(connection, row["run_id"])
+    runs.add_up(connection, row["run_id"], row["session_id"])
     return Arrived(
         place=_place(row),
         records=records,
@@ -273,7 +279,7 @@ def fail(connection: Connection, key: str, request_id: str | None, message: str,
     if counts:
         values = {"state": "refused", "billed": 0, "settled_at": now, "message": message}
         connection.execute(update(Page).where(col(Page.id) == row["page_id"]).values(**values))
-        runs.add_up(connection, row["run_id"])
+        runs.add_up(connection, row["run_id"], row["session_id"])
     return Failed(_place(row), message, counts)
 
 
@@ -322,7 +328,7 @@ def _expire(connection: Connection, row: RowMapping, again: Collection[str], now
     connection.execute(update(Page).where(col(Page.id) == row["page_id"]).values(**spent))
     asks = row["job"] in again and row["outcome"] is None and _may_try(connection, row)
     connection.execute(update(AsyncRequest).where(col(AsyncRequest.page_id) == row["page_id"]).values(again=asks))
-    runs.add_up(connection, row["run_id"])
+    runs.add_up(connection, row["run_id"], row["session_id"])
     return Expired(_place(row), row["take"], row["take"] * row["price_micros"] / MICROS, asks)
 
 

@@ -106,12 +106,21 @@ def read_result(opened: Opened) -> Result | Failure:
         leads = leads_of(content)
     except NotAPage:
         leads = None
-    has_failed = opened.address.kind == ERROR_KIND or inner_status(content) >= HTTPStatus.BAD_REQUEST
+    has_failed = opened.address.kind == ERROR_KIND or _says_so(content)
     if leads is not None and not (has_failed and next(leads(), None) is None):
         return Result(key, request_id(content), leads)
     if not has_failed:
         raise Unreadable(Why.NOT_READABLE, "it is no result that can be read")
     return Failure(key, request_id(content), _reason(content) or "the vendor gave no reason that can be read")
+
+
+def _says_so(content: bytes) -> bool:
+    """Whether it is an error by what it says: by its inner status, or by a bare `error`."""
+    try:
+        bare = _bare.decode(content)
+    except REFUSALS:
+        return False
+    return inner_status(content) >= HTTPStatus.BAD_REQUEST or bool(bare.error)
 
 
 def _reason(content: bytes) -> str:

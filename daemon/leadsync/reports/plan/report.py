@@ -7,8 +7,10 @@ from typing import Any, TypeAlias, assert_never
 from leadsync.config import Job, Settings
 from leadsync.core.audit import NO_SLOT, GoOn, NoSlot, ParkJob
 from leadsync.core.forecast import AtMost, Outlook, Prospect, Purchase, Unknown, at_most, foresee, together
+from leadsync.core.model import Route
 from leadsync.core.routes import Circumstances, Wish, choose_route
 from leadsync.core.slots import Action, Room, turned_away
+from leadsync.core.windows import WINDOW_MAX
 from leadsync.reports import SCHEMA_VERSION
 from leadsync.reports.plan.times import NextTime
 from leadsync.reports.plan.view import Errand, View, case_of, criteria_of, delivered_by, leave_of
@@ -35,9 +37,8 @@ def plan(settings: Settings, views: Mapping[str, View], tracing: Mapping[str, An
         outlooks = foresee([case_of(view, errand) for errand in view.errands], view.totals, free)
         foreseen = list(zip(view.errands, outlooks, strict=True))
         accounts.append(_account(view, foreseen))
-        webhooks = settings.webhooks is not None
         jobs |= {
-            errand.job.name: _job(view, errand, outlook, errand.job, webhooks=webhooks)
+            errand.job.name: _job(view, errand, outlook, errand.job)
             for errand, outlook in foreseen
             if errand.job is not None
         }
@@ -102,17 +103,18 @@ def _left_open(errand: Errand, outlook: Outlook) -> dict[str, Any]:
     return {"job": job, "session": errand.session, "take": errand.open_take, "audit": _audit(outlook.verdict)}
 
 
-def _job(view: View, errand: Errand, outlook: Outlook, job: Job, *, webhooks: bool) -> dict[str, Any]:
+def _job(view: View, errand: Errand, outlook: Outlook, job: Job) -> dict[str, Any]:
     idle = not errand.asks and errand.open_take is None
     schedule = job.schedule
     most = at_most(_purchase(errand, outlook), view.limits)
+    wants_windows = job.kind == "one_shot" and (job.records or 0) > job.async_above
     return {
         "name": job.name,
         "enabled": job.enabled,
         "kind": job.kind,
         "account": job.account,
         "session": job.session if errand.progress is None else errand.progress["session"],
-        "route": _route(errand, outlook, job, webhooks=webhooks),
+        "route": _route(errand, outlook, job),
         "timezone": schedule.timezone.key if schedule else None,
         "jitter_s": schedule.jitter.total_seconds() if schedule else None,
         "next_times": [_time(time, job) for time in errand.times],
@@ -123,16 +125,19 @@ def _job(view: View, errand: Errand, outlook: Outlook, job: Job, *, webhooks: bo
         "parked": _parked(view, errand, job),
         "overlap": _overlap(view, errand, job),
         "one_shot": errand.progress,
+        "no_inbox": errand.asks and wants_windows and not errand.by_windows,
     }
 
 
-def _route(errand: Errand, outlook: Outlook, job: Job, *, webhooks: bool) -> str | None:
+def _route(errand: Errand, outlook: Outlook, job: Job) -> str | None:
     """The way to the vendor; null where the run would wait, because what chooses the way is not known."""
     if errand.route is not None or errand.is_done:
         return errand.route
+    if errand.by_windows:
+        return Route.ASYNC
     known = not isinstance(outlook.verdict, Unknown)
     wish = Wish(job.kind == "one_shot", job.records or 0, job.async_above)
-    return choose_route(wish, Circumstances(webhooks, known or None, not outlook.plain if known else None))
+    return choose_route(wish, Circumstances(errand.inbox, known or None, not outlook.plain if known else None))
 
 
 def _time(time: NextTime, job: Job) -> dict[str, Any]:
@@ -199,7 +204,7 @@ def _purchase(errand: Errand, outlook: Outlook) -> Purchase:
     job = errand.job
     return Purchase(
         at=errand.at,
-        page_size=job.page_size if job else 1,
+        page_size=WINDOW_MAX if errand.by_windows else job.page_size if job else 1,
         records_max=errand.records_max,
         settles=outlook.settles,
         asks=outlook.asks,

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any, TypeAlias
 
 from leadsync.config.units import duration_text
+from leadsync.reports.one_shots import windows_line
 from leadsync.reports.slots import slots_cells
 from leadsync.reports.text import columns, money
 
@@ -142,6 +143,16 @@ def _of_job(job: Row) -> Iterator[str]:
     if job["at_most"]["records"] == 0 and job["at_most"]["limit"]:
         yield f"{name}: would end over budget: the account's {job['at_most']['limit']} is spent"
     yield from _overlap(name, job["overlap"])
+    yield from _windows(name, job)
+
+
+def _windows(name: str, job: Row) -> Iterator[str]:
+    progress = job["one_shot"]
+    if job["route"] == "async":
+        gone = f" ({windows_line(progress['windows'])})" if progress["windows"] else ""
+        yield f"{name}: by windows of up to 1,000 records, each asked once, whose results come by webhook{gone}"
+    if job["no_inbox"]:
+        yield f"{name}: more than async_above records, and goes page by page: there is no [webhooks] in config.toml"
 
 
 def _audit(name: str, audit: Row | None) -> Iterator[str]:

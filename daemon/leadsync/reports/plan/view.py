@@ -18,6 +18,7 @@ from leadsync.core.criteria import criteria_hash
 from leadsync.core.forecast import Case, NoSessions, Totals
 from leadsync.core.model import Books, Listing, Reason, Route
 from leadsync.core.replies import Denied, Lost, Refused, SlotsFull, Throttled
+from leadsync.core.routes import Circumstances, Wish, choose_route
 from leadsync.core.slots import Action
 from leadsync.core.witness import DOUBTS
 from leadsync.reports.one_shots import progress_of, seat_of
@@ -36,7 +37,7 @@ class Errand:
     """A session before its next run: for its job, or for nobody any more, where a key was left open.
 
     `spent` is what the budget's windows of its time have used by now; `progress` is how far a one-shot has come (see
-    `reports.one_shots`), whose session is "" before its first run.
+    `reports.one_shots`), whose session is "" before its first run. `inbox`: there is one for async results.
     """
 
     job: Job | None
@@ -46,6 +47,16 @@ class Errand:
     at: datetime
     spent: Spent
     progress: Mapping[str, Any] | None = None
+    inbox: bool = False
+
+    @property
+    def by_windows(self) -> bool:
+        """Whether it goes to the async endpoint, where it is a one-shot that has asked or would ask now."""
+        if self.progress is None or self.job is None:
+            return False
+        wish = Wish(one_shot=True, records=self.job.records or 0, async_above=self.job.async_above)
+        chosen = choose_route(wish, Circumstances(self.inbox, session_ability=None, slot_free=None))
+        return (self.route or chosen) == Route.ASYNC
 
     @property
     def is_done(self) -> bool:
@@ -69,7 +80,9 @@ class Errand:
         limit = self.job.records_per_run if self.job else None
         if self.progress is None:
             return limit
-        missing = max(int(self.progress["wanted"]) - int(self.progress["delivered"]), 0)
+        windows = self.progress["windows"]
+        asked = windows["take"] if windows is not None else self.progress["delivered"]
+        missing = max(int(self.progress["wanted"]) - int(asked), 0)
         return missing if limit is None else min(missing, limit)
 
     @property
@@ -130,7 +143,7 @@ def view_of(settings: Settings, connection: Connection | None, name: str, totals
         is_done = progress is not None and progress["outcome"] is not None
         times = tuple(next_times(connection, job, now)) if job and not is_done else ()
         at = max(now, times[0].slot.fire_at) if times else now
-        return Errand(job, session, state, times, at, spent(at), progress)
+        return Errand(job, session, state, times, at, spent(at), progress, settings.webhooks is not None)
 
     jobs = [job for job in settings.jobs.values() if job.account == name]
     names = {job.name: seat_of(connection, job) for job in jobs}
@@ -186,7 +199,7 @@ def case_of(view: View, errand: Errand) -> Case:
         parked=view.doubt or parked,
         kept=state.criteria if state else None,
         known_from=next((known.name for known in delivered_by(view, errand.session, criteria)), None),
-        plain=errand.route == Route.PLAIN,
+        plain=errand.route == Route.PLAIN or errand.by_windows,
         undecided=errand.progress is not None and errand.route is None,
     )
 
