@@ -208,7 +208,8 @@ def test_an_owner_is_one_subject_whoever_brings_it(hand: Hand) -> None:
     assert (entered.new, entered.known, entered.touched) == (0, 1, 1)
     assert states(hand) == {"matched": 1, "sent": 1}
     deliver(hand, 1, first=8, job="tampa")
-    assert enter(hand, {4: ["pat"]}, job="tampa", at=NOW + 2 * DAY).again == 1
+    entered = enter(hand, {4: ["pat", "sam"]}, job="tampa", at=NOW + 2 * DAY)
+    assert (entered.again, entered.known, entered.touched) == (1, 1, 1)
     assert states(hand) == {"wanted": 1, "sent": 1}
 
 

@@ -9,14 +9,15 @@ import hmac
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
-from sqlalchemy import Connection, RowMapping, bindparam, select, update
+from sqlalchemy import Connection, RowMapping, bindparam, case, func, select, update
 from sqlmodel import col
 
 from leadsync.core.contacts import Contact as Found
 from leadsync.core.letters import Unreadable, Why
 from leadsync.core.trace import BatchState, State
+from leadsync.store.columns import UtcDateTime
 from leadsync.store.trace_batches import acknowledge
 from leadsync.store.trace_contacts import enter_contacts
 from leadsync.store.trace_subjects import note_changes
@@ -32,11 +33,18 @@ _THIS_SUBJECT: Final = update(TraceSubject).where(col(TraceSubject.id) == bindpa
 _DELIVERIES: Final = select(col(TraceDelivery.delivery_id)).where(
     col(TraceDelivery.subject_id) == bindparam("of_subject")
 )
-_COUNTERS: Final = {
-    State.MATCHED: col(TraceBatch.matched),
-    State.MISSED: col(TraceBatch.missed),
-    State.MISSING: col(TraceBatch.missing),
-}
+_COUNTED: Final = (State.MATCHED, State.MISSED, State.MISSING)
+# What comes shows that the vendor has the batch, and under which id.
+_SHOWN: Final = _THIS_BATCH.values(
+    vendor_id=func.coalesce(col(TraceBatch.vendor_id), bindparam("came_id")),
+    state=case((col(TraceBatch.state) == BatchState.UNKNOWN, BatchState.OUT.value), else_=col(TraceBatch.state)),
+)
+_COUNT: Final = _SHOWN.values(
+    {one.value: getattr(TraceBatch, one.value) + bindparam(f"{one.value}_more") for one in _COUNTED}
+)
+_COMPLETED: Final = _SHOWN.values(
+    completed_at=func.coalesce(col(TraceBatch.completed_at), bindparam("at", type_=UtcDateTime))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +120,7 @@ def complete(connection: Connection, batch_name: str, vendor_batch: str | None, 
     batch = _batch(connection, batch_name)
     if batch["acknowledged_at"] is not None:
         _check_id(batch["vendor_id"], vendor_batch, "another batch")
-    values = _shown_to_be_taken(batch, vendor_batch) | {"completed_at": batch["completed_at"] or now}
-    connection.execute(_THIS_BATCH.values(**values), {"of_batch": batch["id"]})
+    connection.execute(_COMPLETED, {"of_batch": batch["id"], "came_id": vendor_batch, "at": now})
 
 
 def _batch(connection: Connection, name: str) -> RowMapping:
@@ -128,12 +135,6 @@ def _check_id(known: str | None, came: str | None, what: str) -> None:
         raise Unreadable(Why.WRONG_ID, f"it speaks of {what} of the vendor's than its address")
 
 
-def _shown_to_be_taken(batch: RowMapping, vendor_batch: str | None) -> dict[str, Any]:
-    """What an answer says of its batch: the vendor has it, under this id."""
-    values: dict[str, Any] = {"vendor_id": batch["vendor_id"] or vendor_batch}
-    return values | ({"state": BatchState.OUT.value} if batch["state"] == BatchState.UNKNOWN else {})
-
-
 def _after(before: str, answer: Answer) -> State:
     """A match is never undone: its contacts are here, and paid for."""
     return State.MATCHED if answer.matched or before == State.MATCHED else State.MISSED
@@ -142,12 +143,8 @@ def _after(before: str, answer: Answer) -> State:
 def _enter_answer(connection: Connection, batch: RowMapping, item: RowMapping, answer: Answer, now: datetime) -> None:
     after = _after(item["state"], answer)
     here = {"of_batch": batch["id"], "of_key": item["key"]}
-    request_id = item["request_id"] or answer.request_id
-    entered = _ANSWERED.values(state=after.value, request_id=request_id, answered_at=now)
-    connection.execute(entered, here)
-    subject = _THIS_SUBJECT.values(state=after.value, answered_at=now)
-    connection.execute(subject, {"of_subject": item["subject_id"]})
-    values = _shown_to_be_taken(batch, answer.vendor_batch)
-    for state, counter in _COUNTERS.items():
-        values[state.value] = counter + (after is state) - (item["state"] == state)
-    connection.execute(_THIS_BATCH.values(**values), {"of_batch": batch["id"]})
+    entered = {"state": after.value, "answered_at": now, "request_id": item["request_id"] or answer.request_id}
+    connection.execute(_ANSWERED, here | entered)
+    connection.execute(_THIS_SUBJECT, {"of_subject": item["subject_id"], "state": after.value, "answered_at": now})
+    counts = {f"{one.value}_more": (after is one) - (item["state"] == one) for one in _COUNTED}
+    connection.execute(_COUNT, {"of_batch": batch["id"], "came_id": answer.vendor_batch, **counts})
