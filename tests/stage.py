@@ -25,7 +25,7 @@ from urllib.parse import urlsplit
 import httpx  # noqa: TID251 - the test edge speaks to the simulator in process
 import structlog
 
-from leadsync.app import App, open_app, start_log
+from leadsync.app import App, open_app
 from leadsync.catalogue import CATALOGUE
 from leadsync.commands import refuse_unknown_jobs
 from leadsync.config import Settings, load
@@ -35,6 +35,7 @@ from leadsync.core.model import End
 from leadsync.core.resume import Choice
 from leadsync.core.witness import StoreAnswer
 from leadsync.heartbeat import Heartbeat
+from leadsync.keys import start_log
 from leadsync.logs import LogStyle, set_up
 from leadsync.outside import Outside
 from leadsync.reload import Reload

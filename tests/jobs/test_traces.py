@@ -98,7 +98,7 @@ def test_only_what_is_delivered_from_then_on_unless_somebody_asks(tmp_path: Path
     stage.work()
     assert 0 < len(stage.asked) <= 20 * 2
     some = len(stage.asked)
-    stage.serve(600, lambda app: app.tracing.job.do("older", {"job": "phoenix"}))
+    stage.serve(600, lambda app: app.tracing.word.do("older", {"job": "phoenix"}))
     assert len(stage.asked) > some
     assert set(stage.asked) == {1}
     assert stage.one("SELECT sum(properties) FROM trace_job") == 80 + 20
@@ -167,7 +167,7 @@ def test_lost_answers_are_listed_and_asked_for_again_by_a_persons_word(stage: Tr
     assert len(stage.asked) == asked
     if lost < 10:
         stage.trace_terms('allow_await = true\nhold_for = "1h"\n')
-    stage.serve(2 * DAY_S, lambda app: app.tracing.job.do("again", {"batches": []}))
+    stage.serve(2 * DAY_S, lambda app: app.tracing.word.do("again", {"batches": []}))
     assert stage.asked.count(2) == lost
     assert "missing" not in stage.subjects()
 
