@@ -4,7 +4,8 @@
 
 The vendor sends fifty callbacks a second for so long, one for each owner of a batch, to a daemon whose every commit
 takes some milliseconds more, as on a slow disk. Meanwhile another job pulls two pages of 500 records a second, which is
-more than the vendor gives. That vendor, with its part of the work, shares the machine. At the end every answer must be in the store.
+more than the vendor gives. That vendor, with its part of the work, shares the machine. At the end every answer must be
+in the store.
 """
 
 import argparse
