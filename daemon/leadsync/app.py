@@ -253,11 +253,12 @@ class App:
     async def _run(self, brief: Brief, desk: Desk, trigger: str) -> End:
         self._tell_run(brief, None)
         end = await self._runner.run(brief, desk, trigger)
+        if brief.aim is not None:
+            end = await self.sequel.ended(brief, end)
         self._tell_run(brief, end)
         self.tracing.job.ring()
         if brief.aim is not None:
             await self._driving.dismiss(brief)
-            self.sequel.ended(brief.job, end)
         return end
 
     def _tell_run(self, brief: Brief, end: End | None) -> None:
