@@ -2,10 +2,9 @@
 
 import asyncio
 import gc
-import sys
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -13,7 +12,7 @@ import structlog
 
 from leadsync import events
 from leadsync.accounts import Accounts
-from leadsync.config import Job, SecretSource, Settings, read_secret, sources_of_telling
+from leadsync.config import Job, Settings
 from leadsync.config.tables import INFLATED_MAX
 from leadsync.core.audit import Verdict
 from leadsync.core.model import End
@@ -33,8 +32,9 @@ from leadsync.jobs.shelf import Shelf
 from leadsync.jobs.skip_trace import SkipTrace
 from leadsync.jobs.trace_desk import Line, TraceDesk
 from leadsync.jobs.trace_mail import TraceMail
+from leadsync.jobs.trace_word import TraceWord
 from leadsync.jobs.unpack import Handler, Unpack
-from leadsync.logs import Listener, LogStyle, set_up
+from leadsync.keys import Keys, trace_access_of
 from leadsync.outside import Outside
 from leadsync.reports.plan import View, as_totals, read_view
 from leadsync.reports.plan import plan as plan_of
@@ -47,28 +47,17 @@ from leadsync.store.migrate import HEAD
 from leadsync.store.opening import Opened, Place, close_store, open_store
 from leadsync.vendors.async_wire import ERROR_KIND, RESULT_KIND, read_result
 from leadsync.vendors.batchdata import BatchData
-from leadsync.vendors.realestateapi import RealEstateApi, TraceAccess
+from leadsync.vendors.realestateapi import RealEstateApi
 from leadsync.watching import Watched
 
 
 @dataclass(frozen=True, slots=True)
-class Keys:
-    """The secrets that requests need: the tokens by account, and the API key of the skip trace, if there is one."""
-
-    tokens: Mapping[str, str] = field(repr=False)
-    trace: str | None = field(default=None, repr=False)
-
-    def values(self) -> list[str]:
-        """All of them, to be masked."""
-        return [*self.tokens.values(), *([self.trace] if self.trace else [])]
-
-
-@dataclass(frozen=True, slots=True)
 class Tracing:
-    """What finds owners: the way to the vendor, and the job."""
+    """What finds owners: the way to the vendor, the job, and what a person says about it."""
 
     desk: TraceDesk
     job: SkipTrace
+    word: TraceWord
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +209,7 @@ class App:
             plan=self.plan,
             household=self.household,
             shelf=self.shelf,
-            trace=self.tracing.job.do,
+            trace=self.tracing.word.do,
             run_all=self.run_all,
             keep_windows=self.sequel.keep,
         )
@@ -264,11 +253,12 @@ class App:
     async def _run(self, brief: Brief, desk: Desk, trigger: str) -> End:
         self._tell_run(brief, None)
         end = await self._runner.run(brief, desk, trigger)
+        if brief.aim is not None:
+            end = await self.sequel.ended(brief, end)
         self._tell_run(brief, end)
         self.tracing.job.ring()
         if brief.aim is not None:
             await self._driving.dismiss(brief)
-            self.sequel.ended(brief.job, end)
         return end
 
     def _tell_run(self, brief: Brief, end: End | None) -> None:
@@ -285,49 +275,6 @@ class App:
 
     async def _audit(self, ticket: Ticket, *, anew: bool) -> Verdict | End:
         return await self._auditors[ticket.desk.name].verdict(ticket, anew=anew)
-
-
-def start_log(settings: Settings, outside: Outside, listener: Listener | None = None, also: Iterable[str] = ()) -> Keys:
-    """Read the secrets, so that the log can mask them from its first line on; return those that requests need.
-
-    `also` are secrets that not every command needs.
-    """
-    keys = read_keys(settings, outside.environ)
-    set_up_log(settings, [*keys.values(), *also], outside=outside, listener=listener)
-    return keys
-
-
-def read_keys(settings: Settings, environ: Mapping[str, str]) -> Keys:
-    """Return the secrets that requests need. Raises ConfigInvalid for the first that cannot be read."""
-
-    def read(source: SecretSource) -> str:
-        return read_secret(source, environ, settings.path.parent).get_secret_value()
-
-    tokens = {name: read(account.token) for name, account in settings.accounts.items()}
-    return Keys(tokens, read(settings.skip_trace.api_key) if settings.skip_trace else None)
-
-
-def trace_access_of(settings: Settings, keys: Keys) -> TraceAccess | None:
-    """Say how the vendor of the skip trace is reached, None where the configuration has none."""
-    if settings.skip_trace is None or keys.trace is None:
-        return None
-    return TraceAccess(settings.skip_trace.base_url, keys.trace)
-
-
-def read_telling(settings: Settings, environ: Mapping[str, str]) -> list[str]:
-    """Return the addresses of those who are told. Raises ConfigInvalid for the first that cannot be read."""
-    sources = sources_of_telling(settings)
-    return [read_secret(source, environ, settings.path.parent).get_secret_value() for source in sources]
-
-
-def set_up_log(
-    settings: Settings, secrets: Iterable[str], *, outside: Outside, listener: Listener | None = None
-) -> None:
-    """Let the log be as the settings want it, and say what in them is doubtful."""
-    style = LogStyle.for_stream(settings.log.level, settings.log.format, sys.stderr, outside.environ)
-    set_up(style, secrets=secrets, now=outside.now, listener=listener)
-    for doubt in settings.warnings:
-        _log.warning(events.CONFIG_DOUBTED, file=doubt.file, line=doubt.line, key=doubt.key, message=doubt.message)
 
 
 @asynccontextmanager
@@ -363,7 +310,8 @@ async def open_app(settings: Settings, keys: Keys, outside: Outside, role: str =
         reader = outside.executor()
         stack.callback(reader.shutdown)
         inflated_max = settings.webhooks.inflated_max if settings.webhooks else INFLATED_MAX
-        tracing = Tracing(desk, SkipTrace(office, desk, ledger, around, reader))
+        tracer = SkipTrace(office, desk, ledger, around, reader)
+        tracing = Tracing(desk, tracer, TraceWord(ledger.traces, around, tracer.ring))
         sequel = Sequel(office, ledger, around)
         window = Handler(read_result, sequel.take, sequel.taken)
         mail = TraceMail(desk, around, tracing.job.ring)

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, Final, TypeVar
 
-from leadsync.app import App, open_app, start_log
+from leadsync.app import App, open_app
 from leadsync.config import Job, Settings
 from leadsync.config.fingerprint import fingerprint
 from leadsync.control.client import ask
@@ -14,6 +14,7 @@ from leadsync.core.model import End, Outcome, Reason
 from leadsync.core.resume import Choice
 from leadsync.core.witness import StoreAnswer
 from leadsync.errors import UsageMistake, did_you_mean
+from leadsync.keys import start_log
 from leadsync.logs import Listener, LogStyle, printer
 from leadsync.outside import Outside
 from leadsync.reception import door
@@ -84,7 +85,7 @@ def trace(settings: Settings, what: str, arguments: Mapping[str, Any], outside: 
         raise UsageMistake(f"there is no [skip_trace] in {settings.path}; nothing was done")
     reply = _ask_daemon(settings, f"traces_{what}", (), arguments, None)
     if reply is None:
-        return asyncio.run(_here(settings, outside, lambda app: app.tracing.job.do(what, arguments)))
+        return asyncio.run(_here(settings, outside, lambda app: app.tracing.word.do(what, arguments)))
     return str(reply["message"])
 
 

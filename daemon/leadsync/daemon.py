@@ -8,11 +8,12 @@ from functools import partial
 import structlog
 
 from leadsync import __version__, events
-from leadsync.app import open_app, read_telling, set_up_log, start_log
+from leadsync.app import open_app
 from leadsync.config import Settings
 from leadsync.control.board import Board
 from leadsync.control.server import listening
 from leadsync.heartbeat import Heartbeat
+from leadsync.keys import read_telling, set_up_log, start_log
 from leadsync.outside import Outside
 from leadsync.reception import receiving
 from leadsync.reload import Reload

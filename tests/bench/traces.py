@@ -3,8 +3,9 @@
     python tests/bench/traces.py [--seconds 60] [--delay-ms 5]
 
 The vendor sends fifty callbacks a second for so long, one for each owner of a batch, to a daemon whose every commit
-takes some milliseconds more, as on a slow disk. Meanwhile another job pulls pages of 500 records without a pause. The
-vendor, with its part of the work, shares the machine. At the end every answer must be in the store.
+takes some milliseconds more, as on a slow disk. Meanwhile another job pulls two pages of 500 records a second, which is
+more than the vendor gives. That vendor, with its part of the work, shares the machine. At the end every answer must be
+in the store.
 """
 
 import argparse
@@ -98,7 +99,7 @@ def lay_out(folder: Path, url: str, owners: int) -> None:
     (folder / "jobs.d").mkdir()
     (folder / "config.toml").write_text(
         f'[log]\nformat = "json"\n[accounts.main]\ntoken = {{ env = "BENCH_TOKEN" }}\nbase_url = "{url}"\n'
-        f'budget = "unlimited"\n[webhooks]\nlisten = "127.0.0.1:{port}"\npublic_url = "http://127.0.0.1:{port}"\n'
+        f'budget = "unlimited"\nrequests_per_minute = 120\n[webhooks]\nlisten = "127.0.0.1:{port}"\npublic_url = "http://127.0.0.1:{port}"\n'
         f'[skip_trace]\napi_key = {{ env = "BENCH_KEY" }}\nbase_url = "{url}"\nbudget = "unlimited"\n'
     )
     soon = (datetime.now(UTC) + timedelta(seconds=8)).isoformat(timespec="seconds")

@@ -7,7 +7,18 @@ from itertools import product
 import pytest
 
 from leadsync.core.model import Reason
-from leadsync.core.resume import Choice, Question, Remedy, needed, remedy, voiding, way_out
+from leadsync.core.resume import (
+    Choice,
+    Question,
+    Remedy,
+    ask_again_command,
+    asking_again,
+    needed,
+    remedy,
+    voiding,
+    way_out,
+)
+from leadsync.core.windows import StillMissing
 
 QUESTION = Question("phoenix", Reason.SESSION_VANISHED, 12_500, None, epoch_begun=False, price=Decimal("0.64"))
 ACCEPTED = (Reason.SESSION_FOREIGN, Reason.SESSION_DRIFTED, Reason.CRITERIA_CHANGED, Reason.CRITERIA_KNOWN)
@@ -79,3 +90,25 @@ def test_a_key_is_closed_only_where_its_page_was_not_billed(vendor_total: int | 
     else:
         assert isinstance(answer, str)
         assert "nothing was changed" in answer
+
+
+@pytest.mark.parametrize(
+    ("missing", "says"),
+    [
+        (
+            StillMissing((3,), (1_000,), 0),
+            "asks for one window again, and what was billed",
+        ),
+        (StillMissing((2, 4), (1_000, 200), 0), "asks for 2 windows again"),
+        (StillMissing((), (), 1_200), "goes on with 1,200 records that it never asked for: at most 1,200 records"),
+        (StillMissing((2,), (1_000,), 500), "at most 1,500 records, about $15.00"),
+    ],
+)
+def test_asking_again_names_its_cost(missing: StillMissing, says: str) -> None:
+    """What may be billed once more, and what for the first time."""
+    assert says in asking_again("bulk", missing, Decimal("0.01"))
+
+
+def test_the_command_is_what_is_taken() -> None:
+    """As it stands in log and status."""
+    assert ask_again_command("bulk") == "leadsync resume bulk --ask-again"

@@ -7,7 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leadsync.core.subjects import Place, Subject, Unsendable, identity, known_contacts, place_key, subjects_of
+from leadsync.core.subjects import (
+    Place,
+    Subject,
+    Unsendable,
+    identity,
+    known_contacts,
+    not_to_call,
+    place_key,
+    subjects_of,
+)
 from leadsync.simulator import World
 
 AT = {"street": "9 Elm St", "city": "Mesa", "state": "AZ", "zip": "85201"}
@@ -267,3 +276,12 @@ def test_the_simulated_world_is_traced() -> None:
     people = [subject for each in found if not isinstance(each, Unsendable) for subject in each]
     assert 0.9 < len(people) / world.size <= 1
     assert 0.05 < sum(bool(subject.company) for subject in people) / world.size < 0.3
+
+
+def test_the_record_says_itself_whom_not_to_call() -> None:
+    """A phone that it flags in any way, in one spelling; one that it does not flag, or that is none, is not there."""
+    phones = [{"number": "6025550117", "dnc": True}, {"number": "602-555-0118", "dnc": False, "tcpa": "Y"}]
+    phones += [{"number": "6025550119", "dnc": False}, {"number": "12", "dnc": True}]
+    read = record(phoneNumbers=[*phones, "6025550120"])
+    assert not_to_call(read) == not_to_call(json.dumps(read).encode()) == {"+16025550117", "+16025550118"}
+    assert not_to_call(b"[]") == frozenset()

@@ -8,6 +8,7 @@ import httpx  # noqa: TID251 - the test edge speaks to the simulator in process
 import pytest
 
 from leadsync.app import App
+from leadsync.core.witness import StoreAnswer
 from leadsync.simulator import Fault
 from tests.jobs.tracing import DAY_S, TRACED, TracedStage
 from tests.stage import Wire
@@ -98,7 +99,7 @@ def test_only_what_is_delivered_from_then_on_unless_somebody_asks(tmp_path: Path
     stage.work()
     assert 0 < len(stage.asked) <= 20 * 2
     some = len(stage.asked)
-    stage.serve(600, lambda app: app.tracing.job.do("older", {"job": "phoenix"}))
+    stage.serve(600, lambda app: app.tracing.word.do("older", {"job": "phoenix"}))
     assert len(stage.asked) > some
     assert set(stage.asked) == {1}
     assert stage.one("SELECT sum(properties) FROM trace_job") == 80 + 20
@@ -167,7 +168,7 @@ def test_lost_answers_are_listed_and_asked_for_again_by_a_persons_word(stage: Tr
     assert len(stage.asked) == asked
     if lost < 10:
         stage.trace_terms('allow_await = true\nhold_for = "1h"\n')
-    stage.serve(2 * DAY_S, lambda app: app.tracing.job.do("again", {"batches": []}))
+    stage.serve(2 * DAY_S, lambda app: app.tracing.word.do("again", {"batches": []}))
     assert stage.asked.count(2) == lost
     assert "missing" not in stage.subjects()
 
@@ -256,6 +257,43 @@ def test_a_denied_key_pauses_and_another_ends_that(stage: TracedStage) -> None:
     stage.serve(600)
     assert set(stage.asked) == {1}
     assert [line["why"] for line in stage.wrote("trace.resumed")] == ["there is another API key"]
+
+
+def test_a_reload_brings_another_key_and_another_budget(tmp_path: Path) -> None:
+    """A running daemon goes by them from then on, without a restart; answers to what the old key asked are believed."""
+    stage = traced(tmp_path, "budget = { dollars_per_day = 0.5 }\n")
+    stage.switch(first_after_s=3_600.0)
+
+    async def look(_app: App) -> None:
+        assert stage.asked == []
+        stage.trace_terms("budget = { dollars_per_day = 2.5 }\n")
+        stage.hang_up()
+        await asyncio.sleep(60)
+        assert len(stage.asked) == 25
+        (tmp_path / "reapi-key").write_text("another-key")
+        stage.trace_terms("budget = { dollars_per_day = 50 }\n")
+        stage.hang_up()
+        await asyncio.sleep(60)
+        assert stage.wrote("trace.paused")[0]["reason"] == "token_refused"
+
+    stage.work(for_s=3 * 3_600.0, then=look)
+    assert (stage.subjects()["matched"] + stage.subjects()["missed"], len(stage.asked)) == (25, 25)
+    assert stage.one("SELECT count(*) FROM inbox_message WHERE state = 'quarantined'") == 0
+
+
+def test_a_restored_store_asks_for_nobody_until_a_further_word(stage: TracedStage) -> None:
+    """What was asked for after the backup would be paid for again; the answers to that wait in quarantine."""
+    stage.work()
+    (batch,) = stage.batches()
+    stage.write("UPDATE installation SET doubt = 'store_restored'")
+    stage.answer_store(StoreAnswer.RESTORED)
+    stage.sim.world.grow(30)
+    stage.work()
+    assert stage.batches() == [batch]
+    assert stage.subjects()["wanted"] > 10
+    stage.serve(600, lambda app: app.tracing.word.do("resume", {}))
+    assert [one[0] for one in stage.batches()] == ["1-1", "2-2"]
+    assert set(stage.asked) == {1}
 
 
 def test_the_list_is_honoured_before_a_cent_is_spent(tmp_path: Path) -> None:

@@ -137,7 +137,7 @@ def test_exports_carry_what_came(tmp_path: Path) -> None:
     assert set(before.values()) == {None}
     last = stage.one("SELECT max(id) FROM change")
     stage.job(search=TRACED)
-    stage.serve(1_800, lambda app: app.tracing.job.do("older", {"job": "phoenix"}))
+    stage.serve(1_800, lambda app: app.tracing.word.do("older", {"job": "phoenix"}))
     touched = exported(stage, since=last)
     everything = exported(stage)
     assert touched.keys() == {one for one, contacts in everything.items() if contacts is not None}

@@ -52,6 +52,16 @@ def test_the_budget_holds_and_the_next_day_goes_on(stage: Stage) -> None:
     assert len(runs(stage)) < 12
 
 
+@pytest.mark.parametrize(("budget", "outcome"), [(110, Outcome.OVER_BUDGET), (500, Outcome.LIMITED)])
+def test_once_waits_for_what_it_has_asked_for(stage: Stage, budget: int, outcome: Outcome) -> None:
+    """However its last run ended: a door that is closed while a result is on its way may lose it."""
+    account = f"budget = {{ records_per_day = {budget} }}"
+    large(stage, account=account, records=200, async_above=0, records_per_run=40, windows_in_flight=2)
+    assert stage.end("bulk").outcome is outcome
+    assert states(stage) == ["stored"] * 3
+    assert_all_stored(stage)
+
+
 def test_a_run_buys_no_more_than_its_own_limit(stage: Stage) -> None:
     """records_per_run: what is asked before the next result; the run that goes on then has a limit of its own."""
     large(stage, records=300, async_above=0, records_per_run=80, windows_in_flight=2)

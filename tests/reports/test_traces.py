@@ -62,9 +62,9 @@ def test_what_needs_somebody(stage: TracedStage) -> None:
     stage.serve(DAY_S + 3_600.0)
     assert f"{count} owners had no answer in time" in told(stage)
     with pytest.raises(ExceptionGroup) as nobody:
-        stage.serve(60, lambda app: app.tracing.job.do("again", {"batches": ["1-9"]}))
+        stage.serve(60, lambda app: app.tracing.word.do("again", {"batches": ["1-9"]}))
     assert nobody.group_contains(UsageMistake, match="nobody is missing there")
-    stage.serve(60, lambda app: app.tracing.job.do("again", {"batches": ["1-1"]}))
+    stage.serve(60, lambda app: app.tracing.word.do("again", {"batches": ["1-1"]}))
     assert stage.asked == [2] * count
 
 
@@ -79,15 +79,15 @@ def test_why_nobody_is_asked(stage: TracedStage) -> None:
     stage.serve(60)
     assert "the vendor's daily limit is reached; it goes on at 2026-11-03 00:00" in told(stage)
     stage.switch(credits_per_day=None)
-    stage.serve(600, lambda app: app.tracing.job.do("resume", {}))
+    stage.serve(600, lambda app: app.tracing.word.do("resume", {}))
     stage.sim.world.grow(4)
     stage.work()
     assert "owners wait for company since 2026-11-02" in told(stage)
     with pytest.raises(ExceptionGroup) as fine:
-        stage.serve(60, lambda app: app.tracing.job.do("resume", {}))
+        stage.serve(60, lambda app: app.tracing.word.do("resume", {}))
     assert fine.group_contains(UsageMistake, match="is not paused")
     with pytest.raises(ExceptionGroup) as unknown:
-        stage.serve(60, lambda app: app.tracing.job.do("older", {"job": "tampa"}))
+        stage.serve(60, lambda app: app.tracing.word.do("older", {"job": "tampa"}))
     assert unknown.group_contains(UsageMistake, match="owners of tampa are not found")
 
 

@@ -14,21 +14,18 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Final, ParamSpec, TypeVar
 from unittest import mock
-
-from sqlalchemy import Engine
 
 from leadsync import app as app_module
 from leadsync.app import App
 from leadsync.inbox.door import Door
 from leadsync.service import Service
 from leadsync.simulator import spoiling
-from leadsync.store import engine, lock, migrate, opening, witness
-from leadsync.store.engine import Creator, file_creator
+from leadsync.store import lock, opening, witness
+from tests.ready_store import empty_store, shared_engine
 from tests.simulation.disk import Disk, DiskOs
 from tests.simulation.loop import SeededLoop
 from tests.simulation.mail import open_door
@@ -139,7 +136,7 @@ class Machine(Stage):
 
     def new_store(self) -> None:
         """Put an empty store of today's schema on the disk: what the migrations make, made once."""
-        self.disk.lay(STORE, _empty_store())
+        self.disk.lay(STORE, empty_store())
 
     @contextmanager
     def reached(self, app: App) -> Iterator[None]:
@@ -187,35 +184,10 @@ def _stood_in(disk: Disk) -> Iterator[None]:
         mock.patch.object(witness, "os", disk_os),
         mock.patch.object(lock, "os", disk_os),
         mock.patch.object(opening, "os", disk_os),
-        mock.patch.object(opening, "open_writer", _shared_engine),
+        mock.patch.object(opening, "open_writer", shared_engine),
         mock.patch.object(app_module, "_settle_heap", return_value=None),
         mock.patch.object(spoiling, "LEVELS", 1_500),
         # httpx looks for it at each request, and it takes long not to find it.
         mock.patch.dict(sys.modules, {"sniffio": None}),
     ):
         yield
-
-
-_creators: list[Creator] = []
-
-
-def _shared_engine(creator: Creator) -> Engine:
-    _creators[:] = [creator]
-    return _engine()
-
-
-def _connect() -> Any:
-    return _creators[0]()
-
-
-@cache
-def _engine() -> Engine:
-    return engine.open_writer(_connect)
-
-
-@cache
-def _empty_store() -> bytes:
-    with TemporaryDirectory() as folder:
-        file = Path(folder) / STORE
-        migrate.upgrade(engine.open_writer(file_creator(file)), file)
-        return file.read_bytes()

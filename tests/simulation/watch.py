@@ -100,7 +100,6 @@ class Watch:
     mail: Mail = field(default_factory=Mail)
     pull: Pull | None = None
     hunt: Hunt | None = None
-    records_per_day: int | None = None
     _in_force: set[float] = field(default_factory=set)
     checked: Counter[str] = field(default_factory=Counter)
     broken: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())

@@ -34,6 +34,13 @@ WINDOW: Final = 4
 TERMS: Final = '\n[webhooks]\nlisten = "127.0.0.1:8480"\npublic_url = "https://leads.example.com"'
 
 
+NOT_BEGUN: Final = (
+    "SELECT 1 FROM one_shot WHERE outcome IS NULL AND NOT EXISTS (SELECT 1 FROM async_request"
+    " JOIN page ON page.id = page_id WHERE life_id = one_shot.id AND state != 'void')"
+)
+"""A life that has asked for no window yet."""
+
+
 @contextmanager
 def small_windows() -> Iterator[None]:
     """Let a window have four records."""
@@ -71,7 +78,7 @@ def drawn(world: "World") -> Pull | None:
             "records": draws.randint(3, 18),
             "async_above": 0,
             "windows_in_flight": draws.randint(1, 3),
-            "deadline": draws.choice(("2m", "5m", "90m")),
+            "deadline": draws.choice(("2m", "5m", "30m")),
             "on_expiry": draws.choice(("stop", "stop", "ask_again")),
             "schedule": draws.choice(('every = "3m"', 'every = "8m"', "at = 2026-11-02T05:00:00Z")),
             "buy_again": True,
@@ -129,6 +136,12 @@ async def put_right(world: "World") -> None:
     if world.pull is not None:
         world.machine.sim.fates.calm()
         await _send_held(world)
+
+
+async def answer(world: "World") -> None:
+    """Who has it run by hand, and hears that nothing could be asked for, says it again."""
+    if world.pull is not None and world.watch.rows(NOT_BEGUN):
+        await hands.command(world, "once", JOB, {"again": False})
 
 
 def is_quiet(world: "World") -> bool:

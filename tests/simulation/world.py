@@ -272,6 +272,7 @@ class World:
                 self.watch.fail(f"l1_it_ends_well: of {sorted(wanted)} only {sorted(complete)} are complete")
             await hands.answer(self)
             await tenants.make_room(self)
+            await windows.answer(self)
             await traces.answer(self)
 
     def _is_settling(self) -> bool:

@@ -123,7 +123,12 @@ def test_a_window_is_durable_with_its_bytes_and_deadline(pull: Pull) -> None:
     assert pull.hand.rows(row) == [("awaited", 1, 1_000, asked.page.request)]
     assert pull.hand.rows('SELECT "window", skip, again FROM async_request') == [(1, 0, 0)]
     assert pull.ask() == AwaitWindows(1)
-    assert pull.hand.do(pull.hand.ledger.windows.next_deadline()) == NOW + HOUR
+    ledger = pull.hand.ledger.windows
+    assert pull.hand.do(ledger.next_deadline()) == NOW + HOUR
+    assert pull.hand.do(ledger.is_awaited("main", "bulk"))
+    assert [window.number for window in pull.hand.do(ledger.of(pull.life))] == [1]
+    pull.arrive(asked, leads(1_000))
+    assert not pull.hand.do(ledger.is_awaited("main", "bulk"))
 
 
 def test_the_end_of_its_run_loses_nothing(pull: Pull) -> None:

@@ -10,12 +10,15 @@ from typing import Any
 import httpx  # noqa: TID251 - the test edge speaks to the simulator in process
 import pytest
 
+from leadsync.core.asking import Acknowledged
 from leadsync.core.model import PageReply, Reason
 from leadsync.core.replies import Denied, Lost, Refused, Throttled
+from leadsync.core.windows import AskWindow
 from leadsync.simulator import TOKEN, Fault, Simulator, Switches, World
 from leadsync.simulator.bill import NO_MONEY
 from leadsync.simulator.server import serve
 from leadsync.simulator.spoiling import NO_ABILITY
+from leadsync.vendors.async_wire import AsyncRequest, async_request
 from leadsync.vendors.batchdata import Access, BatchData
 from leadsync.vendors.wire import Deletion, search_request
 from tests.transport import SimulatorTransport
@@ -395,3 +398,55 @@ def test_a_deletion_whose_answer_is_lost_may_have_happened() -> None:
     simulator.delete_faults.next(Fault.CUT_AFTER)
     assert _delete(simulator, "s000") == [Lost("connection cut")]
     assert not simulator.sessions
+
+
+def _window(subject: str) -> bytes:
+    url = f"https://leads.example.com/hooks/batchdata/{subject}.proof"
+    return async_request(AsyncRequest({"query": ""}, AskWindow(1, 0, 10), url, f"{url}e"))
+
+
+@pytest.mark.parametrize(
+    ("fault", "means"),
+    [
+        (Fault.CUT_AFTER, Lost("connection cut")),
+        (Fault.BAD_GATEWAY, Lost("HTTP 502")),
+        (Fault.RATE_LIMITED_BARE, Throttled(None)),
+        (Fault.NO_TOKEN, Denied(Reason.TOKEN_REFUSED, 401, "Unauthenticated.")),
+        (None, None),
+    ],
+)
+def test_a_window_is_acknowledged_or_not(fault: Fault | None, means: object) -> None:
+    """What the client makes of the vendor's answer to a request that has no key."""
+    simulator = _simulate()
+    simulator.async_faults.next(fault)
+
+    async def send() -> Any:
+        client = _client(simulator)
+        reply = await client.search_async(_window("1"))
+        await client.close()
+        return reply
+
+    reply = run_virtually(send())
+    if means is not None:
+        assert reply == means
+    else:
+        assert isinstance(reply, Acknowledged)
+        assert reply.request_id == simulator.results[0].request_id
+
+
+def test_a_window_that_never_left_says_so() -> None:
+    """Where there is no connection, nobody can have taken it."""
+
+    class Nowhere(httpx.AsyncBaseTransport):
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            raise httpx.ConnectError("refused", request=request)
+
+    async def send() -> Any:
+        client = _client(_simulate(), transport=Nowhere())
+        reply = await client.search_async(_window("1"))
+        await client.close()
+        return reply
+
+    reply = run_virtually(send())
+    assert isinstance(reply, Lost)
+    assert not reply.sent

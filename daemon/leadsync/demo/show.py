@@ -10,9 +10,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from leadsync.app import App, open_app, start_log
+from leadsync.app import App, open_app
 from leadsync.config import Settings, load
 from leadsync.errors import UsageMistake
+from leadsync.keys import start_log
 from leadsync.outside import Outside
 from leadsync.reports.runs import runs
 from leadsync.reports.status import status

@@ -46,7 +46,9 @@ ACCEPTED_FOR: Final = frozenset({Outcome.COMPLETE, Outcome.LIMITED, Outcome.OVER
 HURRIED: Final = End(Outcome.INTERRUPTED, "leadsync had to stop before the vendor answered; what is open is sent again")
 
 HURRIED_ONE_SHOT: Final = replace(
-    HURRIED, message=f"{HURRIED.message}, and what has no key counts as spent and is told by the next run"
+    HURRIED,
+    message=f"{HURRIED.message}, and what has no key counts as spent and is told by the next run; windows are still"
+    " waited for",
 )
 
 KEY_FIRST: Final = End(
@@ -279,7 +281,7 @@ def _nothing(end: End) -> Ended:
 def _tell(log: Any, end: End, figures: Figures, waited_s: float) -> None:
     """Write the one closing line of a run (P12)."""
     log.log(
-        logging.INFO if end.outcome.ended_well else logging.WARNING,
+        logging.INFO if end.outcome.ended_well or end.awaits else logging.WARNING,
         events.RUN_ENDED,
         outcome=end.outcome,
         reason=end.reason,

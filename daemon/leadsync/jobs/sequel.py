@@ -6,6 +6,8 @@ their job; that it goes on is for a job that the configuration has.
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final, TypeAlias
 
@@ -18,9 +20,9 @@ from leadsync.config.limits import limits_of
 from leadsync.core.budget import window_starts
 from leadsync.core.model import End
 from leadsync.core.resume import ask_again_command
-from leadsync.core.windows import goes_on_at, next_step
+from leadsync.core.windows import WindowState, goes_on_at, next_step
 from leadsync.errors import BadWeather
-from leadsync.jobs.desk import Office, Surroundings
+from leadsync.jobs.desk import Brief, Office, Surroundings
 from leadsync.store import windows
 from leadsync.store.ledger import Ledger
 from leadsync.store.pulls import OpenPull
@@ -66,15 +68,21 @@ class Sequel:
             self._wanted.add(job)
         self._sign.set()
 
-    def ended(self, job: str, end: End) -> None:
-        """A run of a one-shot has ended."""
+    async def ended(self, brief: Brief, end: End) -> End:
+        """A run of a one-shot has ended, however: return that end, with whether results are on their way."""
+        with suppress(BadWeather):  # the run has met the same trouble, and told it
+            end = replace(end, awaits=await self._ledger.windows.is_awaited(brief.account, brief.job))
+        self._enter(brief.job, end)
+        self.ring()
+        return end
+
+    def _enter(self, job: str, end: End) -> None:
         self._ends[job] = end
         self._news.set()
         self._news = asyncio.Event()
-        self.ring()
 
     async def follow(self, job: str, end: End) -> End:
-        """Wait for as long as a job's runs end with results on their way; return how the last one ended."""
+        """Wait for as long as results of a job are on their way; return how its last run ended."""
         while (end := self._ends.get(job, end)).awaits and not self._around.stopping.is_set():
             await result_unless(self._around.stopping, self._news.wait())
         return end
@@ -137,6 +145,7 @@ class Sequel:
             at = self._goes_on_at(pull)
             if at is None or at > now:
                 due.append(at)
+                self._rests(pull)
             elif self._may_call(pull.job, at):
                 await call(pull.job)
                 due.append(now + timedelta(seconds=LOOK_AGAIN_S))
@@ -162,6 +171,12 @@ class Sequel:
         zone = limits_of(self._office.settings.accounts[job.account]).zone
         tomorrow = window_starts(pull.rest.ended_at, zone)[0] + timedelta(days=1)
         return goes_on_at(step, pull.rest, tomorrow)
+
+    def _rests(self, pull: OpenPull) -> None:
+        """Nobody has to wait for a pull that does not go on by itself just now, once all is here."""
+        end = self._ends.get(pull.job)
+        if end is not None and end.awaits and all(window.state is not WindowState.ASKED for window in pull.windows):
+            self._enter(pull.job, replace(end, awaits=False))
 
     def _job(self, pull: OpenPull) -> Job | None:
         job = self._office.settings.jobs.get(pull.job)

@@ -6,12 +6,12 @@ stand in `core.trace`.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any, Final, ParamSpec, TypeVar
+from typing import Final, ParamSpec, TypeVar
 
 import structlog
 
@@ -23,7 +23,7 @@ from leadsync.config.suppression import read_suppression
 from leadsync.core.budget import window_starts
 from leadsync.core.trace import Go, Hindrance, Queue, Stay, Terms, TraceRoute, Waiting, next_step
 from leadsync.core.watch import DISK_FULL_BYTES
-from leadsync.errors import BadWeather, Bug, ConfigInvalid, DiskLow, UsageMistake
+from leadsync.errors import BadWeather, ConfigInvalid, DiskLow
 from leadsync.jobs.desk import Office, Surroundings
 from leadsync.jobs.patience import Patience
 from leadsync.jobs.trace_batch import TraceBatch
@@ -102,45 +102,6 @@ class SkipTrace:
         left = await self._traces.follow(traced_jobs(settings), self._around.now())
         for job, count in left.items():
             _log.warning(events.OWNERS_LEFT, job=job, properties=count)
-
-    async def do(self, what: str, arguments: Mapping[str, Any]) -> str:
-        """Carry out what a person wants: `again`, `resume` or `older`; return what the operator is told."""
-        match what:
-            case "again":
-                told = await self._ask_again(arguments["batches"])
-            case "resume":
-                told = await self._resume()
-            case "older":
-                told = await self._include_older(arguments["job"])
-            case _:
-                raise Bug(f"nobody knows how to {what} the skip trace")
-        self.ring()
-        return told
-
-    async def _ask_again(self, batches: Sequence[str]) -> str:
-        count = await self._traces.ask_again(batches, self._around.now())
-        if not count:
-            raise UsageMistake("nobody is missing there; nothing was changed. `leadsync traces list` shows the batches")
-        _log.info(events.TRACES_ASKED_AGAIN, count=count)
-        return f"{count:,} owners are asked for again, within the budget of [skip_trace]; they may be billed twice"
-
-    async def _resume(self) -> str:
-        if await self._traces.waiting() == Waiting():
-            raise UsageMistake("the skip trace is not paused; nothing was changed")
-        await self._go_on("a person has said so")
-        return "the skip trace goes on: whoever waits is asked for by the daemon, or the next one that is started"
-
-    async def _include_older(self, job: str) -> str:
-        count = await self._traces.include_older(job)
-        if count is None:
-            raise UsageMistake(
-                f"the owners of {job} are not found: set enabled = true under [skip_trace] in its file first; nothing"
-                " was changed"
-            )
-        return (
-            f"the owners of all {count:,} properties that {job} has delivered are asked for, within the budget of"
-            " [skip_trace]; those whose answers are there and fresh cost nothing"
-        )
 
     async def _rest(self, until: datetime | None) -> None:
         if until is None:

@@ -79,7 +79,7 @@ class Windows:
         match step:
             case AwaitWindows(unanswered):
                 which = "a window is" if unanswered == 1 else f"{unanswered} windows are"
-                message = f"{which} unanswered; the results come by webhook, and the job then goes on by itself"
+                message = f"{which} unanswered; results come by webhook while leadsync runs, and the job then goes on"
                 return End(Outcome.WAITING, message, awaits=True)
             case WindowsDone(_, why):
                 return End(Outcome.COMPLETE, f"{why}{_never_came(self._ticket.brief.job, windows)}")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, and_, func, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, func, select, update
 from sqlmodel import col
 
 from leadsync.core.model import Outcome, Reason, Route
@@ -19,7 +19,6 @@ from leadsync.store.tables import AsyncRequest, InboxMessage, OneShot, Page, Run
 from leadsync.store.windows import STATES, windows_of
 
 _COST: Final = col(Page.billed) * col(Page.price_micros)
-_SAME_JOB: Final = (col(Run.account) == col(OneShot.account), col(Run.job) == col(OneShot.job))
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,29 +56,38 @@ def next_deadline(connection: Connection) -> datetime | None:
     return connection.execute(waits.where(col(Page.state) == "awaited")).scalar_one()
 
 
+def is_awaited(connection: Connection, account: str, job: str) -> bool:
+    """Whether results are on their way for the open life of a job."""
+    mine = (col(OneShot.account) == account, col(OneShot.job) == job, col(OneShot.outcome).is_(None))
+    out = (
+        select(col(Page.id))
+        .join(AsyncRequest, col(AsyncRequest.page_id) == col(Page.id))
+        .join(OneShot, col(OneShot.id) == col(AsyncRequest.life_id))
+        .where(*mine, col(Page.state) == "awaited")
+    )
+    return connection.execute(out.limit(1)).first() is not None
+
+
 def open_pulls(connection: Connection) -> list[OpenPull]:
     """Return the pulls that may have to go on, whatever has become of their jobs."""
-    last = select(func.max(col(Run.id))).where(col(Run.route) == Route.ASYNC).group_by(col(Run.account), col(Run.job))
-    lives = connection.execute(
-        select(OneShot, col(Run.outcome).label("ended"), col(Run.ended_at).label("run_ended_at"), col(Run.reason))
-        .join(Run, and_(*_SAME_JOB, col(Run.id).in_(last)))
-        .where(col(OneShot.route) == Route.ASYNC, col(OneShot.outcome).is_(None), col(Run.outcome).is_not(None))
-        .order_by(col(OneShot.id))
-    ).mappings()
-    pulls = []
-    for row in lives.all():
-        windows = windows_of(connection, row["id"])
-        if windows:
-            pulls.append(OpenPull(row["account"], row["job"], row["wanted"], windows, _rest(connection, row)))
-    return pulls
+    lives = select(OneShot).where(col(OneShot.route) == Route.ASYNC, col(OneShot.outcome).is_(None))
+    rows = connection.execute(lives.order_by(col(OneShot.id))).mappings().all()
+    return [pull for pull in (_open_pull(connection, row) for row in rows) if pull is not None]
 
 
-def _rest(connection: Connection, row: RowMapping) -> Rest:
+def _open_pull(connection: Connection, life: RowMapping) -> OpenPull | None:
+    """None where a run of it is under way, or where it has asked for nothing yet."""
+    mine = (col(Run.job) == life["job"], col(Run.account) == life["account"], col(Run.route) == Route.ASYNC)
+    last = connection.execute(select(Run).where(*mine).order_by(col(Run.id).desc()).limit(1)).mappings().one_or_none()
+    windows = windows_of(connection, life["id"])
+    if last is None or last["outcome"] is None or not windows:
+        return None
     news = select(func.max(col(Page.settled_at))).join(AsyncRequest, col(AsyncRequest.page_id) == col(Page.id))
-    mine = (col(AsyncRequest.life_id) == row["id"], col(Page.state) != "void")
-    news_at = connection.execute(news.where(*mine)).scalar_one()
-    denied = row["reason"] is not None and Reason(row["reason"]).pauses_account
-    return Rest(Outcome(row["ended"]), row["run_ended_at"], news_at, denied)
+    asked = (col(AsyncRequest.life_id) == life["id"], col(Page.state).in_(STATES))
+    news_at = connection.execute(news.where(*asked)).scalar_one()
+    denied = last["reason"] is not None and Reason(last["reason"]).pauses_account
+    rest = Rest(Outcome(last["outcome"]), last["ended_at"], news_at, denied)
+    return OpenPull(life["account"], life["job"], life["wanted"], windows, rest)
 
 
 def ask_again(connection: Connection, account: str, job: str) -> StillMissing | str:

@@ -51,6 +51,10 @@ class WindowLedger:
         """Return when the first of the unanswered windows expires."""
         return await self._writer.write(pulls.next_deadline)
 
+    async def is_awaited(self, account: str, job: str) -> bool:
+        """Say whether results are on their way for the open life of a job."""
+        return await self._writer.write(pulls.is_awaited, account, job)
+
     async def open_pulls(self) -> list[OpenPull]:
         """Return the pulls that may have to go on."""
         return await self._writer.write(pulls.open_pulls)

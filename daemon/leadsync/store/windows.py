@@ -335,5 +335,5 @@ def _expire(connection: Connection, row: RowMapping, again: Collection[str], now
 def _may_try(connection: Connection, row: RowMapping) -> bool:
     same = (col(AsyncRequest.life_id) == row["life_id"], col(AsyncRequest.window) == row["window"])
     tries = select(func.count()).select_from(REQUESTS.where(*same, col(Page.state).in_(STATES)).subquery())
-    held = select(func.count()).where(col(InboxMessage.subject) == row["key"])
+    held = select(func.count()).where(col(InboxMessage.subject) == row["key"], col(InboxMessage.state) == "quarantined")
     return connection.execute(tries).scalar_one() < TRIES_MAX and not connection.execute(held).scalar_one()
