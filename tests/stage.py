@@ -26,7 +26,7 @@ from urllib.parse import urlsplit
 import httpx  # noqa: TID251 - the test edge speaks to the simulator in process
 import structlog
 
-from leadsync.app import App, open_app, start_log
+from leadsync.app import App, open_app
 from leadsync.catalogue import CATALOGUE
 from leadsync.commands import refuse_unknown_jobs
 from leadsync.config import Settings, load
@@ -36,6 +36,7 @@ from leadsync.core.model import End
 from leadsync.core.resume import Choice
 from leadsync.core.witness import StoreAnswer
 from leadsync.heartbeat import Heartbeat
+from leadsync.keys import start_log
 from leadsync.logs import LogStyle, set_up
 from leadsync.outside import Outside
 from leadsync.reload import Reload
@@ -124,6 +125,10 @@ async def _nobody_there(_url: str, _body: bytes, _how: Sending, _headers: Mappin
     return [0]
 
 
+EVERYTHING: Final = 'query = ""\norQuickLists = []'
+"""Criteria that select all there is."""
+
+
 class Stage:
     """A folder with a configuration, a vendor, and a clock. `outside` may be replaced before a play.
 
@@ -157,11 +162,11 @@ class Stage:
 
     def configure(self, account: str = "") -> None:
         """Write config.toml with one account, `main`; the budget is unlimited unless `account` sets one."""
-        budget = "" if "budget" in account else 'budget = "unlimited"\n'
+        budget = "" if "budget" in account.partition("\n[")[0] else 'budget = "unlimited"\n'
         head = '[accounts.main]\ntoken = { file = "token" }\nbase_url = "http://127.0.0.1:9"\n'
         (self.folder / "config.toml").write_text(f"{head}{budget}{account}\n")
 
-    def job(self, name: str = "phoenix", *, search: str = 'query = ""\norQuickLists = []', **keys: Any) -> None:
+    def job(self, name: str = "phoenix", *, search: str = EVERYTHING, **keys: Any) -> None:
         """Write a job file; `search` and `schedule` are the text of their tables, for the rest JSON is TOML."""
         schedule = [f"schedule = {{ {keys.pop('schedule')} }}"] if "schedule" in keys else []
         kind = f'kind = "{keys.pop("kind", "incremental")}"'
@@ -182,9 +187,9 @@ class Stage:
         """leadsync, opened as `leadsync once` opens it, with its log in `log`."""
         settings = self.settings()
         refuse_unknown_jobs(settings, names)
-        tokens = start_log(settings, self.outside)
-        self.relog(settings, tokens.values())
-        async with open_app(settings, tokens, self.outside) as app:
+        keys = start_log(settings, self.outside)
+        self.relog(settings, keys.values())
+        async with open_app(settings, keys, self.outside) as app:
             with self.reached(app):
                 yield app
 
@@ -248,7 +253,7 @@ class Stage:
             begun(app, service)
             with closing(self.outside.alarms()) as alarms:
                 async with watching(app.watched, alarms, self.outside) if watched else nullcontext():
-                    await service.run(alarms, beside=(heartbeat.keep, reload.keep, app.unpack.run, app.shelf.keep))
+                    await service.run(alarms, beside=app.beside(heartbeat.keep, reload.keep))
 
     def resume(self, name: str = "phoenix", choice: Choice | None = None) -> str:
         """Answer a parked job as `leadsync resume` does."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from leadsync.core.model import Reason
 from leadsync.jobs.gate import WITHDRAWN
-from tests.simulation import window_rules
+from tests.simulation import trace_rules, window_rules
 from tests.simulation.mail import p9_acknowledged_is_kept, p9_all_is_read
 
 if TYPE_CHECKING:
@@ -259,5 +259,13 @@ AT_START: Final = (
     l1_parked_for_a_reason,
     p9_acknowledged_is_kept,
     *window_rules.AT_START,
+    *trace_rules.AT_START,
 )
-AT_END: Final = (p8_totals_agree, complete_is_whole, p9_acknowledged_is_kept, p9_all_is_read, *window_rules.AT_END)
+AT_END: Final = (
+    p8_totals_agree,
+    complete_is_whole,
+    p9_acknowledged_is_kept,
+    p9_all_is_read,
+    *window_rules.AT_END,
+    *trace_rules.AT_END,
+)

@@ -32,7 +32,7 @@ from tests.simulation.mail import open_door
 from tests.simulation.process import Death, Doom, Process, present
 from tests.simulation.sqlite import FileSystem, connector
 from tests.simulation.trace import Trace
-from tests.stage import Stage, VirtualAlarms
+from tests.stage import EVERYTHING, Stage, VirtualAlarms
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -103,6 +103,8 @@ class Machine(Stage):
         self.disk = Disk(folder, draws("disk"))
         self.wall = Wall(self.clock)
         self.free_bytes = 1 << 40
+        self.traced = False
+        """Whether its jobs have their owners found."""
         self._processes: list[Process] = []
         self._vfs = FileSystem(self.disk)
         self.clock.new_loop = lambda: SeededLoop(draws("order"))
@@ -127,6 +129,10 @@ class Machine(Stage):
             finally:
                 loop.leave()
         self._look_at_log()
+
+    def job(self, name: str = "phoenix", *, search: str = EVERYTHING, **keys: Any) -> None:
+        """Write a job file."""
+        super().job(name, search=f"{search}\n[skip_trace]\nenabled = true" if self.traced else search, **keys)
 
     def new_store(self) -> None:
         """Put an empty store of today's schema on the disk: what the migrations make, made once."""

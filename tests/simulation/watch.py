@@ -19,10 +19,11 @@ from leadsync.config import Settings
 from leadsync.core.model import Reason
 from leadsync.simulator import Charge
 from tests.jobs.books import INSTALLATION
-from tests.simulation import invariants, window_rules
+from tests.simulation import invariants, trace_rules, window_rules
 from tests.simulation.machine import STORE, Machine
 from tests.simulation.mail import Mail, p9_answered_is_durable
 from tests.simulation.process import PROCESS, Process
+from tests.simulation.trace_rules import Hunt
 from tests.simulation.windows import Pull
 
 SHOWN_BY: Final = 2
@@ -98,6 +99,7 @@ class Watch:
     app: App | None = None
     mail: Mail = field(default_factory=Mail)
     pull: Pull | None = None
+    hunt: Hunt | None = None
     _in_force: set[float] = field(default_factory=set)
     checked: Counter[str] = field(default_factory=Counter)
     broken: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
@@ -147,6 +149,15 @@ class Watch:
         assert process is not None
         subject = window_rules.subject_of(msgspec.json.decode(body)["options"]["webhookUrl"])
         self._ask(window_rules.AT_ASK, Request("", subject, body, process))
+
+    def tracing(self, body: bytes) -> None:
+        """A skip trace leaves."""
+        self._ask(trace_rules.AT_TRACE, trace_rules.read(body))
+
+    def traced(self, body: bytes, *, taken: bool) -> None:
+        """A skip trace has arrived at the vendor."""
+        if self.hunt is not None:
+            self.hunt.arrivals[trace_rules.read(body).name].append(taken)
 
     def refused(self, session: str) -> None:
         """The vendor calls a request malformed: a person is asked to mend it."""

@@ -21,7 +21,7 @@ from typing import Any, Final
 from leadsync.app import App
 from leadsync.errors import BadWeather, OperatorMistake
 from leadsync.service import Service
-from tests.simulation import actors, hands, tenants, windows
+from tests.simulation import actors, hands, tenants, traces, windows
 from tests.simulation.disk import Trouble, no_trouble
 from tests.simulation.machine import Life, Machine
 from tests.simulation.mail import is_quiet
@@ -72,13 +72,15 @@ DEATHS: Final = tuple(f"{label} {kind}" for label in LABELS for kind in ("kill",
 class Script:
     """What a world is made of, where that is not left to its seed.
 
-    `pull`: whether it has a one-shot by windows. `dooms` are those of its processes, one after another, to its end;
+    `pull`: whether it has a one-shot by windows, `hunt`: whether its owners are found. `dooms` are those of its
+    processes, one after another, to its end;
     `disk_trouble` is the first process's; `lay` puts a store on its disk.
     """
 
     jobs: int | None = None
     meddlers: bool = True
     pull: bool | None = None
+    hunt: bool | None = None
     weather: bool = True
     trouble_s: float | None = None
     size: int | None = None
@@ -137,7 +139,10 @@ class World:
             vendor |= windows.open_questions(self.draws("windows"))
         self.cap = self._furnish(self.draws("house")) if script.meddlers else ROOMY
         self.terms += windows.TERMS if self.pull is not None else ""
+        self.hunt = traces.drawn(self)
+        self.terms += traces.terms(self)
         self.machine = Machine(folder, self.draws, size=size, account=self.terms, session_cap=self.cap, **vendor)
+        traces.furnish(self)
         if self.pull is not None:
             self.machine.job(windows.JOB, **self.pull.keys)
         self.machine.clock.began -= timedelta(seconds=10)  # all jobs are due then
@@ -181,7 +186,7 @@ class World:
         """Live through all of it."""
         report, machine = self.report, self.machine
         self.script.lay(machine)
-        with machine.on() as loop, windows.small_windows():
+        with machine.on() as loop, windows.small_windows(), traces.small_batches():
             try:
                 loop.run_until_complete(self._all())
             except Exception as error:  # noqa: BLE001 - whatever ends a world early is what was found
@@ -214,6 +219,9 @@ class World:
         if self.pull is not None:
             self.watch.pull = self.pull
             self.machine.sim.deliver = windows.Courier(self, self.pull).deliver
+        if self.hunt is not None:
+            self.watch.hunt = self.hunt
+            self.machine.sim.deliver = traces.Courier(self, self.hunt, self.machine.sim.deliver).deliver
         plot = self.spawn(self._plot())
         await asyncio.wait({plot, self.watch.broken}, return_when=asyncio.FIRST_COMPLETED)
         if self.watch.broken.done():
@@ -223,6 +231,7 @@ class World:
     async def _plot(self) -> None:
         supervisor = self.spawn(self._supervise())
         meddlers = [self.spawn(actor(self)) for actor in self._cast()]  # type: ignore[arg-type]
+        meddlers += [self.spawn(actor(self)) for actor in traces.ACTORS if self.hunt is not None]
         await asyncio.sleep(self._trouble_s)
         for meddler in meddlers:
             meddler.cancel()
@@ -230,6 +239,7 @@ class World:
         self.weather.clear()
         actors.put_right(self)
         await windows.put_right(self)
+        traces.put_right(self)
         if self.script.dooms is None:
             self.life.process.doom = Doom()
         hands.stop(self)
@@ -255,7 +265,7 @@ class World:
             complete = {
                 job for (job,) in self.watch.rows("SELECT job FROM run WHERE outcome = 'complete' AND id > ?", since)
             }
-            at_rest = is_quiet(self.watch) and windows.is_quiet(self)
+            at_rest = is_quiet(self.watch) and windows.is_quiet(self) and traces.is_quiet(self)
             if complete >= wanted and not self._is_settling() and at_rest:
                 return
             if asyncio.get_running_loop().time() > until_s:
@@ -263,6 +273,7 @@ class World:
             await hands.answer(self)
             await tenants.make_room(self)
             await windows.answer(self)
+            await traces.answer(self)
 
     def _is_settling(self) -> bool:
         """Whether an open key waits that no person is asked about."""
