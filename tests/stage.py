@@ -1,7 +1,8 @@
 """A stage for the whole daemon: real files, real store, real client, the simulator in process, and time that jumps.
 
-Nothing is patched: what stands here goes in through the seams of `leadsync.app.Outside`. Every play ends with a look at
-the log: only what the catalogue knows may be in it, and never a secret, a phone or an e-mail.
+What stands here goes in through the seams of `leadsync.app.Outside`. Nothing is patched, but that all openings of a
+store share one engine. Every play ends with a look at the log: only what the catalogue knows may be in it, and never a
+secret, a phone or an e-mail.
 """
 
 import asyncio
@@ -16,16 +17,16 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterat
 from concurrent.futures import Executor, Future
 from contextlib import asynccontextmanager, closing, contextmanager, nullcontext
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, ParamSpec, TypeVar
+from unittest import mock
 from urllib.parse import urlsplit
 
 import httpx  # noqa: TID251 - the test edge speaks to the simulator in process
 import structlog
 
-from leadsync.app import App, open_app, start_log
+from leadsync.app import App, open_app
 from leadsync.catalogue import CATALOGUE
 from leadsync.commands import refuse_unknown_jobs
 from leadsync.config import Settings, load
@@ -35,17 +36,20 @@ from leadsync.core.model import End
 from leadsync.core.resume import Choice
 from leadsync.core.witness import StoreAnswer
 from leadsync.heartbeat import Heartbeat
+from leadsync.keys import start_log
 from leadsync.logs import LogStyle, set_up
 from leadsync.outside import Outside
 from leadsync.reload import Reload
 from leadsync.service import Service
 from leadsync.simulator import Sending, Simulator, Switches, World
+from leadsync.store import opening
 from leadsync.systemd import Manager
 from leadsync.watching import watching
+from tests.ready_store import ready_creator, shared_engine
 from tests.transport import SimulatorTransport
-from tests.virtual_time import VirtualLoop
+from tests.virtual_time import Clock, VirtualAlarms
 
-__all__ = ["PERSONAL", "TOKEN", "Clock", "InlineExecutor", "Stage", "Wire"]
+__all__ = ["PERSONAL", "TOKEN", "Clock", "InlineExecutor", "Stage", "VirtualAlarms", "Wire"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -56,35 +60,6 @@ PERSONAL: Final = re.compile(r"60255501\d\d|@example\.com")
 
 BOUND: Final = frozenset({"time", "level", "event", "dropped", "run", "job", "account", "session", "exception"})
 """Fields that may stand in any line: its head, what a run binds to its log, and a traceback."""
-
-
-class Clock:
-    """The one clock of a stage: the loop's time, the daemon's and the vendor's. It outlives loops, as clocks do."""
-
-    def __init__(self) -> None:
-        self.began = datetime(2026, 11, 2, 6, tzinfo=UTC)
-        self.new_loop: Callable[[], VirtualLoop] = VirtualLoop
-        self._past_s = 0.0
-        self._loop: VirtualLoop | None = None
-
-    def __call__(self) -> datetime:
-        """The time of day."""
-        return self.began + timedelta(seconds=self.elapsed_s)
-
-    @property
-    def elapsed_s(self) -> float:
-        """Seconds since the stage was built."""
-        return self._past_s + (self._loop.time() if self._loop else 0.0)
-
-    def forward(self, wait_s: float) -> None:
-        """Let time pass."""
-        self._past_s += wait_s
-
-    def next_loop(self) -> VirtualLoop:
-        """Return a new loop, which goes on from now."""
-        self._past_s = self.elapsed_s
-        self._loop = self.new_loop()
-        return self._loop
 
 
 @contextmanager
@@ -109,26 +84,6 @@ class InlineExecutor(Executor):
         except Exception as error:  # noqa: BLE001 - whoever waits for the future gets it
             future.set_exception(error)
         return future
-
-
-class VirtualAlarms:
-    """The scheduler's place on a stage: like the real one it waits for so much time as the clock says is left."""
-
-    def __init__(self, clock: Callable[[], datetime]) -> None:
-        self._clock = clock
-        self._set: dict[str, asyncio.TimerHandle] = {}
-
-    def set(self, name: str, at: datetime, ring: Callable[[], None]) -> None:
-        """Ring once so much time has passed as lies between now and then."""
-        if name in self._set:
-            self._set[name].cancel()
-        wait_s = max(0.0, (at - self._clock()).total_seconds())
-        self._set[name] = asyncio.get_running_loop().call_later(wait_s, ring)
-
-    def close(self) -> None:
-        """Ring no more."""
-        for alarm in self._set.values():
-            alarm.cancel()
 
 
 class Wire(SimulatorTransport):
@@ -170,6 +125,10 @@ async def _nobody_there(_url: str, _body: bytes, _how: Sending, _headers: Mappin
     return [0]
 
 
+EVERYTHING: Final = 'query = ""\norQuickLists = []'
+"""Criteria that select all there is."""
+
+
 class Stage:
     """A folder with a configuration, a vendor, and a clock. `outside` may be replaced before a play.
 
@@ -190,6 +149,7 @@ class Stage:
             draw=random.Random(1).random,  # noqa: S311 - the same jitter in every play
             installation_name=lambda: "0123456789abcdef",
             executor=InlineExecutor,
+            creator=ready_creator,
             transport=self.wire,
             alarms=lambda: VirtualAlarms(self.clock),
         )
@@ -202,11 +162,11 @@ class Stage:
 
     def configure(self, account: str = "") -> None:
         """Write config.toml with one account, `main`; the budget is unlimited unless `account` sets one."""
-        budget = "" if "budget" in account else 'budget = "unlimited"\n'
+        budget = "" if "budget" in account.partition("\n[")[0] else 'budget = "unlimited"\n'
         head = '[accounts.main]\ntoken = { file = "token" }\nbase_url = "http://127.0.0.1:9"\n'
         (self.folder / "config.toml").write_text(f"{head}{budget}{account}\n")
 
-    def job(self, name: str = "phoenix", *, search: str = 'query = ""\norQuickLists = []', **keys: Any) -> None:
+    def job(self, name: str = "phoenix", *, search: str = EVERYTHING, **keys: Any) -> None:
         """Write a job file; `search` and `schedule` are the text of their tables, for the rest JSON is TOML."""
         schedule = [f"schedule = {{ {keys.pop('schedule')} }}"] if "schedule" in keys else []
         kind = f'kind = "{keys.pop("kind", "incremental")}"'
@@ -227,9 +187,9 @@ class Stage:
         """leadsync, opened as `leadsync once` opens it, with its log in `log`."""
         settings = self.settings()
         refuse_unknown_jobs(settings, names)
-        tokens = start_log(settings, self.outside)
-        self.relog(settings, tokens.values())
-        async with open_app(settings, tokens, self.outside) as app:
+        keys = start_log(settings, self.outside)
+        self.relog(settings, keys.values())
+        async with open_app(settings, keys, self.outside) as app:
             with self.reached(app):
                 yield app
 
@@ -244,7 +204,8 @@ class Stage:
 
     def play(self, act: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine in virtual time, then look at what was logged."""
-        with asyncio.Runner(loop_factory=self.clock.next_loop) as runner:
+        shared = mock.patch.object(opening, "open_writer", shared_engine)
+        with shared, asyncio.Runner(loop_factory=self.clock.next_loop) as runner:
             result = runner.run(act)
         self._look_at_log()
         return result
@@ -292,7 +253,7 @@ class Stage:
             begun(app, service)
             with closing(self.outside.alarms()) as alarms:
                 async with watching(app.watched, alarms, self.outside) if watched else nullcontext():
-                    await service.run(alarms, beside=(heartbeat.keep, reload.keep, app.unpack.run, app.shelf.keep))
+                    await service.run(alarms, beside=app.beside(heartbeat.keep, reload.keep))
 
     def resume(self, name: str = "phoenix", choice: Choice | None = None) -> str:
         """Answer a parked job as `leadsync resume` does."""

@@ -2,10 +2,9 @@
 
 import asyncio
 import gc
-import sys
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -13,7 +12,7 @@ import structlog
 
 from leadsync import events
 from leadsync.accounts import Accounts
-from leadsync.config import Job, Settings, read_secret, sources_of_telling
+from leadsync.config import Job, Settings
 from leadsync.config.tables import INFLATED_MAX
 from leadsync.core.audit import Verdict
 from leadsync.core.model import End
@@ -30,12 +29,17 @@ from leadsync.jobs.resume import Resume
 from leadsync.jobs.runner import Runner
 from leadsync.jobs.sequel import Sequel
 from leadsync.jobs.shelf import Shelf
+from leadsync.jobs.skip_trace import SkipTrace
+from leadsync.jobs.trace_desk import Line, TraceDesk
+from leadsync.jobs.trace_mail import TraceMail
+from leadsync.jobs.trace_word import TraceWord
 from leadsync.jobs.unpack import Handler, Unpack
-from leadsync.logs import Listener, LogStyle, set_up
+from leadsync.keys import Keys, trace_access_of
 from leadsync.outside import Outside
 from leadsync.reports.plan import View, as_totals, read_view
 from leadsync.reports.plan import plan as plan_of
-from leadsync.service import Hands
+from leadsync.reports.traces import outlook
+from leadsync.service import Beside, Hands
 from leadsync.store.engine import sqlite_file
 from leadsync.store.ledger import Ledger, Said
 from leadsync.store.lock import ONCE, InstanceLock
@@ -43,7 +47,25 @@ from leadsync.store.migrate import HEAD
 from leadsync.store.opening import Opened, Place, close_store, open_store
 from leadsync.vendors.async_wire import ERROR_KIND, RESULT_KIND, read_result
 from leadsync.vendors.batchdata import BatchData
+from leadsync.vendors.realestateapi import RealEstateApi
 from leadsync.watching import Watched
+
+
+@dataclass(frozen=True, slots=True)
+class Tracing:
+    """What finds owners: the way to the vendor, the job, and what a person says about it."""
+
+    desk: TraceDesk
+    job: SkipTrace
+    word: TraceWord
+
+
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """The ways to the vendors that a reload has made ready: clients by account, and the line of the skip trace."""
+
+    clients: Mapping[str, BatchData]
+    trace: Line | None
 
 
 class App:
@@ -58,6 +80,7 @@ class App:
         *,
         sequel: Sequel,
         unpack: Unpack,
+        tracing: Tracing,
         installation_name: Callable[[], str],
     ) -> None:
         self._installation_name = installation_name
@@ -68,6 +91,7 @@ class App:
         self.around = around
         self.sequel = sequel
         self.unpack = unpack
+        self.tracing = tracing
         self.shelf = Shelf(ledger, around, unpack.ring)
         self.dispatch = Dispatch(office, ledger, around.stopping, run=self._run)
         self.household = Household(office, ledger, around, self.dispatch.if_idle)
@@ -89,16 +113,18 @@ class App:
         """The configuration in force."""
         return self.office.settings
 
-    def adopt(self, settings: Settings, tokens: Mapping[str, str], clients: Mapping[str, BatchData]) -> list[BatchData]:
+    def adopt(self, settings: Settings, keys: Keys, ways: Ways) -> list[BatchData | RealEstateApi]:
         """Go by another configuration from now on, all of it in one breath; return the clients that are left over.
 
         It is for `reload`, which has made sure that this may be done.
         """
-        left = self.accounts.left_for(clients)
-        self.office.desks = self.accounts.enter(settings, tokens, clients)
+        left: list[BatchData | RealEstateApi] = [*self.accounts.left_for(ways.clients)]
+        self.office.desks = self.accounts.enter(settings, keys.tokens, ways.clients)
         self.office.settings = settings
+        left += filter(None, [self.tracing.desk.enter(ways.trace)])
         self._appoint()
         self.dispatch.follow()
+        self.tracing.job.ring()
         self.sequel.ring()
         return left
 
@@ -122,7 +148,10 @@ class App:
             for account in self.settings.accounts:
                 group.create_task(self.dispatch.settle(account, theirs))
         async with self._attending(jobs):
-            return await self.run_all(names, again=again)
+            ends = await self.run_all(names, again=again)
+            if any(job.skip_trace.enabled for job in jobs):
+                await self.tracing.job.see_through()
+        return ends
 
     async def run_all(self, names: Iterable[str], *, again: bool) -> dict[str, End]:
         """Run jobs side by side, until none of them has results on its way; return how each ended."""
@@ -134,7 +163,8 @@ class App:
         if self.settings.webhooks is None:
             return False
         for job in [self.settings.jobs[name] for name in names]:
-            if job.kind == "one_shot" and (job.records or 0) > job.async_above:
+            pushed = job.kind == "one_shot" and (job.records or 0) > job.async_above
+            if pushed or job.skip_trace.enabled:
                 return True
             if await self.ledger.windows.goes_by_windows(job.account, job.name):
                 return True
@@ -184,9 +214,14 @@ class App:
             plan=self.plan,
             household=self.household,
             shelf=self.shelf,
+            trace=self.tracing.word.do,
             run_all=self.run_all,
             keep_windows=self.sequel.keep,
         )
+
+    def beside(self, *more: Beside) -> tuple[Beside, ...]:
+        """What goes on in a daemon beside its runs."""
+        return (*more, self.unpack.run, self.shelf.keep, self.tracing.job.run)
 
     @property
     def watched(self) -> Watched:
@@ -203,13 +238,15 @@ class App:
         said = Said(answer, self._installation_name(), sessions, one_shots)
         await self.ledger.answer_store(said, self.around.now())
         self.unpack.ring()
+        self.tracing.job.ring()
         self.sequel.ring()
         return TOLD[answer]
 
     async def plan(self) -> dict[str, Any]:
         """Return what the next runs would do (see `reports.plan`); each account's list is asked for, which is free."""
         views = await asyncio.gather(*map(self._view, self.office.desks.values()))
-        return await asyncio.to_thread(plan_of, self.settings, {view.name: view for view in views})
+        tracing = await asyncio.to_thread(outlook, self.settings, self.around.now())
+        return await asyncio.to_thread(plan_of, self.settings, {view.name: view for view in views}, tracing)
 
     async def _view(self, desk: Desk) -> View:
         async with listing(desk, self.around) as listed:
@@ -224,6 +261,7 @@ class App:
         if brief.aim is not None:
             end = await self.sequel.ended(brief, end)
         self._tell_run(brief, end)
+        self.tracing.job.ring()
         if brief.aim is not None:
             await self._driving.dismiss(brief)
         return end
@@ -244,46 +282,8 @@ class App:
         return await self._auditors[ticket.desk.name].verdict(ticket, anew=anew)
 
 
-def start_log(
-    settings: Settings, outside: Outside, listener: Listener | None = None, also: Iterable[str] = ()
-) -> dict[str, str]:
-    """Read the secrets, so that the log can mask them from its first line on; return the tokens by account.
-
-    `also` are secrets that not every command needs.
-    """
-    tokens = read_tokens(settings, outside.environ)
-    set_up_log(settings, [*tokens.values(), *also], outside=outside, listener=listener)
-    return tokens
-
-
-def read_tokens(settings: Settings, environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the tokens by account. Raises ConfigInvalid for the first that cannot be read."""
-    return {
-        name: read_secret(account.token, environ, settings.path.parent).get_secret_value()
-        for name, account in settings.accounts.items()
-    }
-
-
-def read_telling(settings: Settings, environ: Mapping[str, str]) -> list[str]:
-    """Return the addresses of those who are told. Raises ConfigInvalid for the first that cannot be read."""
-    sources = sources_of_telling(settings)
-    return [read_secret(source, environ, settings.path.parent).get_secret_value() for source in sources]
-
-
-def set_up_log(
-    settings: Settings, secrets: Iterable[str], *, outside: Outside, listener: Listener | None = None
-) -> None:
-    """Let the log be as the settings want it, and say what in them is doubtful."""
-    style = LogStyle.for_stream(settings.log.level, settings.log.format, sys.stderr, outside.environ)
-    set_up(style, secrets=secrets, now=outside.now, listener=listener)
-    for doubt in settings.warnings:
-        _log.warning(events.CONFIG_DOUBTED, file=doubt.file, line=doubt.line, key=doubt.key, message=doubt.message)
-
-
 @asynccontextmanager
-async def open_app(
-    settings: Settings, tokens: Mapping[str, str], outside: Outside, role: str = ONCE
-) -> AsyncIterator[App]:
+async def open_app(settings: Settings, keys: Keys, outside: Outside, role: str = ONCE) -> AsyncIterator[App]:
     """Open the store for this process alone, build everything, and close it in order.
 
     Raises Busy, StoreRefused or StoreFailed; nothing was sent then.
@@ -305,20 +305,27 @@ async def open_app(
                 pages=run.figures.pages,
                 records=run.figures.records,
             )
-        accounts = Accounts(partial(BatchData, transport=outside.transport, now=outside.now, off_loop=writer.off_loop))
+        seams: dict[str, Any] = {"transport": outside.transport, "now": outside.now, "off_loop": writer.off_loop}
+        accounts, desk = Accounts(partial(BatchData, **seams)), TraceDesk(partial(RealEstateApi, **seams))
         stack.push_async_callback(accounts.close)
-        office = Office(settings, accounts.enter(settings, tokens, accounts.connect(settings, tokens)))
+        stack.push_async_callback(desk.close)
+        office = Office(settings, accounts.enter(settings, keys.tokens, accounts.connect(settings, keys.tokens)))
+        desk.enter(desk.line_to(trace_access_of(settings, keys)))
         around = Surroundings(outside.now, outside.draw, partial(outside.free_bytes, file.parent))
         reader = outside.executor()
         stack.callback(reader.shutdown)
         inflated_max = settings.webhooks.inflated_max if settings.webhooks else INFLATED_MAX
+        tracer = SkipTrace(office, desk, ledger, around, reader)
+        tracing = Tracing(desk, tracer, TraceWord(ledger.traces, around, tracer.ring))
         sequel = Sequel(office, ledger, around)
         window = Handler(read_result, sequel.take, sequel.taken)
-        handlers = {RESULT_KIND: window, ERROR_KIND: window}
+        mail = TraceMail(desk, around, tracing.job.ring)
+        handlers = {RESULT_KIND: window, ERROR_KIND: window, **mail.handlers}
         unpack = Unpack(ledger, around, reader, inflated_max_bytes=inflated_max, handlers=handlers)
-        named = outside.installation_name
-        app = App(office, accounts, ledger, around, sequel=sequel, unpack=unpack, installation_name=named)
+        parts: dict[str, Any] = {"sequel": sequel, "unpack": unpack, "tracing": tracing}
+        app = App(office, accounts, ledger, around, installation_name=outside.installation_name, **parts)
         await app.household.note_jobs(settings)
+        await tracing.job.open(settings)
         _settle_heap()
         yield app
         await close_store(writer, outside.now())

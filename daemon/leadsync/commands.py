@@ -6,7 +6,7 @@ import sys
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, Final, TypeVar
 
-from leadsync.app import App, open_app, start_log
+from leadsync.app import App, open_app
 from leadsync.config import Job, Settings
 from leadsync.config.fingerprint import fingerprint
 from leadsync.control.client import ask
@@ -14,6 +14,7 @@ from leadsync.core.model import End, Outcome, Reason
 from leadsync.core.resume import Choice
 from leadsync.core.witness import StoreAnswer
 from leadsync.errors import UsageMistake, did_you_mean
+from leadsync.keys import start_log
 from leadsync.logs import Listener, LogStyle, printer
 from leadsync.outside import Outside
 from leadsync.reception import door
@@ -75,6 +76,16 @@ def discard(settings: Settings, messages: list[int], outside: Outside) -> str:
     reply = _ask_daemon(settings, "discard", (), {"messages": messages}, None)
     if reply is None:
         return asyncio.run(_here(settings, outside, lambda app: app.shelf.discard(messages)))
+    return str(reply["message"])
+
+
+def trace(settings: Settings, what: str, arguments: Mapping[str, Any], outside: Outside) -> str:
+    """Do something about the skip trace, by the daemon where one has the store; return what the operator is told."""
+    if settings.skip_trace is None:
+        raise UsageMistake(f"there is no [skip_trace] in {settings.path}; nothing was done")
+    reply = _ask_daemon(settings, f"traces_{what}", (), arguments, None)
+    if reply is None:
+        return asyncio.run(_here(settings, outside, lambda app: app.tracing.word.do(what, arguments)))
     return str(reply["message"])
 
 

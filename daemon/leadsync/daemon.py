@@ -8,11 +8,12 @@ from functools import partial
 import structlog
 
 from leadsync import __version__, events
-from leadsync.app import open_app, read_telling, set_up_log, start_log
+from leadsync.app import open_app
 from leadsync.config import Settings
 from leadsync.control.board import Board
 from leadsync.control.server import listening
 from leadsync.heartbeat import Heartbeat
+from leadsync.keys import read_telling, set_up_log, start_log
 from leadsync.outside import Outside
 from leadsync.reception import receiving
 from leadsync.reload import Reload
@@ -27,8 +28,8 @@ from leadsync.watching import watching
 async def run_daemon(settings: Settings, outside: Outside) -> None:
     """Run the jobs at their times and carry out commands, until a signal comes. Raises Busy beside another leadsync."""
     board = Board()
-    tokens = start_log(settings, outside, board.post, read_telling(settings, outside.environ))
-    async with open_app(settings, tokens, outside, DAEMON) as app:
+    keys = start_log(settings, outside, board.post, read_telling(settings, outside.environ))
+    async with open_app(settings, keys, outside, DAEMON) as app:
         service = Service(app.office, app.ledger, app.around, app.dispatch, hands=app.hands)
         heartbeat = Heartbeat(Manager(outside.environ), app.office, app.ledger, app.around)
         relog = partial(set_up_log, outside=outside, listener=board.post)
@@ -40,7 +41,7 @@ async def run_daemon(settings: Settings, outside: Outside) -> None:
             ):
                 with closing(outside.alarms()) as alarms:
                     async with watching(app.watched, alarms, outside):
-                        await service.run(alarms, beside=(heartbeat.keep, reload.keep, app.unpack.run, app.shelf.keep))
+                        await service.run(alarms, beside=app.beside(heartbeat.keep, reload.keep))
     _log.info(events.DAEMON_STOPPED, version=__version__, process=os.getpid())
 
 

@@ -14,13 +14,14 @@ from typing import Final, TypeAlias
 import structlog
 
 from leadsync import events
-from leadsync.app import App, read_telling, read_tokens
+from leadsync.app import App, Ways
 from leadsync.config import Settings, load, sources_of_telling
 from leadsync.core.team import is_same_team
 from leadsync.errors import BadWeather, ConfigInvalid, OperatorMistake, Problem, VendorSilent
 from leadsync.heartbeat import Heartbeat
 from leadsync.jobs.audit import standing_of
 from leadsync.jobs.listing import listing
+from leadsync.keys import read_keys, read_telling, trace_access_of
 from leadsync.outside import Outside
 from leadsync.reports.plan import as_totals
 from leadsync.service import Service
@@ -67,7 +68,11 @@ class Reload:
         self._heartbeat = heartbeat
         self._relog = relog
         self._asked = asyncio.Event()
-        self._secrets = {*app.accounts.tokens.values(), *read_telling(app.settings, outside.environ)}
+        self._secrets = {
+            *app.accounts.tokens.values(),
+            *app.tracing.desk.secrets,
+            *read_telling(app.settings, outside.environ),
+        }
 
     def ask(self, _signal: int = 0) -> None:
         """Wish for a reload."""
@@ -102,11 +107,15 @@ class Reload:
         with self._outside.executor() as thread:
             reading = asyncio.get_running_loop().run_in_executor(thread, load, before.path, self._outside.environ)
             settings = await reading
-        tokens = read_tokens(settings, self._outside.environ)
+        keys = read_keys(settings, self._outside.environ)
         _refuse_fixed(before, settings)
-        self._secrets.update(tokens.values())
+        self._secrets.update(keys.values())
         async with AsyncExitStack() as quiet, AsyncExitStack() as undo:
-            clients = self._app.accounts.connect(settings, tokens)
+            clients = self._app.accounts.connect(settings, keys.tokens)
+            desk = self._app.tracing.desk
+            line = desk.line_to(trace_access_of(settings, keys))
+            if line is not None and line is not desk.line:
+                undo.push_async_callback(line.client.close)
             for name, client in clients.items():
                 undo.push_async_callback(client.close)
                 if name in tokens_before:
@@ -115,12 +124,13 @@ class Reload:
             undo.callback(self._relog, before, self._secrets)
             await self._app.household.note_jobs(settings)
             await self._service.plan_anew(settings)
+            await self._app.tracing.job.follow(settings)
             # From here on nothing waits, and nothing fails.
             undo.pop_all()
-            for client in self._app.adopt(settings, tokens, clients):
-                undo.push_async_callback(client.close)
+            for left in self._app.adopt(settings, keys, Ways(clients, line)):
+                undo.push_async_callback(left.close)
             self._service.follow()
-        return {**_difference(before, settings), "tokens": _others(tokens_before, tokens)}
+        return {**_difference(before, settings), "tokens": _others(tokens_before, keys.tokens)}
 
     @asynccontextmanager
     async def _same_team(self, name: str, client: BatchData, settings: Settings) -> AsyncIterator[None]:

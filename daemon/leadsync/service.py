@@ -47,6 +47,7 @@ class Hands:
     plan: Callable[[], Awaitable[Result]]
     household: Household
     shelf: Shelf
+    trace: Callable[[str, Mapping[str, Any]], Awaitable[str]]
     run_all: Callable[..., Awaitable[dict[str, End]]]
     keep_windows: Callable[[Callable[[str], Awaitable[None]]], Coroutine[Any, Any, None]]
 
@@ -136,6 +137,7 @@ class Service:
             "delete_session": self._delete_session,
             "release": self._release,
             "discard": self._discard,
+            **{f"traces_{what}": partial(self._trace, what) for what in ("again", "resume", "older")},
         }
 
     def _once(self, arguments: Mapping[str, Any]) -> Errand:
@@ -204,6 +206,10 @@ class Service:
     def _discard(self, arguments: Mapping[str, Any]) -> Errand:
         """Give webhooks up that wait in quarantine."""
         return self._begin(arguments, lambda _: _message(self._hands.shelf.discard(arguments["messages"])))
+
+    def _trace(self, what: str, arguments: Mapping[str, Any]) -> Errand:
+        """Do something about the skip trace."""
+        return self._begin(arguments, lambda _: _message(self._hands.trace(what, arguments)))
 
     def _begin(self, arguments: Mapping[str, Any], work: Callable[[list[str]], Awaitable[Result]]) -> Errand:
         """Begin a work about jobs; `jobs` maps their names to the fingerprints of what the operator's files say.

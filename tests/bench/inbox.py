@@ -176,8 +176,8 @@ def free_port() -> int:
         return port
 
 
-def serve(delay_ms: int) -> None:
-    """Be leadsync, on a slow disk, and with a handler that reads results as one that stores them would."""
+def slow_down(delay_ms: int) -> None:
+    """Have every commit of this process take so much longer."""
     at_once = Writer._transaction  # noqa: SLF001 - the disk is made slower here
 
     def slowly(self: Writer, do: Callable[[Connection], Any]) -> Any:
@@ -185,11 +185,17 @@ def serve(delay_ms: int) -> None:
         time.sleep(delay_ms / 1_000)
         return done
 
+    setattr(Writer, "_transaction", slowly)  # noqa: B010 - mypy knows that nobody should
+
+
+def serve(delay_ms: int) -> None:
+    """Be leadsync, on a slow disk, and with a handler that reads results as one that stores them would."""
+
     def unpack(*args: Any, **kwargs: Any) -> Unpack:
         return Unpack(*args, **{**kwargs, "handlers": {"async": Handler(read, lambda _count, _connection: None)}})
 
-    setattr(Writer, "_transaction", slowly)  # noqa: B010 - mypy knows that nobody should
-    setattr(leadsync.app, "Unpack", unpack)  # noqa: B010 - the same
+    slow_down(delay_ms)
+    setattr(leadsync.app, "Unpack", unpack)  # noqa: B010 - mypy knows that nobody should
     run_leadsync()
 
 

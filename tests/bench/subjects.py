@@ -15,9 +15,10 @@ import httpx  # noqa: TID251 - what one would write in an hour speaks HTTP itsel
 from sqlalchemy import Engine, event
 from sqlmodel import Field, Session, SQLModel, create_engine
 
-from leadsync.app import open_app, start_log
+from leadsync.app import open_app
 from leadsync.config import load
 from leadsync.core.model import Lead
+from leadsync.keys import start_log
 from leadsync.outside import Outside
 from leadsync.simulator import TOKEN
 from leadsync.vendors.records import read_page

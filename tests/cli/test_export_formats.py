@@ -14,6 +14,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from leadsync.reports.export.csv import HEADER
 from leadsync.reports.export.rows import COLUMNS
 from tests.cli.test_export import FIELDS
 from tests.system.house import NOBODY_LISTENS, House
@@ -61,7 +62,7 @@ def read_csv(file: Path) -> list[dict[str, Any]]:
     with file.open(newline="", encoding="utf-8") as text:
         rows: list[dict[str, Any]] = list(csv.DictReader(text, strict=True))
     for row in rows:
-        assert tuple(row) == COLUMNS
+        assert tuple(row) == HEADER
         row |= {name: None for name in (*OF_THE_INDEX.split(", "), "contacts") if row[name] == ""}
         row |= {name: int(row[name]) for name in ("change_id", "delivery_id")}
         row |= {name: float(row[name]) for name in ("value", "equity") if row[name] is not None}
@@ -102,7 +103,7 @@ def test_an_empty_table_has_its_columns(fresh: House, form: str) -> None:
     answer = fresh.say(f"export --format {form} -o {target}")
     assert (answer.code, answer.err) == (0, "last change: 0\n")
     names = pq.read_schema(target).names if form == "parquet" else target.read_text().strip().split(",")
-    assert tuple(names) == COLUMNS
+    assert tuple(names) == (COLUMNS if form == "parquet" else HEADER)
     assert exported(fresh, form) == []
 
 

@@ -26,6 +26,7 @@ COMMANDS = (
     "demo",
     "sessions",
     "inbox",
+    "traces",
 )
 HEAVY = {
     "alembic",

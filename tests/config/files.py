@@ -10,6 +10,8 @@ ACCOUNT = """
 token = { credential = "batchdata-token" }
 budget = { dollars_per_month = 500 }
 """
+WEBHOOKS = '[webhooks]\npublic_url = "https://leads.example.com/"\n'
+SKIP_TRACE = '[skip_trace]\napi_key = { credential = "k" }\nbudget = { dollars_per_month = 5 }\n'
 JOB = """
 kind = "incremental"
 [search]

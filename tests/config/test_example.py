@@ -34,6 +34,7 @@ def spread(folder: Path) -> Path:
     (folder / "jobs.d" / "phoenix-absentee.toml").write_text(job_text())
     path = folder / "config.toml"
     path.write_text(EXAMPLE.read_text())
+    (folder / "suppression.txt").touch()
     return path
 
 

@@ -222,10 +222,3 @@ def test_a_one_shot_has_no_claim_on_the_session_of_its_name(tmp_path: Path) -> N
     """An incremental job may use a session that is called like a one-shot."""
     jobs = loaded(tmp_path, a=one_shot("records = 5"), b=job('session = "a"', search='query = "y"')).jobs
     assert (jobs["a"].records, jobs["b"].session) == (5, "a")
-
-
-def test_skip_trace_is_not_in_this_version(tmp_path: Path) -> None:
-    """A job that wants its owners traced is refused rather than run without."""
-    (problem,) = refused(write(tmp_path, a=job(rest="[skip_trace]\nenabled = true")))
-    assert (problem.line, problem.key) == (5, "skip_trace.enabled")
-    assert "not in this version" in problem.message

@@ -8,10 +8,7 @@ import pytest
 
 from leadsync.config import load
 from leadsync.inbox.listen import limits_of
-from tests.config.files import ACCOUNT, account, loaded, refused, told, write
-
-WEBHOOKS = '[webhooks]\npublic_url = "https://leads.example.com/"\n'
-SKIP_TRACE = '[skip_trace]\napi_key = { credential = "k" }\nbudget = { dollars_per_month = 5 }\n'
+from tests.config.files import ACCOUNT, SKIP_TRACE, WEBHOOKS, account, loaded, refused, told, write
 
 
 def one_account(budget: str) -> str:
@@ -39,7 +36,8 @@ def test_defaults_of_the_sections(tmp_path: Path) -> None:
 
 
 def test_webhooks_and_skip_trace_are_accepted(tmp_path: Path) -> None:
-    """Both sections are checked and kept, though no job of this version needs them."""
+    """Both sections are checked and kept; the list is looked for beside the file."""
+    (tmp_path / "no.txt").touch()
     settings = loaded(tmp_path, ACCOUNT + WEBHOOKS + SKIP_TRACE + 'suppression = "no.txt"')
     assert settings.webhooks is not None
     assert settings.webhooks.body_max == 64 * 1024 * 1024

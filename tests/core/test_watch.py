@@ -19,6 +19,7 @@ from leadsync.core.watch import (
     Key,
     Sight,
     StoreFacts,
+    TraceFacts,
     Worsened,
     sights,
     step,
@@ -89,6 +90,11 @@ FLOOD = Unusual(Condition.JOB_MUCH, 10.0, "3,000 records")
         ),
         pytest.param(
             replace(WELL, store=StoreFacts((), (), quarantined=3)), {Condition.INBOX_QUARANTINED}, id="unread webhooks"
+        ),
+        pytest.param(
+            replace(WELL, store=StoreFacts((), (), traces=TraceFacts("token_refused", 7))),
+            {Condition.TRACE_PAUSED, Condition.TRACES_MISSING},
+            id="owners",
         ),
         pytest.param(replace(WELL, free_bytes=2**29), {Condition.DISK_LOW}, id="half a gibibyte"),
         pytest.param(replace(WELL, free_bytes=2**26), {Condition.DISK_LOW, Condition.DISK_FULL}, id="hardly any"),

@@ -12,6 +12,7 @@ from leadsync.core.slots import Clocks
 from leadsync.core.slots import plan as decide
 from leadsync.reports.plan import as_totals, plan, read_view
 from leadsync.reports.sessions import Account
+from leadsync.reports.traces import outlook
 from leadsync.simulator import Fault
 from leadsync.store.reading import reading
 from leadsync.store.slots import all_tenants
@@ -32,7 +33,8 @@ def report(stage: Stage, totals: Totals | None = None) -> dict[str, Any]:
     }
     settings, listed = stage.settings(), as_totals(rows) if totals is None else totals
     view = read_view(settings, "main", listed, stage.clock())
-    return plan(settings, {"main": replace(view, house=house_of(stage, rows, listed))})
+    house = house_of(stage, rows, listed)
+    return plan(settings, {"main": replace(view, house=house)}, outlook(settings, stage.clock()))
 
 
 def house_of(stage: Stage, rows: Listing, totals: Totals) -> Account:

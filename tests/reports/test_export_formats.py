@@ -15,9 +15,11 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from leadsync.reports.export.body import json_of
-from leadsync.reports.export.csv import write_csv
+from leadsync.reports.export.contacts import NAMES, Reach
+from leadsync.reports.export.csv import HEADER, write_csv
 from leadsync.reports.export.jsonl import write_jsonl
 from leadsync.reports.export.parquet import GROUP_ROWS, SCHEMA, write_parquet
 from leadsync.reports.export.rows import COLUMNS, LeadRow
@@ -30,6 +32,15 @@ TEXTS = st.text(max_size=12) | st.sampled_from(["", ",", '"', "a\nb", "a\r\nb", 
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False) | st.integers(0, 10**15).map(float)
 JSONS = st.dictionaries(TEXTS, TEXTS | NUMBERS | st.none() | st.booleans(), max_size=4)
 BODIES = JSONS.map(lambda value: json.dumps(value, indent=1).encode()) | st.binary(max_size=20)
+REACHES = st.builds(
+    Reach,
+    kind=st.sampled_from(["phone", "email"]),
+    value=TEXTS,
+    type=st.none() | TEXTS,
+    do_not_call=st.none() | st.booleans(),
+    source=st.just("realestateapi"),
+    seen_at=st.datetimes(timezones=st.just(UTC), min_value=datetime(2000, 1, 1)).map(datetime.isoformat),  # noqa: DTZ001 - the same
+)
 LEADS = st.builds(
     LeadRow,
     change_id=st.integers(1, 2**62),
@@ -44,6 +55,7 @@ LEADS = st.builds(
     **dict.fromkeys(INDEX[:-2], st.none() | TEXTS),
     **dict.fromkeys(INDEX[-2:], st.none() | NUMBERS),
     body=BODIES,
+    contacts=st.none() | st.lists(REACHES, max_size=4).map(tuple),
 )
 
 
@@ -51,7 +63,7 @@ def lead(number: int, **fields: Any) -> LeadRow:
     """An orderly row."""
     at = datetime(2026, 11, 2, 6, tzinfo=UTC)
     head = (number, number, at, "phoenix", "main", "phoenix", "session", False, f"{number:032x}")
-    return LeadRow._make((*head, *[None] * len(INDEX), b"{}"))._replace(**fields)
+    return LeadRow._make((*head, *[None] * len(INDEX), b"{}", None))._replace(**fields)
 
 
 def csv_of(*leads: LeadRow) -> str:
@@ -76,7 +88,12 @@ def lines_of(*leads: LeadRow) -> list[dict[str, Any]]:
 def columns_of(one: LeadRow) -> dict[str, Any]:
     """The row under the names of its columns."""
     columns = one._asdict()
-    return columns | {"property": json_of(columns.pop("body")).decode(), "contacts": None}
+    contacts = columns.pop("contacts")
+    shown = contacts and [structs.asdict(reach) for reach in contacts]
+    for reach in shown or ():
+        reach["seen_at"] = datetime.fromisoformat(reach["seen_at"])
+    contacts = None if contacts is None else list(shown)
+    return columns | {"property": json_of(columns.pop("body")).decode(), "contacts": contacts}
 
 
 @given(st.lists(LEADS, max_size=4))
@@ -87,11 +104,12 @@ def test_csv_has_a_line_a_lead_and_says_what_jsonl_says(leads: list[LeadRow]) ->
     assert "\r" not in text
     rows = read_csv(text)
     for row, line, one in zip(rows, lines_of(*leads), leads, strict=True):
-        assert tuple(row) == COLUMNS
+        assert tuple(row) == HEADER
         assert {name: row[name] for name in COLUMNS[2:7]} == {name: line[name] for name in COLUMNS[2:7]}
         assert (int(row["change_id"]), int(row["delivery_id"])) == (line["change_id"], line["delivery_id"])
         assert row["redelivered"] == json.dumps(line["redelivered"])
-        assert (row["property"].encode(), row["contacts"]) == (json_of(one.body), "")
+        assert row["property"].encode() == json_of(one.body)
+        assert (json.loads(row["contacts"]) if row["contacts"] else None) == line["contacts"]
 
 
 @given(LEADS)
@@ -123,9 +141,25 @@ def test_a_run_of_control_characters_is_one_space() -> None:
     assert (row["street"], row["owner"]) == ("12 Elm St Unit  3", "Peña, José \u00a0\U0001f3e0")
 
 
+def test_the_first_contacts_have_cells_of_their_own() -> None:
+    """Five phones with their flags and three e-mails, in their order; what more there is stands in `contacts` alone."""
+    seen = "2026-11-02T06:00:00+00:00"
+    flags = (False, False, None, True, True, True)
+    phones = [Reach("phone", f"+1602555010{at}", "mobile", flag, "x", seen) for at, flag in enumerate(flags)]
+    emails = [Reach("email", f"{at}@example.com", None, None, "x", seen) for at in range(2)]
+    (row,) = read_csv(csv_of(lead(1, contacts=(*phones, *emails))))
+    cells = [row[name] for name in NAMES]
+    told = ["false", "false", "", "true", "true"]
+    assert cells[:10] == [cell for at in range(5) for cell in (f"+1602555010{at}", told[at])]
+    assert cells[10:] == ["0@example.com", "1@example.com", ""]
+    assert len(json.loads(row["contacts"])) == 8
+    (nobody,) = read_csv(csv_of(lead(1, contacts=())))
+    assert (nobody["contacts"], nobody["phone_1"], nobody["email_3"]) == ("[]", "", "")
+
+
 def test_an_empty_csv_has_its_header() -> None:
     """A program that reads it finds its columns."""
-    assert csv_of() == ",".join(COLUMNS) + "\n"
+    assert csv_of() == ",".join(HEADER) + "\n"
 
 
 @given(st.lists(LEADS, max_size=4))

@@ -7,23 +7,23 @@ the trouble ends all are stopped, and `put_right` mends what they leave behind.
 
 import asyncio
 import errno
+import random
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from leadsync.config.fingerprint import fingerprint
+from leadsync.app import App
 from leadsync.core.model import Reason
-from leadsync.core.resume import Choice, needed
-from leadsync.errors import LeadsyncError, OperatorMistake
+from leadsync.errors import Busy
+from leadsync.service import Service
 from tests.simulation.disk import no_trouble
+from tests.simulation.hands import answer, command, kill, reload, stop
 from tests.simulation.mail import mailer
+from tests.simulation.process import Doom
+from tests.simulation.tenants import NEIGHBOURS, TENANTS, delete
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
-
-NEIGHBOURS: Final = "theirs-"
-"""What the sessions of others begin with."""
 
 LISTS: Final = ('orQuickLists = ["high-equity"]', 'orQuickLists = ["high-equity", "absentee-owner"]')
 
@@ -49,63 +49,64 @@ async def stranger(world: "World") -> None:
             world.watch.deleted(session)
 
 
-async def neighbour(world: "World") -> None:
-    """Moves in with a session of its own where a slot is free, and out again: slots come and go beside us."""
-    draws = world.machine.draws("neighbour")
-    sim = world.machine.sim
-    while True:
-        await asyncio.sleep(draws.expovariate(1 / 200))
-        theirs = [name for name in sim.sessions if name.startswith(NEIGHBOURS)]
-        mould = next(iter(sim.sessions.values()), None)
-        if draws.random() < 0.6 and mould is not None and len(sim.sessions) < world.cap:
-            world.acted["move_in"] += 1
-            name = f"{NEIGHBOURS}{len(theirs)}-{world.acted['move_in']}"
-            sim.sessions[name] = replace(mould, id=name, created_at=sim.now(), delivered={0})
-        elif theirs:
-            world.acted["move_out"] += 1
-            sim.delete_session(draws.choice(theirs))
-
-
-async def projects(world: "World") -> None:
-    """Gives short projects a job each, and takes its file away when they are over: their sessions are orphans then."""
-    draws, machine = world.machine.draws("projects"), world.machine
-    while True:
-        await asyncio.sleep(draws.expovariate(1 / 150))
-        world.acted["project"] += 1
-        name = f"project-{world.acted['project']}"
-        world.watch.retired.add(name)
-        world.watch.edited.add(name)
-        machine.job(name, page_size=draws.randint(3, 12), schedule='every = "2m"', buy_again=True)
-        stop(world)
-        try:
-            await asyncio.sleep(draws.uniform(60, 300))
-        finally:
-            machine.remove(name)
-            stop(world)
-
-
 async def operator(world: "World") -> None:
     """Edits job files and the budget, restarts the daemon, has jobs run, and answers what is parked."""
     draws = world.machine.draws("operator")
     while True:
         await asyncio.sleep(draws.expovariate(1 / 150))
         job = draws.choice(world.jobs)
-        match draws.choice(("edit", "edit", "budget", "once", "answer", "restart")):
+        match draws.choice(("edit", "edit", "budget", "once", "answer", "restart", "kill", "delete")):
             case "edit":
                 edit(world, job)
                 draws.choice((stop, reload))(world)
             case "budget":
-                world.acted["budget"] += 1
-                budget = f"budget = {{ records_per_day = {draws.randint(10, 60)} }}"
-                world.machine.configure(f"{budget}\n{world.terms}")
+                allot(world, draws)
                 stop(world)
             case "once":
                 await command(world, "once", job, {"again": False})
             case "answer":
                 await answer(world)
+            case "kill":
+                world.acted["kill"] += 1
+                kill(world)
+            case "delete":
+                await delete(world, draws.choice([*world.jobs, *sorted(world.watch.retired)]))
             case _:
                 world.acted["restart"] += 1
                 stop(world)
+
+
+async def impatient(world: "World") -> None:
+    """Has another job run while one is in the middle of its pages, and that one once more after it."""
+    draws, flying = world.machine.draws("impatient"), world.watch.flying
+    while True:
+        await asyncio.sleep(draws.expovariate(1 / 60))
+        while not any(flying.values()):  # noqa: ASYNC110 - a look now and then is what impatient people have
+            await asyncio.sleep(1)
+        first = draws.choice(sorted(session for (_, session), count in flying.items() if count))
+        others = [job for job in world.jobs if job != first]
+        if others:
+            world.acted["meanwhile"] += 1
+            await command(world, "once", draws.choice(others), {"again": False})
+            await command(world, "once", first, {"again": False})
+
+
+async def twin(world: "World") -> None:
+    """Starts a second leadsync on the store, which the first one does not let in."""
+    draws = world.machine.draws("twin")
+    while True:
+        await asyncio.sleep(draws.expovariate(1 / 200))
+        hang_up = world.machine.hang_up
+
+        def begun(app: App, _: Service, hang_up: Callable[[], None] = hang_up) -> None:
+            world.machine.hang_up = hang_up
+            app.around.stopping.set()
+            if world.life.app is not None and not world.life.process.over.is_set():
+                world.watch.fail("p5_one_at_a_time: two leadsyncs have one store")
+
+        second = world.machine.boot(Doom(), begun)
+        await second.process.over.wait()
+        world.acted["twin"] += isinstance(second.error, Busy)
 
 
 async def clock(world: "World") -> None:
@@ -157,17 +158,18 @@ async def sky(world: "World") -> None:
 ACTORS: Final[tuple[Callable[["World"], Awaitable[None]], ...]] = (
     stranger,
     operator,
+    impatient,
+    twin,
     clock,
     disk,
     sky,
-    neighbour,
-    projects,
+    *TENANTS,
     mailer,
 )
 ACTS: Final = frozenset(
     {"pull", "delete", "grow", "disable", "remove", "page_size", "criteria", "budget", "once", "answer", "restart"}
     | {"reload", "clock", "disk_full", "disk_error", "disk_low", "witness_error", "move_in", "move_out", "project"}
-    | {"mail", "mail_again", "mail_astray"}
+    | {"mail", "mail_again", "mail_astray", "meanwhile", "hurry", "kill", "twin", "evict"}
 )
 
 
@@ -198,6 +200,13 @@ def edit(world: "World", job: str) -> None:
         world.acted[act] += 1
 
 
+def allot(world: "World", draws: random.Random) -> None:
+    """Allow so many records a day, and no more."""
+    world.acted["budget"] += 1
+    budget = f"budget = {{ records_per_day = {draws.randint(10, 60)} }}"
+    world.machine.configure(f"{budget}\n{world.terms}")
+
+
 def put_right(world: "World") -> None:
     """Files as they were, but of jobs that stay out for good; money enough, a disk in order, the right time."""
     machine, draws = world.machine, world.machine.draws("retirement")
@@ -213,44 +222,3 @@ def put_right(world: "World") -> None:
     machine.wall.ahead = timedelta(0)
     for name in [name for name in machine.sim.sessions if name.startswith(NEIGHBOURS)]:
         machine.sim.delete_session(name)
-
-
-def stop(world: "World") -> None:
-    """Ask the daemon to stop; systemd starts it again."""
-    app = world.life.app
-    if app is not None and not world.life.process.dead:
-        app.around.stopping.set()
-
-
-def reload(world: "World") -> None:
-    """Have the daemon read its files again, as systemd does on `reload`."""
-    if world.life.app is not None and not world.life.process.over.is_set():
-        world.acted["reload"] += 1
-        world.life.process.within(world.machine.hang_up)
-
-
-async def answer(world: "World") -> None:
-    """Answer each parked job that has a file as its reason needs."""
-    for job, reason in world.watch.rows("SELECT name, park_reason FROM search_session WHERE park_reason IS NOT NULL"):
-        world.watch.parked.pop(job, None)
-        choice = Choice(needed(Reason(reason)).strip()) if needed(Reason(reason)) else None
-        await command(world, "resume", job, {"choice": choice})
-
-
-async def command(world: "World", name: str, job: str, more: dict[str, Any]) -> None:
-    """Have the daemon carry out a command, if it can, and wait for its end, or the daemon's."""
-    life, settings = world.life, world.machine.settings()
-    if life.service is None or life.process.over.is_set() or job not in settings.jobs:
-        return
-    service = life.service
-    asked = {"jobs": {job: fingerprint(settings, job)}, **more}
-    try:
-        errand = life.process.within(lambda: service.commands[name](asked))
-    except OperatorMistake:
-        return
-    over = asyncio.ensure_future(life.process.over.wait())
-    await asyncio.wait({errand.work, over}, return_when=asyncio.FIRST_COMPLETED)
-    over.cancel()
-    if errand.work.done() and not errand.work.cancelled():
-        failed = isinstance(errand.work.exception() or errand.work.result(), LeadsyncError)
-        world.acted["answer" if name == "resume" else name] += not failed

@@ -10,7 +10,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from tests.simulation.process import PROCESS
 
@@ -22,8 +22,7 @@ Trouble = Callable[[str], None]
 """Told each operation before it is carried out, as `<file>.<what>`; raises OSError where it shall fail."""
 
 
-@dataclass(frozen=True, slots=True)
-class Write:
+class Write(NamedTuple):
     """Bytes at an offset; without bytes the file is cut there."""
 
     offset: int
@@ -43,14 +42,24 @@ def no_trouble(operation: str) -> None:
     """The disk is in order."""
 
 
+def _nobody_looks() -> None:
+    """No file is open but leadsync's own."""
+
+
 class Disk:
-    """One folder on it. `rng` draws what a power cut leaves; `owes`: what was committed is not durable."""
+    """One folder on it. `rng` draws what a power cut leaves; `owes`: what was committed is not durable.
+
+    `written` counts the writes into the log: what a transaction that only reads finds there unsynced is left of one
+    that has failed, and the next that writes begins where that began.
+    """
 
     def __init__(self, folder: Path, rng: random.Random) -> None:
         self.folder = folder
         self.trouble: Trouble = no_trouble
         self.files: dict[str, File] = {}
         self.owes = False
+        self.written = 0
+        self.let_go: Callable[[], None] = _nobody_looks
         self._rng = rng
         self._handles: dict[int, str] = {}
 
@@ -69,6 +78,7 @@ class Disk:
     def wrote(self, name: str, offset: int, data: bytes) -> None:
         """Bytes were written."""
         self.files[name].unsynced.append(Write(offset, data))
+        self.written += kind_of(name) == "log"
 
     def cut(self, name: str, size: int) -> None:
         """A file was cut, or made longer."""
@@ -95,13 +105,17 @@ class Disk:
         self.files[name] = File(bytearray(data), named=True)
         (self.folder / name).write_bytes(data)
 
-    def committed(self) -> None:
+    def committed(self, written_before: int) -> None:
         """SQLite says that a transaction is done. It is owed where a power cut could take something of the log."""
+        self.owes = self.owes or (self.written > written_before and self._log_is_loose())
+
+    def _log_is_loose(self) -> bool:
         logs = [file for name, file in self.files.items() if kind_of(name) == "log"]
-        self.owes = any(file.unsynced or not file.named for file in logs)
+        return any(file.unsynced or not file.named for file in logs)
 
     def restart(self, *, power: bool) -> None:
         """Go on after the death of all who had files open; each file becomes a new one, which none of them holds."""
+        self.let_go()
         for handle in self._handles:
             os.close(handle)
         self._handles.clear()
@@ -114,6 +128,7 @@ class Disk:
                 self._lay_again(name, file, image, power=power)
         for left in self.folder.glob("*-shm"):
             left.unlink()
+        self.owes = self._log_is_loose()  # whoever opens the store takes for done what is whole in the log
 
     def _lay_again(self, name: str, file: File, image: bytes, *, power: bool) -> None:
         (self.folder / name).write_bytes(image)

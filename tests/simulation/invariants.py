@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from leadsync.core.model import Reason
 from leadsync.jobs.gate import WITHDRAWN
-from tests.simulation import window_rules
+from tests.simulation import trace_rules, window_rules
 from tests.simulation.mail import p9_acknowledged_is_kept, p9_all_is_read
 
 if TYPE_CHECKING:
@@ -63,20 +63,17 @@ def p5_one_at_a_time(watch: "Watch", request: "Request") -> Iterator[str]:
 
 
 def p10_within_budget(watch: "Watch", request: "Request") -> Iterator[str]:
-    """What the vendor has billed for the keys of today, and what those without an answer may cost, is in the budget."""
-    fences = watch.rows("SELECT page.fence, installation.fence FROM page, installation WHERE key = ?", request.key)
-    if watch.records_per_day is None or any(then != now for then, now in fences):
-        return  # another process journaled it, and had perhaps another budget
+    """What the vendor has billed for the keys of today, and what those without an answer may cost, is in the budget.
+
+    In that of now, or of when the key was sent first: a budget that was cut since takes nothing back.
+    """
+    bound = watch.budget_for(request.key)
     today = f"{watch.machine.wall():%Y-%m-%d}%"
     open_takes = dict(watch.rows("SELECT key, take FROM page WHERE state = 'asked' AND asked_at LIKE ?", today))
     settled = {key for (key,) in watch.rows("SELECT key FROM page WHERE state != 'asked' AND asked_at LIKE ?", today)}
     used = sum(each.charge.records for each in watch.charges if each.charge.key in settled) + sum(open_takes.values())
-    if request.key in open_takes and used > watch.records_per_day:
-        yield f"{used} records are spent or asked for today, of {watch.records_per_day}"
-
-
-STALE_S: Final = 120.0
-"""A list may be so old when a deletion leaves: its reply may be dragged, and the request waits for its turn."""
+    if request.key in open_takes and used > bound:
+        yield f"{used} records are spent or asked for today, of {bound:.0f}"
 
 
 def p7_deletions(watch: "Watch", session: str) -> Iterator[str]:
@@ -92,10 +89,9 @@ def p7_deletions(watch: "Watch", session: str) -> Iterator[str]:
     jobs = watch.settings.jobs.values() if watch.settings is not None else ()
     if any(job.enabled and job.session == session for job in jobs):
         yield f"{session} is to be deleted, and a job uses it"
-    living = watch.machine.sim.sessions.get(session)
-    lately = watch.machine.clock.elapsed_s - watch.moved_at.get(session, -STALE_S) < STALE_S
-    if living is not None and written and written != [(living.total,)] and not lately:
-        yield f"{session} is to be deleted, and has moved since it was written down"
+    listed = watch.listed.get(session)
+    if written and listed is not None and written != [(listed,)]:
+        yield f"{session} is to be deleted as it was at {written[0][0]}, and had {listed} when it was looked at last"
 
 
 def p7_not_too_many(watch: "Watch", request: "Request") -> Iterator[str]:
@@ -113,9 +109,8 @@ def p7_not_too_many(watch: "Watch", request: "Request") -> Iterator[str]:
         return
     if reserved_at is None:
         yield f"{request.session} is made without a slot"
-    elif listed_at is not None and listed_at <= reserved_at:
-        earlier = "SELECT name FROM search_session WHERE reserved_at <= ?"
-        held = listed | {name for (name,) in watch.rows(earlier, reserved_at)}
+    elif listed_at is not None and request.session not in watch.reserved:
+        held = listed | watch.reservations()
         account = watch.settings.accounts["main"]
         if len(held) > account.session_cap - account.session_reserve:
             yield f"{request.session} is made as number {len(held)} of {account.session_cap}"
@@ -132,6 +127,8 @@ def p8_books_before_money(watch: "Watch", billed: "Billed") -> Iterator[str]:
     if rows[0][0] == before:
         watch.touched.pop(charge.session, None)
         return
+    if Reason.SESSION_DRIFTED in watch.posed[charge.session] and watch.value("SELECT counts_own FROM account") is None:
+        return  # a person lets it go on, and whether a total counts its own page nobody knows yet
     left = watch.touched.get(charge.session, 0)
     watch.touched[charge.session] = left - 1
     if left <= 0:
@@ -145,7 +142,9 @@ def p1_nothing_lost(watch: "Watch", _: object) -> Iterator[str]:
     bought: defaultdict[str, list[set[str]]] = defaultdict(list)
     for billed in watch.charges:
         charge = billed.charge
-        if charge.records and not billed.settled and charge.key not in watch.orphaned:
+        # Where somebody has deleted a session, a person may begin it anew, and is told that an open page is lost then.
+        let_go = states.get(charge.key) == "void" and Reason.SESSION_VANISHED in watch.posed[charge.session]
+        if charge.records and not billed.settled and not let_go:
             bought[charge.key].append({watch.machine.sim.world.id_of(index) for index in charge.indexes})
     for key, pages in bought.items():
         state = states.get(key, "unknown")
@@ -210,7 +209,7 @@ def park_stays(watch: "Watch", _: object) -> Iterator[str]:
     Criteria that are undone are an answer, and stand in the job's file.
     """
     now = dict(watch.rows("SELECT name, park_reason FROM search_session WHERE park_reason IS NOT NULL"))
-    for name in watch.parked.keys() - now.keys():
+    for name in watch.parked.keys() - now.keys() - watch.answering:
         if watch.parked[name] != Reason.CRITERIA_CHANGED or name not in watch.filed:
             yield f"{name} is not parked {watch.parked[name]} any more, and nobody has answered"
     watch.parked = now
@@ -260,5 +259,13 @@ AT_START: Final = (
     l1_parked_for_a_reason,
     p9_acknowledged_is_kept,
     *window_rules.AT_START,
+    *trace_rules.AT_START,
 )
-AT_END: Final = (p8_totals_agree, complete_is_whole, p9_acknowledged_is_kept, p9_all_is_read, *window_rules.AT_END)
+AT_END: Final = (
+    p8_totals_agree,
+    complete_is_whole,
+    p9_acknowledged_is_kept,
+    p9_all_is_read,
+    *window_rules.AT_END,
+    *trace_rules.AT_END,
+)

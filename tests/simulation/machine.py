@@ -14,28 +14,25 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Final, ParamSpec, TypeVar
 from unittest import mock
-
-from sqlalchemy import Engine
 
 from leadsync import app as app_module
 from leadsync.app import App
 from leadsync.inbox.door import Door
 from leadsync.service import Service
 from leadsync.simulator import spoiling
-from leadsync.store import engine, lock, migrate, opening, witness
-from leadsync.store.engine import Creator, file_creator
+from leadsync.store import lock, opening, witness
+from tests.ready_store import empty_store, shared_engine
 from tests.simulation.disk import Disk, DiskOs
 from tests.simulation.loop import SeededLoop
 from tests.simulation.mail import open_door
 from tests.simulation.process import Death, Doom, Process, present
 from tests.simulation.sqlite import FileSystem, connector
 from tests.simulation.trace import Trace
-from tests.stage import Stage, VirtualAlarms
+from tests.stage import EVERYTHING, Stage, VirtualAlarms
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -102,10 +99,12 @@ class Machine(Stage):
     def __init__(self, folder: Path, draws: Callable[[str], random.Random], **keys: Any) -> None:
         super().__init__(folder, **{"record_bytes": 300, **keys})
         self.draws = draws
-        self.trace = Trace(self.clock)
+        self.trace = Trace(lambda: self.clock.elapsed_s)
         self.disk = Disk(folder, draws("disk"))
         self.wall = Wall(self.clock)
         self.free_bytes = 1 << 40
+        self.traced = False
+        """Whether its jobs have their owners found."""
         self._processes: list[Process] = []
         self._vfs = FileSystem(self.disk)
         self.clock.new_loop = lambda: SeededLoop(draws("order"))
@@ -131,9 +130,13 @@ class Machine(Stage):
                 loop.leave()
         self._look_at_log()
 
+    def job(self, name: str = "phoenix", *, search: str = EVERYTHING, **keys: Any) -> None:
+        """Write a job file."""
+        super().job(name, search=f"{search}\n[skip_trace]\nenabled = true" if self.traced else search, **keys)
+
     def new_store(self) -> None:
         """Put an empty store of today's schema on the disk: what the migrations make, made once."""
-        self.disk.lay(STORE, _empty_store())
+        self.disk.lay(STORE, empty_store())
 
     @contextmanager
     def reached(self, app: App) -> Iterator[None]:
@@ -181,35 +184,10 @@ def _stood_in(disk: Disk) -> Iterator[None]:
         mock.patch.object(witness, "os", disk_os),
         mock.patch.object(lock, "os", disk_os),
         mock.patch.object(opening, "os", disk_os),
-        mock.patch.object(opening, "open_writer", _shared_engine),
+        mock.patch.object(opening, "open_writer", shared_engine),
         mock.patch.object(app_module, "_settle_heap", return_value=None),
         mock.patch.object(spoiling, "LEVELS", 1_500),
         # httpx looks for it at each request, and it takes long not to find it.
         mock.patch.dict(sys.modules, {"sniffio": None}),
     ):
         yield
-
-
-_creators: list[Creator] = []
-
-
-def _shared_engine(creator: Creator) -> Engine:
-    _creators[:] = [creator]
-    return _engine()
-
-
-def _connect() -> Any:
-    return _creators[0]()
-
-
-@cache
-def _engine() -> Engine:
-    return engine.open_writer(_connect)
-
-
-@cache
-def _empty_store() -> bytes:
-    with TemporaryDirectory() as folder:
-        file = Path(folder) / STORE
-        migrate.upgrade(engine.open_writer(file_creator(file)), file)
-        return file.read_bytes()

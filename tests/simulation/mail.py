@@ -7,7 +7,7 @@ does to the store is a row a result, in a table of the simulation's own, which n
 import asyncio
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from tests.simulation.watch import Watch
     from tests.simulation.world import World
 
-KINDS: Final = ("async", "async-error", "trace", "trace-done")
+KINDS: Final = ("async", "async-error", "letter", "letter-done")
 BODY_MAX_BYTES: Final = 100_000
 EFFECTS: Final = "CREATE TABLE IF NOT EXISTS simulated_effect (digest TEXT)"
 
@@ -114,13 +114,14 @@ async def _post(world: "World", address: Address, body: bytes, *, astray: bool) 
     return await knock(world, path, body)
 
 
-async def knock(world: "World", path: str, body: bytes) -> int:
+async def knock(world: "World", path: str, body: bytes, headers: Mapping[str, str] | None = None) -> int:
     """Call the door of the process that is alive; 0 where none is, or it dies before it has answered."""
     life = world.life
     door = life.door
     if door is None or life.process.over.is_set():
         return 0
-    scope = {"type": "http", "method": "POST", "path": path, "headers": [], "state": {"admit": lambda: None}}
+    sent = [(name.encode(), value.encode()) for name, value in (headers or {}).items()]
+    scope = {"type": "http", "method": "POST", "path": path, "headers": sent, "state": {"admit": lambda: None}}
     statuses: list[int] = []
 
     async def receive() -> dict[str, Any]:

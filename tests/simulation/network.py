@@ -4,16 +4,20 @@ import asyncio
 import random
 from collections import Counter
 from collections.abc import Callable, Coroutine
-from typing import Any, Protocol
+from http import HTTPStatus
+from typing import Any, Final, Protocol
 
 import httpx  # noqa: TID251 - the test edge speaks to the simulator in process
 import msgspec
 
 from leadsync.simulator import Fault, Simulator
 from leadsync.vendors.async_wire import ASYNC_PATH
+from leadsync.vendors.trace_wire import AWAIT_PATH, BATCH_PATH
 from tests.simulation.process import present
 from tests.simulation.weather import Fate, Road, Weather
 from tests.transport import SimulatorTransport
+
+TRACE_PATHS: Final = (BATCH_PATH, AWAIT_PATH)
 
 
 class Witness(Protocol):
@@ -24,6 +28,15 @@ class Witness(Protocol):
 
     def asking(self, body: bytes) -> None:
         """An async request leaves."""
+
+    def tracing(self, body: bytes) -> None:
+        """A skip trace leaves."""
+
+    def traced(self, body: bytes, *, taken: bool) -> None:
+        """A skip trace has arrived; the vendor has taken it or not."""
+
+    def saw(self, listed: dict[str, int]) -> None:
+        """A list of sessions has come, with their totals."""
 
     def deleting(self, session: str) -> None:
         """A deletion leaves."""
@@ -62,6 +75,8 @@ class Network(httpx.AsyncBaseTransport):
         done = self._watch.sent(session, key, body) if key else _nothing
         if request.url.path == ASYNC_PATH:
             self._watch.asking(body)
+        if request.url.path in TRACE_PATHS:
+            self._watch.tracing(body)
         if request.method == "DELETE":
             self._watch.deleting(request.url.path.rpartition("/")[2])
         reply: asyncio.Future[httpx.Response] = asyncio.get_running_loop().create_future()
@@ -75,6 +90,8 @@ class Network(httpx.AsyncBaseTransport):
         finally:
             done()
         await process.reach("net.received")
+        if request.method == "GET" and response.status_code == HTTPStatus.OK:
+            self._watch.saw(totals(await response.aread()))
         return response
 
     async def _carry(
@@ -115,16 +132,31 @@ class Network(httpx.AsyncBaseTransport):
         sim = self._simulator
         faults = {"POST": sim.faults, "DELETE": sim.delete_faults}.get(request.method, sim.list_faults)
         faults = sim.async_faults if request.url.path == ASYNC_PATH else faults
+        faults = sim.traces.faults if request.url.path in TRACE_PATHS else faults
         faults.next(fate if isinstance(fate, Fault) else None)
-        return await self._vendor.handle_async_request(request)
+        before = len(sim.traces.batches)
+        try:
+            return await self._vendor.handle_async_request(request)
+        finally:
+            if request.url.path in TRACE_PATHS:
+                self._watch.traced(await request.aread(), taken=len(sim.traces.batches) > before)
 
 
 def session_and_key(body: bytes) -> tuple[str, str]:
     """What a search names; '' where it names none."""
     if not body:
         return "", ""
-    session = msgspec.json.decode(body)["options"].get("searchSession", {})
+    session = msgspec.json.decode(body).get("options", {}).get("searchSession", {})
     return session.get("id", ""), session.get("idempotencyKey", "")
+
+
+def totals(body: bytes) -> dict[str, int]:
+    """The sessions of a list with their totals; none where it is no list."""
+    try:
+        sessions = msgspec.json.decode(body)["results"]["sessions"]
+        return {session["id"]: session["totalDelivered"] for session in sessions}
+    except (msgspec.DecodeError, KeyError, TypeError):
+        return {}
 
 
 def _nothing() -> None:

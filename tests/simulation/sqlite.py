@@ -119,8 +119,9 @@ class Connection:
         """Commit, if there is something to commit."""
         if self.database.in_transaction:
             self._step("commit.before")
+            written = self._disk.written
             self.execute("COMMIT")
-            self._disk.committed()
+            self._disk.committed(written)
             self._step("commit.after")
 
     def rollback(self) -> None:
@@ -131,6 +132,7 @@ class Connection:
     def close(self) -> None:
         """Close, unless the process is dead: then the kernel does it, without a word to SQLite."""
         if not (self._process and self._process.dead):
+            self._disk.let_go()  # the last one out tidies up, so nobody else may be in
             self.database.close()
 
     def create_function(self, *_: object, **__: object) -> None:
@@ -141,6 +143,12 @@ class Connection:
             self._process.step(label)
 
 
+Description = list[tuple[Any, ...]] | None
+
+_descriptions: dict[str, Description] = {}
+"""The columns of each statement, which apsw knows only while it begins."""
+
+
 class Cursor:
     """What SQLAlchemy uses of `sqlite3.Cursor`. It reads all rows at once, so that no statement is left half done."""
 
@@ -149,9 +157,8 @@ class Cursor:
     def __init__(self, database: apsw.Connection) -> None:
         self._database = database
         self._cursor = database.cursor()
-        self._cursor.exec_trace = self._describe
         self._rows: Iterator[Any] = iter(())
-        self.description: list[tuple[Any, ...]] | None = None
+        self.description: Description = None
         self.rowcount = -1
 
     @property
@@ -161,16 +168,21 @@ class Cursor:
 
     def execute(self, statement: str, values: Sequence[Any] = ()) -> None:
         """Execute one statement."""
-        self.description = None
-        with _told():
+        self._cursor.exec_trace = None if statement in _descriptions else self._describe
+        try:
             self._rows = iter(self._cursor.execute(statement, tuple(values)).fetchall())
+        except apsw.Error as error:
+            raise _as_sqlite3(error) from None
+        self.description = _descriptions[statement]
         self.rowcount = self._database.changes()
 
     def executemany(self, statement: str, rows: Iterable[Sequence[Any]]) -> None:
         """Execute one statement with each of the rows."""
         before = self._database.total_changes()
-        with _told():
+        try:
             self._cursor.executemany(statement, rows)
+        except apsw.Error as error:
+            raise _as_sqlite3(error) from None
         self.rowcount = self._database.total_changes() - before
 
     def fetchone(self) -> Any:
@@ -189,28 +201,19 @@ class Cursor:
         """Let go."""
         self._cursor.close(True)
 
-    def _describe(self, cursor: apsw.Cursor, *_: object) -> bool:
-        """Columns are known to apsw only while a statement begins."""
+    def _describe(self, cursor: apsw.Cursor, statement: str, _: object) -> bool:
         columns = cursor.get_description()
-        self.description = [(column[0], *[None] * 6) for column in columns] or None
+        _descriptions[statement] = [(column[0], *[None] * 6) for column in columns] or None
         return True
 
 
-@contextmanager
-def _told() -> Iterator[None]:
-    """Errors of apsw as `sqlite3` raises them."""
-    try:
-        yield
-    except apsw.Error as error:
-        raise _as_sqlite3(error) from None
-
-
-_CODES: Final[dict[type[apsw.Error], int]] = {apsw.FullError: sqlite3.SQLITE_FULL, apsw.IOError: sqlite3.SQLITE_IOERR}
-
-
 def _as_sqlite3(error: apsw.Error) -> sqlite3.Error:
+    """Errors of apsw as `sqlite3` raises them."""
     kinds = {apsw.ConstraintError: sqlite3.IntegrityError, apsw.CorruptError: sqlite3.DatabaseError}
     told: sqlite3.Error = kinds.get(type(error), sqlite3.OperationalError)(str(error))
     # What our own disk raises knows no code yet.
     told.sqlite_errorcode = getattr(error, "extendedresult", _CODES.get(type(error), sqlite3.SQLITE_ERROR))
     return told
+
+
+_CODES: Final[dict[type[apsw.Error], int]] = {apsw.FullError: sqlite3.SQLITE_FULL, apsw.IOError: sqlite3.SQLITE_IOERR}

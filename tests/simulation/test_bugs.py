@@ -24,9 +24,6 @@ NEAR: Final = {
     "totals are learned from a replay": 56,
     "a parked job parks no more when its audit agrees": 10,
     "a foreign session is taken for an orphan": 27,
-    "a late result is dropped": 26,
-    "an expired window frees its reservation": 7,
-    "a window is asked again where its acknowledgement was lost": 6,
 }
 """Where a bug is found that is not among the first few; a shortcut, and no promise: the search goes on from there."""
 

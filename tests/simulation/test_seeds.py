@@ -1,6 +1,6 @@
 """Worlds of many seeds, and of all that have failed once: every promise holds, and it ends well (P1-P5, P8, P10, L1).
 
-The daily run lives through the same ones each time. `--first-seed=N` begins where nobody has been, `--seeds=100000`
+Each run begins where nobody has been, and says where that was: `--first-seed=N` begins there again. `--seeds=100000`
 lives through so many, `--seed=N` through that one alone.
 """
 

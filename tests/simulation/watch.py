@@ -5,23 +5,25 @@ left, and at the end. What breaks ends the world at once.
 """
 
 import asyncio
+import math
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import apsw
 import msgspec
 
+from leadsync.app import App
 from leadsync.config import Settings
 from leadsync.core.model import Reason
 from leadsync.simulator import Charge
 from tests.jobs.books import INSTALLATION
-from tests.simulation import invariants, window_rules
+from tests.simulation import invariants, trace_rules, window_rules
 from tests.simulation.machine import STORE, Machine
 from tests.simulation.mail import Mail, p9_answered_is_durable
 from tests.simulation.process import PROCESS, Process
+from tests.simulation.trace_rules import Hunt
 from tests.simulation.windows import Pull
 
 SHOWN_BY: Final = 2
@@ -63,15 +65,21 @@ class Billed:
     settled: bool
 
 
+def _records_per_day(settings: Settings | None) -> float:
+    limit = settings.accounts["main"].budget.records_per_day if settings is not None else None
+    return math.inf if limit is None else limit
+
+
 @dataclass(eq=False)
 class Watch:
     """The memory of one world, about each session by its name.
 
     `posed`: the questions that a person was really asked; `touched`: moved behind our back, and how many pages may be
     billed until that shows; `edited`: its job was taken out of the configuration; `parked`: seen parked for that
-    reason, and not answered; `filed`: its file was written since; `retired`: its job stays out for good; `orphaned`:
-    keys whose page is gone with their session; `moved_at`: when somebody else used it last. `settings` are those of the
-    daemon that runs.
+    reason, and not answered; `answering`: a person is at it; `filed`: its file was written since; `retired`: its job
+    stays out for good; `listed`: its total by the last list that we have had, which `looked` rings with, `reserved`:
+    it had a slot reserved before that. `budgets` has what was allowed when a key was sent first. `app` is the daemon
+    that runs.
     """
 
     machine: Machine
@@ -79,22 +87,27 @@ class Watch:
     touched: dict[str, int] = field(default_factory=dict)
     edited: set[str] = field(default_factory=set)
     parked: dict[str, str] = field(default_factory=dict)
+    answering: set[str] = field(default_factory=set)
     filed: set[str] = field(default_factory=set)
     retired: set[str] = field(default_factory=set)
-    orphaned: set[str] = field(default_factory=set)
     charges: list[Billed] = field(default_factory=list)
     flying: Counter[tuple[int, str]] = field(default_factory=Counter)
-    moved_at: dict[str, float] = field(default_factory=dict)
-    settings: Settings | None = None
+    listed: dict[str, int] = field(default_factory=dict)
+    reserved: set[str] = field(default_factory=set)
+    looked: asyncio.Event = field(default_factory=asyncio.Event)
+    budgets: dict[str, float] = field(default_factory=dict)
+    app: App | None = None
     mail: Mail = field(default_factory=Mail)
     pull: Pull | None = None
-    records_per_day: int | None = None
+    hunt: Hunt | None = None
+    _in_force: set[float] = field(default_factory=set)
     checked: Counter[str] = field(default_factory=Counter)
     broken: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
     _reader: apsw.Connection | None = None
 
     def __post_init__(self) -> None:
         self.machine.sim.bill.charges = Charges(self.billed)
+        self.machine.disk.let_go = self._let_go
 
     def sent(self, session: str, key: str, body: bytes) -> Callable[[], None]:
         """A request with a key leaves."""
@@ -105,6 +118,15 @@ class Watch:
         self.flying[mark] += 1
         self._ask(invariants.AT_SEND, request)
         return lambda: self.flying.subtract([mark])
+
+    def saw(self, listed: dict[str, int]) -> None:
+        """We have the vendor's list of sessions, with their totals."""
+        self.listed, self.reserved = listed, self.reservations()
+        self.looked.set()
+
+    def reservations(self) -> set[str]:
+        """The sessions that have a slot reserved."""
+        return {name for (name,) in self.rows("SELECT name FROM search_session WHERE reserved_at IS NOT NULL")}
 
     def deleting(self, session: str) -> None:
         """We ask for a deletion: whoever comes back to the session is asked about it."""
@@ -127,6 +149,15 @@ class Watch:
         assert process is not None
         subject = window_rules.subject_of(msgspec.json.decode(body)["options"]["webhookUrl"])
         self._ask(window_rules.AT_ASK, Request("", subject, body, process))
+
+    def tracing(self, body: bytes) -> None:
+        """A skip trace leaves."""
+        self._ask(trace_rules.AT_TRACE, trace_rules.read(body))
+
+    def traced(self, body: bytes, *, taken: bool) -> None:
+        """A skip trace has arrived at the vendor."""
+        if self.hunt is not None:
+            self.hunt.arrivals[trace_rules.read(body).name].append(taken)
 
     def refused(self, session: str) -> None:
         """The vendor calls a request malformed: a person is asked to mend it."""
@@ -152,23 +183,33 @@ class Watch:
         """Somebody has moved a session behind our back, so that a person will be asked."""
         self.posed[session].update(reasons)
         self.touched[session] = SHOWN_BY
-        self.moved_at[session] = self.machine.clock.elapsed_s
 
     def deleted(self, session: str) -> None:
         """Somebody has deleted a session: what its open key may still bring is for a person to judge."""
         # What arrives twice or late makes it anew: then it is there, with another total.
         self.meddled(session, Reason.SESSION_VANISHED, Reason.SESSION_DRIFTED)
-        open_key = (
-            "SELECT key FROM page JOIN search_session AS s ON s.id = session_id WHERE state = 'asked' AND name = ?"
-        )
-        self.orphaned.update(key for (key,) in self.rows(open_key, session))
+
+    @property
+    def settings(self) -> Settings | None:
+        """Those of the daemon that runs, as it has read them last."""
+        return self.app.settings if self.app is not None else None
+
+    def budget_for(self, key: str) -> float:
+        """How many records a day are allowed to be asked for with a key, at the most."""
+        now = _records_per_day(self.settings)
+        self._in_force.add(now)
+        journaled, ours = self.rows("SELECT page.fence, installation.fence FROM page, installation WHERE key = ?", key)[
+            0
+        ]
+        first = self.budgets.setdefault(key, now if journaled == ours else max(self._in_force))
+        return max(first, now)
 
     def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         """Ask the store as it is now, past the forgetful disk."""
-        if self._reader is not None:
-            return list(self._reader.execute(query, values))
-        with self._reading():
-            return self.rows(query, *values)
+        if self._reader is None:
+            file = str(self.machine.folder / STORE)
+            self._reader = apsw.Connection(file, flags=apsw.SQLITE_OPEN_READONLY)
+        return self._reader.execute(query, values).fetchall()
 
     def value(self, query: str, *values: object) -> Any:
         """The one value of the first row; None where there is none."""
@@ -181,16 +222,13 @@ class Watch:
             self.broken.set_exception(Broken(message))
 
     def _ask(self, promises: Iterable[Callable[..., Iterable[str]]], what: object) -> None:
-        with self._reading():
-            for promise in promises:
-                self.checked[promise.__name__] += 1
-                for message in promise(self, what):
-                    self.fail(f"{promise.__name__}: {message}")
+        for promise in promises:
+            self.checked[promise.__name__] += 1
+            for message in promise(self, what):
+                self.fail(f"{promise.__name__}: {message}")
 
-    @contextmanager
-    def _reading(self) -> Iterator[None]:
-        """Keep one reader open for several questions; never longer, since nothing may change beneath it."""
-        flags = apsw.SQLITE_OPEN_READONLY
-        with closing(apsw.Connection(str(self.machine.folder / STORE), flags=flags)) as self._reader:
-            yield
-        self._reader = None
+    def _let_go(self) -> None:
+        """Close the store: what lies beneath it is about to change."""
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None

@@ -75,13 +75,11 @@ def p2_each_window_once(watch: "Watch", request: "Request") -> Iterator[str]:
 
 def p10_windows_within_budget(watch: "Watch", request: "Request") -> Iterator[str]:
     """With this window, no more is spent and reserved today than the budget has."""
-    fences = watch.rows("SELECT page.fence, installation.fence FROM page, installation WHERE key = ?", request.key)
-    if watch.records_per_day is None or any(then != now for then, now in fences):
-        return  # another process journaled it, and had perhaps another budget
+    bound = watch.budget_for(request.key)
     today = f"{watch.machine.wall():%Y-%m-%d}"
     used = sum(records for _, asked_at, records in watch.rows(COUNTED) if asked_at.startswith(today))
-    if used > watch.records_per_day:
-        yield f"{used} records are spent or asked for today, of {watch.records_per_day}"
+    if used > bound:
+        yield f"{used} records are spent or asked for today, of {bound:.0f}"
 
 
 def p10_billed_is_counted(watch: "Watch", _: object) -> Iterator[str]:

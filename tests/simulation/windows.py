@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 from leadsync.core import windows
 from leadsync.simulator import Fate, Sending
-from tests.simulation import actors
+from tests.simulation import hands
 from tests.simulation.mail import knock
 from tests.simulation.window_rules import digest_of, subject_of
 
@@ -32,6 +32,13 @@ SHARE: Final = 0.25
 JOB: Final = "bulk"
 WINDOW: Final = 4
 TERMS: Final = '\n[webhooks]\nlisten = "127.0.0.1:8480"\npublic_url = "https://leads.example.com"'
+
+
+NOT_BEGUN: Final = (
+    "SELECT 1 FROM one_shot WHERE outcome IS NULL AND NOT EXISTS (SELECT 1 FROM async_request"
+    " JOIN page ON page.id = page_id WHERE life_id = one_shot.id AND state != 'void')"
+)
+"""A life that has asked for no window yet."""
 
 
 @contextmanager
@@ -71,7 +78,7 @@ def drawn(world: "World") -> Pull | None:
             "records": draws.randint(3, 18),
             "async_above": 0,
             "windows_in_flight": draws.randint(1, 3),
-            "deadline": draws.choice(("2m", "5m", "90m")),
+            "deadline": draws.choice(("2m", "5m", "30m")),
             "on_expiry": draws.choice(("stop", "stop", "ask_again")),
             "schedule": draws.choice(('every = "3m"', 'every = "8m"', "at = 2026-11-02T05:00:00Z")),
             "buy_again": True,
@@ -118,7 +125,7 @@ async def operator(world: "World") -> None:
         await asyncio.sleep(draws.expovariate(1 / 600))
         again = draws.random() < 0.2
         world.acted["bulk_again"] += again
-        await actors.command(world, "once", JOB, {"again": again})
+        await hands.command(world, "once", JOB, {"again": again})
 
 
 ACTORS: Final = (pushing, operator)
@@ -129,6 +136,12 @@ async def put_right(world: "World") -> None:
     if world.pull is not None:
         world.machine.sim.fates.calm()
         await _send_held(world)
+
+
+async def answer(world: "World") -> None:
+    """Who has it run by hand, and hears that nothing could be asked for, says it again."""
+    if world.pull is not None and world.watch.rows(NOT_BEGUN):
+        await hands.command(world, "once", JOB, {"again": False})
 
 
 def is_quiet(world: "World") -> bool:

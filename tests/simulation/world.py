@@ -2,9 +2,9 @@
 
 First there is trouble: faults, deaths, power cuts, meddlers. Then it ends, and every job must come to `complete` within
 a bounded time, with a person's answer only where a person was really asked (L1). Rooms: `process.py` death and its
-labels, `disk.py` what power cuts leave, `weather.py` and `network.py` faults, `actors.py` people and machines that
-meddle, `invariants.py` what must hold, `watch.py` when that is looked at, `bugs.py` planted bugs. Each says how to add
-to it.
+labels, `disk.py` what power cuts leave, `weather.py` and `network.py` faults, `actors.py` and `tenants.py` people and
+machines that meddle, `hands.py` what they do to the daemon, `invariants.py` what must hold, `watch.py` when that is
+looked at, `bugs.py` planted bugs. Each says how to add to it.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from typing import Any, Final
 from leadsync.app import App
 from leadsync.errors import BadWeather, OperatorMistake
 from leadsync.service import Service
-from tests.simulation import actors, windows
+from tests.simulation import actors, hands, tenants, traces, windows
 from tests.simulation.disk import Trouble, no_trouble
 from tests.simulation.machine import Life, Machine
 from tests.simulation.mail import is_quiet
@@ -30,11 +30,17 @@ from tests.simulation.process import CALLBACK, Doom
 from tests.simulation.watch import Watch
 from tests.simulation.weather import Weather
 
-TROUBLE_S: Final = (150.0, 300.0, 600.0, 1_200.0)
+TROUBLE_S: Final = (100.0, 200.0, 400.0, 800.0)
 """How long the trouble lasts, give or take a quarter: most worlds are short, so that there are many."""
 
 PEACE_S: Final = 3 * 3_600.0
 """How long all jobs may take to complete once it has ended."""
+
+POOR: Final = 0.2
+"""The share of seeds whose budget is short from the beginning."""
+
+ROOMY: Final = 100
+"""So many slots are never short."""
 
 LABELS: Final = (
     CALLBACK,
@@ -66,13 +72,15 @@ DEATHS: Final = tuple(f"{label} {kind}" for label in LABELS for kind in ("kill",
 class Script:
     """What a world is made of, where that is not left to its seed.
 
-    `pull`: whether it has a one-shot by windows. `dooms` are those of its processes, one after another, to its end;
+    `pull`: whether it has a one-shot by windows, `hunt`: whether its owners are found. `dooms` are those of its
+    processes, one after another, to its end;
     `disk_trouble` is the first process's; `lay` puts a store on its disk.
     """
 
     jobs: int | None = None
     meddlers: bool = True
     pull: bool | None = None
+    hunt: bool | None = None
     weather: bool = True
     trouble_s: float | None = None
     size: int | None = None
@@ -111,28 +119,35 @@ class World:
     def __init__(self, folder: Path, seed: int, script: Script) -> None:
         self.seed = seed
         self.script = script
+        self.report = Report(seed)
+        self.acted = self.report.acted
         self._streams: dict[str, random.Random] = {}
         draws = self.draws("world")
         self.jobs = [f"job-{letter}" for letter in "abc"[: script.jobs or draws.randint(1, 3)]]
         self.keys: dict[str, dict[str, Any]] = {
             job: {
                 "page_size": draws.randint(3, 12),
-                "schedule": f'every = "{draws.choice((3, 5, 8))}m", jitter = "{draws.choice((0, 4))}s"',
+                "schedule": f'every = "{draws.choice((2, 3, 5))}m", jitter = "{draws.choice((0, 4))}s"',
                 "buy_again": True,
             }
             for job in self.jobs
         }
-        self.terms = f'audit_every = "{draws.choice(("1m", "15m"))}"'
+        self.terms = f'audit_every = "{draws.choice(("1m", "3m", "15m"))}"'
         size, vendor = script.size or draws.randint(5, 25), switches(draws)
         self.pull = windows.drawn(self)
         if self.pull is not None:
             vendor |= windows.open_questions(self.draws("windows"))
-        self.cap = self._furnish(self.draws("house")) if script.meddlers else 100
+        self.cap = self._furnish(self.draws("house")) if script.meddlers else ROOMY
         self.terms += windows.TERMS if self.pull is not None else ""
+        self.hunt = traces.drawn(self)
+        self.terms += traces.terms(self)
         self.machine = Machine(folder, self.draws, size=size, account=self.terms, session_cap=self.cap, **vendor)
+        traces.furnish(self)
         if self.pull is not None:
             self.machine.job(windows.JOB, **self.pull.keys)
         self.machine.clock.began -= timedelta(seconds=10)  # all jobs are due then
+        if script.meddlers and draws.random() < POOR:
+            actors.allot(self, draws)
         for job in self.jobs:
             self.machine.job(job, **self.keys[job])
         self.weather = Weather(self.draws("weather"))
@@ -141,8 +156,6 @@ class World:
         self._deaths_left = draws.choice((0, 1, 2, 3, 5))
         self._trouble_s = script.trouble_s or draws.choice(TROUBLE_S) * draws.uniform(0.75, 1.25)
         self.machine.disk.trouble = script.disk_trouble
-        self.report = Report(seed)
-        self.acted = self.report.acted
         self._context = contextvars.copy_context()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._over = False
@@ -153,13 +166,13 @@ class World:
 
     def _furnish(self, draws: random.Random) -> int:
         """Let some worlds be short of slots, and keep house there; return how many slots the team has."""
-        if draws.random() < 0.5:
-            return 100
+        if draws.random() < 0.4:
+            return ROOMY
         reserve = draws.randint(0, 1)
         cap = len(self.jobs) + reserve + draws.randint(0, 1)
         self.terms += (
             f"\nsession_cap = {cap}\nsession_reserve = {reserve}\n"
-            f'[housekeeping]\nevery = "{draws.choice((3, 10))}m"\ndelete = "orphans"\norphan_after_days = 0'
+            f'[housekeeping]\nevery = "{draws.choice((1, 5))}m"\ndelete = "orphans"\norphan_after_days = 0'
         )
         return cap
 
@@ -173,12 +186,13 @@ class World:
         """Live through all of it."""
         report, machine = self.report, self.machine
         self.script.lay(machine)
-        with machine.on() as loop, windows.small_windows():
+        with machine.on() as loop, windows.small_windows(), traces.small_batches():
             try:
                 loop.run_until_complete(self._all())
             except Exception as error:  # noqa: BLE001 - whatever ends a world early is what was found
                 report.broken = f"{type(error).__name__}: {error}"
             report.virtual_s = loop.time()
+        machine.disk.let_go()
         report.trace, report.steps = machine.trace.digest, machine.trace.steps
         report.met.update({str(fate): count for fate, count in self.network.met.items()})
         report.checked.update(self.watch.checked)
@@ -205,6 +219,9 @@ class World:
         if self.pull is not None:
             self.watch.pull = self.pull
             self.machine.sim.deliver = windows.Courier(self, self.pull).deliver
+        if self.hunt is not None:
+            self.watch.hunt = self.hunt
+            self.machine.sim.deliver = traces.Courier(self, self.hunt, self.machine.sim.deliver).deliver
         plot = self.spawn(self._plot())
         await asyncio.wait({plot, self.watch.broken}, return_when=asyncio.FIRST_COMPLETED)
         if self.watch.broken.done():
@@ -214,6 +231,7 @@ class World:
     async def _plot(self) -> None:
         supervisor = self.spawn(self._supervise())
         meddlers = [self.spawn(actor(self)) for actor in self._cast()]  # type: ignore[arg-type]
+        meddlers += [self.spawn(actor(self)) for actor in traces.ACTORS if self.hunt is not None]
         await asyncio.sleep(self._trouble_s)
         for meddler in meddlers:
             meddler.cancel()
@@ -221,18 +239,20 @@ class World:
         self.weather.clear()
         actors.put_right(self)
         await windows.put_right(self)
+        traces.put_right(self)
         if self.script.dooms is None:
             self.life.process.doom = Doom()
-        actors.stop(self)
+        hands.stop(self)
         await self._come_to_rest()
         self._over = True
-        actors.stop(self)
+        hands.stop(self)
         await supervisor
         self.watch.ended()
 
     def _cast(self) -> Iterable[Callable[["World"], object]]:
         draws = self.draws("cast")
-        drawn = [actor for actor in actors.ACTORS if draws.random() < 0.4]
+        house = tenants.TENANTS if self.cap < ROOMY else ()
+        drawn = [actor for actor in actors.ACTORS if draws.random() < (0.7 if actor in house else 0.3)]
         return [*drawn, *(windows.ACTORS if self.pull else ())] if self.script.meddlers else []
 
     async def _come_to_rest(self) -> None:
@@ -241,16 +261,19 @@ class World:
         wanted = set(self.jobs) - self.watch.retired
         until_s = asyncio.get_running_loop().time() + PEACE_S
         while True:
-            await asyncio.sleep(60)
+            await asyncio.sleep(30)
             complete = {
                 job for (job,) in self.watch.rows("SELECT job FROM run WHERE outcome = 'complete' AND id > ?", since)
             }
-            at_rest = is_quiet(self.watch) and windows.is_quiet(self)
+            at_rest = is_quiet(self.watch) and windows.is_quiet(self) and traces.is_quiet(self)
             if complete >= wanted and not self._is_settling() and at_rest:
                 return
             if asyncio.get_running_loop().time() > until_s:
                 self.watch.fail(f"l1_it_ends_well: of {sorted(wanted)} only {sorted(complete)} are complete")
-            await actors.answer(self)
+            await hands.answer(self)
+            await tenants.make_room(self)
+            await windows.answer(self)
+            await traces.answer(self)
 
     def _is_settling(self) -> bool:
         """Whether an open key waits that no person is asked about."""
@@ -276,8 +299,7 @@ class World:
             await asyncio.sleep(draws.uniform(1, 60))
 
     def _begun(self, app: App, _: Service) -> None:
-        self.watch.settings = app.settings
-        self.watch.records_per_day = app.settings.accounts["main"].budget.records_per_day
+        self.watch.app = app
         self.watch.started()
 
     def _doom(self, draws: random.Random, lives: int) -> Doom:

@@ -5,7 +5,7 @@ Every command imports what it needs when it is called, so that `--help` and a ty
 
 import typer
 
-from leadsync.cli import doctor, inbox, look, play, sessions, setup, work
+from leadsync.cli import doctor, inbox, look, play, sessions, setup, traces, work
 
 app = typer.Typer(
     name="leadsync",
@@ -31,6 +31,7 @@ app.command("status")(look.status)
 app.command("runs")(look.runs)
 app.command("export")(look.export)
 app.add_typer(inbox.app, name="inbox")
+app.add_typer(traces.app, name="traces")
 app.command("simulate")(play.simulate)
 app.command("demo")(play.demo)
 

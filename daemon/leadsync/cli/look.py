@@ -59,11 +59,16 @@ def export(
         ExportFormat, typer.Option("--format", help="One JSON object a line; a table; typed columns.")
     ] = ExportFormat.JSONL,
     output: OutputOption = None,
+    callable_only: Annotated[
+        bool, typer.Option("--callable-only", help="Leave out contacts that must not be called.")
+    ] = False,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
     """Write the leads.
 
-    One row a delivery, in the order of their change numbers. The last number goes to stderr: the next --since.
+    One row a delivery, in the order of their change numbers. The last number goes to stderr: the next --since. With
+    --callable-only every lead is there, but of its contacts neither do-not-call phones, nor phones of which nobody says
+    that they may be called, nor anything on the suppression list.
     """
     with answering():
         from leadsync.cli.exporting import refuse_bytes_on_terminal, showing_progress, standard_output
@@ -73,7 +78,7 @@ def export(
         from leadsync.reports.export.files import export_to_file, export_to_stream
         from leadsync.reports.export.rows import Wanted
 
-        wanted = Wanted(job, since)
+        wanted = Wanted(job, since, callable_only)
         with showing_progress(output) as watch:
             if output is None:
                 with standard_output() as out:

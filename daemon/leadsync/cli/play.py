@@ -14,12 +14,12 @@ def simulate(
     record_bytes: Annotated[int, typer.Option("--record-bytes", min=500, help="The size of one.")] = 2_400,
     seed: Annotated[int, typer.Option("--seed", help="Another world for another number.")] = 1,
 ) -> None:
-    """Stand in for BatchData on loopback.
+    """Stand in for BatchData and RealEstateAPI on loopback.
 
-    Sessions, async results by webhook, billing, list, delete and wallet, until Ctrl-C; nothing real is billed. Point an
-    account's base_url there, with the token `simulator-token`. POST /_simulator/grow, /_simulator/faults and
-    /_simulator/fates change the world, the weather and what becomes of async results; GET /_simulator/bill says what
-    was billed.
+    Sessions, async results and skip traces by webhook, billing, list, delete and wallet, until Ctrl-C; nothing real is
+    billed. Point an account's base_url there, with the token `simulator-token`, and skip_trace's, with the API key
+    `simulator-key`. POST /_simulator/grow, /_simulator/faults, /_simulator/fates and /_simulator/trace/switches change
+    the world, the weather and what becomes of results; GET /_simulator/bill and /_simulator/trace say what was billed.
     """
     with answering():
         from leadsync.demo.server import serve_alone

@@ -1,6 +1,8 @@
-"""An account's budget in the core's terms."""
+"""The budgets in the core's terms: an account's, and the skip trace's."""
 
-from leadsync.config.tables import Account
+from datetime import UTC
+
+from leadsync.config.tables import Account, SkipTrace
 from leadsync.core.budget import Limits
 
 
@@ -12,6 +14,17 @@ def limits_of(account: Account) -> Limits:
         price=account.price_per_record,
         records_day=budget.records_per_day,
         records_month=budget.records_per_month,
+        dollars_day=budget.dollars_per_day,
+        dollars_month=budget.dollars_per_month,
+    )
+
+
+def trace_limits_of(section: SkipTrace) -> Limits:
+    """Return what may be spent on owners; its days and months are UTC's, as the vendor's are."""
+    budget = section.budget
+    return Limits(
+        zone=UTC,
+        price=section.price_per_match,
         dollars_day=budget.dollars_per_day,
         dollars_month=budget.dollars_per_month,
     )

@@ -9,7 +9,7 @@ from functools import partial
 from itertools import chain
 from pathlib import Path
 from types import MappingProxyType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from leadsync.config.criteria import contradictions, doubtful, misplaced, of_another_kind, unsendable
 from leadsync.config.documents import Document, job_paths, read_document, read_job
@@ -18,6 +18,7 @@ from leadsync.config.fault import Fault, Loc, dotted, member
 from leadsync.config.findings import Findings
 from leadsync.config.job import Job
 from leadsync.config.secret import SecretSource, read_secret
+from leadsync.config.suppression import read_suppression
 from leadsync.config.tables import (
     NAME,
     Account,
@@ -30,8 +31,8 @@ from leadsync.config.tables import (
     Webhooks,
 )
 from leadsync.config.telling import Metrics, NotifierTable, Notify, Ping
-from leadsync.config.together import account_faults, same_criteria, shared_sessions, with_defaults
-from leadsync.config.unbuilt import unbuilt_in_config, unbuilt_in_job
+from leadsync.config.together import account_faults, same_criteria, shared_sessions, untraceable, with_defaults
+from leadsync.config.unbuilt import unbuilt_in_config
 from leadsync.errors import ConfigInvalid, Problem
 
 SQLITE = "sqlite:///"
@@ -88,8 +89,10 @@ def load_whole_files(path: Path, environ: Mapping[str, str]) -> tuple[Settings, 
     documents = _job_documents(path.parent / "jobs.d", findings)
     accounts = _account_names(config)
     tables = _tables(config, findings) if config else None
-    jobs = [_job(document, accounts, findings) for document in documents]
+    jobs = [_job(document, accounts, config.table if config else {}, findings) for document in documents]
     findings.add(shared_sessions(documents, accounts))
+    if config is not None and tables is not None and tables.skip_trace is not None:
+        _look_at_suppression(config, tables.skip_trace, findings)
     problems = findings.in_reading_order()
     unsound = {problem.file for problem in problems}
     if config is None or tables is None or str(path) in unsound:
@@ -151,7 +154,7 @@ def _tables(config: Document, findings: Findings) -> ConfigFile | None:
     return findings.validate(config, ConfigFile, config.table, faults)
 
 
-def _job(document: Document, accounts: Sequence[str], findings: Findings) -> Job | None:
+def _job(document: Document, accounts: Sequence[str], config: Mapping[str, Any], findings: Findings) -> Job | None:
     table = with_defaults(document, accounts)
     faults = chain(
         account_faults(table, accounts),
@@ -159,7 +162,7 @@ def _job(document: Document, accounts: Sequence[str], findings: Findings) -> Job
         unsendable(document.table),
         contradictions(document.table),
         of_another_kind(document.table),
-        unbuilt_in_job(document.table),
+        untraceable(document.table, config),
     )
     job = findings.validate(document, Job, table, faults)
     if job is None or job.ping is None:
@@ -183,6 +186,18 @@ def _skip_trace(config: Document, section: SkipTrace) -> SkipTrace:
     found = section.suppression and config.path.parent / section.suppression
     api_key = _declared(config, ("skip_trace", "api_key"), section.api_key)
     return section.model_copy(update={"api_key": api_key, "suppression": found})
+
+
+def _look_at_suppression(config: Document, section: SkipTrace, findings: Findings) -> None:
+    """Have the list read once, so that what nobody understands in it shows before anything is spent."""
+    if section.suppression is None:
+        return
+    path = config.path.parent / section.suppression
+    if path.is_file():
+        findings.attempt(partial(read_suppression, path))
+    else:
+        message = "names a file that does not exist: create it, an empty one will do"
+        findings.add([config.problem(Fault(("skip_trace", "suppression"), message))])
 
 
 def _notify(config: Document, section: Notify) -> Notify:

@@ -54,6 +54,15 @@ def same_criteria(jobs: Sequence[Document], accounts: Sequence[str]) -> Iterator
                 yield job.problem(Fault(("search",), message))
 
 
+def untraceable(table: Mapping[str, Any], config: Mapping[str, Any]) -> Iterator[Fault]:
+    """Find a job whose owners cannot be traced, since config.toml does not say with what key or where answers go."""
+    if member(table, "skip_trace", "enabled") is True:
+        missing = [f"[{name}]" for name in ("webhooks", "skip_trace") if name not in config]
+        if missing:
+            message = f"needs {' and '.join(missing)} in config.toml: add what is missing there, or set it to false"
+            yield Fault(("skip_trace", "enabled"), message)
+
+
 def _groups(jobs: Sequence[Document], key_of: Mapping[str, str]) -> Iterator[list[Document]]:
     """Yield the jobs that share a key, two or more, in their order; an empty key is shared with nobody."""
     keyed = sorted((job for job in jobs if key_of[job.name]), key=lambda job: key_of[job.name])

@@ -16,9 +16,3 @@ def unbuilt_in_config(table: Mapping[str, Any]) -> Iterator[Fault]:
     url = member(table, "store", "url")
     if isinstance(url, str) and url.startswith("postgresql"):
         yield Fault(("store", "url"), f'PostgreSQL {NOT_YET}: use "sqlite:///leadsync.db"')
-
-
-def unbuilt_in_job(table: Mapping[str, Any]) -> Iterator[Fault]:
-    """Find what a job file asks for and this version cannot do."""
-    if member(table, "skip_trace", "enabled") is True:
-        yield Fault(("skip_trace", "enabled"), f"skip tracing {NOT_YET}: set it to false")

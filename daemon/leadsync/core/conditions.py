@@ -44,6 +44,8 @@ class Condition(StrEnum):
     BUDGET_SPENT = "budget_spent"
     SLOTS_LOW = "slots_low"
     INBOX_QUARANTINED = "inbox_quarantined"
+    TRACE_PAUSED = "trace_paused"
+    TRACES_MISSING = "traces_missing"
     RELOAD_REFUSED = "reload_refused"
     STORE_DOUBTED = "store_doubted"
     STORE_FAILING = "store_failing"
@@ -151,6 +153,16 @@ CATALOGUE: Final[dict[Condition, About]] = {
         Severity.WARNING,
         "webhooks came that nobody can read; they are kept, and hold up no other",
         "leadsync inbox list says why each waits, and leadsync inbox release lets it be read again",
+    ),
+    Condition.TRACE_PAUSED: About(
+        Severity.WARNING,
+        "no owner is asked for: the vendor turns the API key down, has refused a batch, or a person must speak",
+        "leadsync status names the reason; mend it, then leadsync traces resume",
+    ),
+    Condition.TRACES_MISSING: About(
+        Severity.WARNING,
+        "owners were asked for, and the vendor said nothing about them in time; they may be billed",
+        "leadsync traces list shows of which batches; leadsync traces again asks again, which may cost twice",
     ),
     Condition.RELOAD_REFUSED: About(
         Severity.WARNING,

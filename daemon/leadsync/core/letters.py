@@ -40,6 +40,8 @@ class Why(StrEnum):
     """Inflated it is more than the configuration allows."""
     WRONG_ID = "wrong_id"
     """It speaks of something else than its address."""
+    WRONG_KEY = "wrong_key"
+    """It does not come with the API key that it was asked for with."""
     CRASHED = "crashed"
     """Its handler failed over it."""
     NOT_ASKED = "not_asked"

@@ -8,12 +8,17 @@ JSON in valid UTF-8 on one line. Text that is cut off in the middle is no value:
 import json
 import re
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
+
+import msgspec
 
 
 class NotJson(ValueError):
     """The bytes are not one whole JSON value, even read with patience."""
 
+
+LOOSE_LEVELS: Final = 8
+"""A record of the vendors has six."""
 
 _TOKEN: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{},:]|[^\s"\[\]{},:]+|"', re.DOTALL)
 _NUMBER: Final = re.compile(rb"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][-+]?\d+)?")
@@ -55,6 +60,26 @@ def one_line(text: bytes) -> bytes:
         else:
             out.append(token if token in _WORDS or _NUMBER.fullmatch(token) else b"null")
     return b"".join(out)
+
+
+def loosely(text: bytes, levels: int = LOOSE_LEVELS) -> Any:
+    """Read a value as far as it can be read: what is broken, or lies deeper than that, is None beside all the rest."""
+    try:
+        return msgspec.json.decode(text)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        pass
+    try:
+        match text.lstrip()[:1] if levels else b"":
+            case b"{":
+                return {name: loosely(value, levels - 1) for name, value in members(text).items()}
+            case b"[":
+                return [loosely(value, levels - 1) for value in elements(text)]
+            case b'"':
+                return text_of(text.strip())
+            case _:
+                return None
+    except NotJson:
+        return None
 
 
 def text_of(token: bytes) -> str:

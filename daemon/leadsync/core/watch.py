@@ -76,6 +76,14 @@ class AccountFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class TraceFacts:
+    """The skip trace. `paused` is why nobody is asked for; `missing` counts owners without an answer in time."""
+
+    paused: str | None = None
+    missing: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class StoreFacts:
     """What the store says."""
 
@@ -84,6 +92,7 @@ class StoreFacts:
     doubt: Reason | None = None
     reload_refused: str | None = None
     quarantined: int = 0
+    traces: TraceFacts = field(default_factory=TraceFacts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,6 +279,10 @@ def _of_accounts(store: StoreFacts) -> Iterator[tuple[Key, Sight | None]]:
         yield Key(Condition.RELOAD_REFUSED), Sight(0.0, store.reload_refused)
     if store.quarantined:
         yield Key(Condition.INBOX_QUARANTINED), Sight(float(store.quarantined), f"{store.quarantined:,} of them")
+    if store.traces.paused is not None:
+        yield Key(Condition.TRACE_PAUSED), Sight(0.0, store.traces.paused)
+    if store.traces.missing:
+        yield Key(Condition.TRACES_MISSING), Sight(float(store.traces.missing), f"{store.traces.missing:,} of them")
     for account in store.accounts:
         if account.paused is not None:
             yield Key(Condition.ACCOUNT_PAUSED, account.name), Sight(0.0, account.paused)

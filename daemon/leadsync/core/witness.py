@@ -13,12 +13,26 @@ from leadsync.core.model import Reason
 
 @dataclass(frozen=True, slots=True)
 class Witness:
-    """Who spends, where, and how many keys were journaled. `machine` is a digest, `place` the store's absolute path."""
+    """Who spends, where, and how much was journaled. `machine` is a digest, `place` the store's absolute path.
+
+    `keys` counts the keys of pages, `batches` those of the skip trace.
+    """
 
     installation: str
     machine: str
     place: str
     keys: int
+    batches: int = 0
+
+    @property
+    def whose(self) -> "Witness":
+        """Who spends and where, whatever was journaled."""
+        return replace(self, keys=0, batches=0)
+
+    @property
+    def has_spent(self) -> bool:
+        """Whether anything was ever journaled."""
+        return bool(self.keys or self.batches)
 
 
 class StoreAnswer(StrEnum):
@@ -36,14 +50,15 @@ def doubt(found: Witness | None, here: Witness, *, expected: bool, original_ther
     """
     if found is None:
         return Reason.STORE_COPIED if expected else None
-    if not expected and not found.keys and not here.keys:
+    if not expected and not found.has_spent and not here.has_spent:
         # A first start that was cut short left its witness, and its store without a row. Nothing was ever spent.
         return None
     if found.installation != here.installation:
         return Reason.STORE_COPIED
-    if replace(found, keys=0) != replace(here, keys=0):
+    if found.whose != here.whose:
         return Reason.STORE_COPIED if found.machine == here.machine and original_there else Reason.STORE_MOVED
-    return Reason.STORE_RESTORED if found.keys > here.keys else None
+    is_older = found.keys > here.keys or found.batches > here.batches
+    return Reason.STORE_RESTORED if is_older else None
 
 
 DOUBTS = {

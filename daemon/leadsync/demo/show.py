@@ -10,9 +10,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from leadsync.app import App, open_app, start_log
+from leadsync.app import App, open_app
 from leadsync.config import Settings, load
 from leadsync.errors import UsageMistake
+from leadsync.keys import start_log
 from leadsync.outside import Outside
 from leadsync.reports.runs import runs
 from leadsync.reports.status import status
@@ -55,8 +56,8 @@ async def _show(place: Path) -> bool:
         _write_files(place, url)
         outside = Outside()
         settings = load(place / "config.toml", outside.environ)
-        tokens = start_log(settings, outside)
-        async with open_app(settings, tokens, outside) as app:
+        keys = start_log(settings, outside)
+        async with open_app(settings, keys, outside) as app:
             ended_well = await _two_rounds(app, simulator)
     return _tell(settings, simulator) and ended_well
 

@@ -10,6 +10,7 @@ from leadsync.events.accounts import *
 from leadsync.events.inbox import *
 from leadsync.events.runs import *
 from leadsync.events.service import *
+from leadsync.events.traces import *
 from leadsync.events.windows import *
 
 

@@ -59,10 +59,12 @@ class Line:
     async def _call(self, call: Call) -> float:
         desk, now_s = self._desk, asyncio.get_running_loop().time()
         waiting = [place for place in await self._ledger.waiting(desk.name) if place.job in desk.terms.jobs.enabled]
+        if not waiting:
+            return 0.0
         holders = await self._ledger.held(desk.name, desk.terms.room)
         rest_s = desk.vacancy.rest_s(holders.listed, now_s)
-        if not waiting or rest_s:
-            return rest_s if waiting else 0.0
+        if rest_s:
+            return rest_s
         # Who was called and has not begun yet will take a slot that still looks free.
         called = self._called.items()
         self._called = {place: at_s for place, at_s in called if place in waiting and now_s - at_s < CALL_AGAIN_S}

@@ -177,6 +177,7 @@ class Watch:
             doubt=look.doubt,
             reload_refused=look.reload_refused,
             quarantined=look.inbox["quarantined"],
+            traces=look.traces,
         )
 
     def _job(self, job: Job, look: JobLook) -> JobFacts:

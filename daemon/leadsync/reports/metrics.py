@@ -23,6 +23,7 @@ from leadsync.config.units import split_address
 from leadsync.core.budget import shares
 from leadsync.core.slots import Room
 from leadsync.errors import BadWeather, CannotListen, OperatorMistake
+from leadsync.store import trace_figures
 from leadsync.store.engine import sqlite_file, wal_bytes
 from leadsync.store.figures import bought, last_good_ends, open_keys
 from leadsync.store.reading import reading
@@ -51,6 +52,11 @@ METRICS: Final[dict[str, tuple[str, Labels]]] = {
     "leadsync_job_parked": ("Whether the job waits for a person.", ("account", "job")),
     "leadsync_webhook_queue": ("Webhooks that wait to be read.", ()),
     "leadsync_webhooks_quarantined": ("Webhooks that nobody can read.", ()),
+    "leadsync_trace_owners": ("Owners by what has become of them.", ("state",)),
+    "leadsync_trace_batches_out": ("Batches of owners whose answers are awaited.", ()),
+    "leadsync_trace_matches_total": ("Owners who were found.", ()),
+    "leadsync_trace_spend_dollars_total": ("US dollars that these cost.", ()),
+    "leadsync_trace_paused": ("Whether no owner is asked for until somebody acts.", ()),
     "leadsync_condition": ("Conditions that are held; always 1.", ("condition", "subject", "severity")),
     "leadsync_loop_lag_seconds": ("The latest that the event loop was in the last minute.", ()),
     "leadsync_loop_seen_timestamp_seconds": ("When the event loop last came round.", ()),
@@ -126,9 +132,21 @@ def _of_store(connection: Connection, settings: Settings, now: datetime) -> dict
         **_of_purchases(connection),
         **_of_accounts(connection, settings, seen),
         **_of_jobs(connection, {job: account for job, (account, _) in jobs.items()}, seen),
+        **_of_traces(connection, seen),
         "leadsync_webhook_queue": [((), float(seen.inbox["waiting"]))],
         "leadsync_webhooks_quarantined": [((), float(seen.inbox["quarantined"]))],
         "leadsync_condition": held,
+    }
+
+
+def _of_traces(connection: Connection, seen: Look) -> dict[str, Values]:
+    found = trace_figures.figures(connection)
+    return {
+        "leadsync_trace_owners": [((state.value,), float(count)) for state, count in found.subjects.items()],
+        "leadsync_trace_batches_out": [((), float(found.out))],
+        "leadsync_trace_matches_total": [((), float(found.items.matched))],
+        "leadsync_trace_spend_dollars_total": [((), found.dollars)],
+        "leadsync_trace_paused": [((), float(seen.traces.paused is not None))],
     }
 
 

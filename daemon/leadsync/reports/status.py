@@ -26,6 +26,8 @@ from leadsync.reports.one_shots import progress_of, seat_of, windows_line
 from leadsync.reports.runs import run_row
 from leadsync.reports.slots import slots_cells, slots_report, slots_unknown
 from leadsync.reports.text import columns, money, told
+from leadsync.reports.traces import in_words as trace_in_words
+from leadsync.reports.traces import skip_trace
 from leadsync.store import slots, tables
 from leadsync.store.engine import sqlite_file
 from leadsync.store.inbox import counts as inbox_counts
@@ -48,7 +50,8 @@ def status(settings: Settings, now: datetime, problems: Sequence[Problem] = ()) 
     `process` is the leadsync that has the store, if one has, and `serving` whether that is the daemon.
     `reload_refused`: why it goes by older files than those here. `overdue`: the job's time has passed, and it does not
     run. `inbox` counts the webhooks that wait to be read, and those in quarantine. `conditions` are those that were
-    held at the daemon's last look, `problems` those of files whose jobs are left out.
+    held at the daemon's last look, `problems` those of files whose jobs are left out. `skip_trace` is how that stands
+    (see `reports.traces`).
     """
     return {**_as_stored(settings, now), "problems": [asdict(problem) for problem in problems]}
 
@@ -66,6 +69,7 @@ def _as_stored(settings: Settings, now: datetime) -> dict[str, Any]:
                 "accounts": [_new_account(name, one) for name, one in settings.accounts.items()],
                 "jobs": [_job(job, _NEW_SESSION, progress_of(None, job)) for job in settings.jobs.values()],
                 "conditions": [],
+                "skip_trace": skip_trace(settings, None, now),
             }
         alive = holder(file)
         serving = alive is not None and alive.serves
@@ -79,6 +83,7 @@ def _as_stored(settings: Settings, now: datetime) -> dict[str, Any]:
             "accounts": [_stored_account(connection, name, one, now) for name, one in settings.accounts.items()],
             "jobs": [_stored_job(connection, job, now, alive=alive is not None) for job in settings.jobs.values()],
             "conditions": [_condition(one) for one in open_conditions(connection)],
+            "skip_trace": skip_trace(settings, connection, now),
         }
 
 
@@ -110,15 +115,9 @@ def in_words(report: Row) -> str:
     ]
     waiting += [line for job in report["jobs"] for line in _windows(job) or _unknown(job)]
     conditions = [_condition_line(one) for one in report["conditions"]]
-    parts = (
-        _who_runs(report),
-        accounts,
-        jobs,
-        _left_out(report),
-        "\n".join(waiting),
-        _in_quarantine(report),
-        "\n".join(conditions),
-    )
+    tracing = "\n".join(trace_in_words(report["skip_trace"])) if report["skip_trace"] else ""
+    notes = ("\n".join(waiting), _in_quarantine(report), tracing, "\n".join(conditions))
+    parts = (_who_runs(report), accounts, jobs, _left_out(report), *notes)
     return "\n\n".join(part for part in parts if part)
 
 

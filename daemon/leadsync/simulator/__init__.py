@@ -1,4 +1,4 @@
-"""BatchData in small: a deterministic world, its sessions, its bill, and the weather in between.
+"""Both vendors in small: a deterministic world, sessions, skip traces, bills, and the weather in between.
 
 It imports nothing of the daemon: what both believe of the vendor is written down twice, so that a test can notice.
 """
@@ -10,9 +10,12 @@ from leadsync.simulator.results import Result
 from leadsync.simulator.sessions import Session
 from leadsync.simulator.simulator import TOKEN, Simulator
 from leadsync.simulator.switches import Switches
+from leadsync.simulator.trace_switches import TraceSwitches
+from leadsync.simulator.traces import API_KEY, TraceBatch, TracedOwner
 from leadsync.simulator.world import World
 
 __all__ = [
+    "API_KEY",
     "TOKEN",
     "Bill",
     "Charge",
@@ -26,5 +29,8 @@ __all__ = [
     "Session",
     "Simulator",
     "Switches",
+    "TraceBatch",
+    "TraceSwitches",
+    "TracedOwner",
     "World",
 ]

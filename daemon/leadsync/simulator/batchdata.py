@@ -123,7 +123,7 @@ class BatchData:
         if fault is Fault.SLOW:
             await asyncio.sleep(self._team.switches.slow_s)
         if fault is Fault.HANG:
-            await _gone(request)
+            await replies.gone(request)
         return spoiled(fault, answer)
 
     def _searched(self, asked: Asked | Refusal) -> Response:
@@ -227,9 +227,3 @@ def _entry(session: Session) -> dict[str, object]:
         **({"lastRequestAt": last.isoformat()} if last else {}),
         "createdAt": session.created_at.isoformat(),
     }
-
-
-async def _gone(request: Request) -> None:
-    """Wait until the client has given up; in process, until it cancels this."""
-    while (await request.receive())["type"] != "http.disconnect":
-        pass

@@ -11,10 +11,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from leadsync.simulator.faults import Fate, Fault, Plan
+from leadsync.simulator.faults import Fate, Fault
+from leadsync.simulator.hands import Orders, answer, planned, turned
 from leadsync.simulator.hooks import Sending, astray, send
 from leadsync.simulator.results import Result, Results
-from leadsync.simulator.switches import Switches
 from leadsync.simulator.team import Team
 
 __all__ = ["Control"]
@@ -24,33 +24,12 @@ class _Growth(msgspec.Struct, forbid_unknown_fields=True):
     count: int
 
 
-class _Storm(msgspec.Struct, forbid_unknown_fields=True):
-    rate: float
-    kinds: list[Fault]
-    seed: int
-
-
-class _FateStorm(msgspec.Struct, forbid_unknown_fields=True):
-    rate: float
-    kinds: list[Fate]
-    seed: int
-
-
-class _Fates(msgspec.Struct, forbid_unknown_fields=True):
-    calm: bool = False
-    next: list[Fate | None] = []
-    storm: _FateStorm | None = None
-
-
 class _Again(msgspec.Struct, forbid_unknown_fields=True):
     request_ids: list[str] | None = None
 
 
-class _Weather(msgspec.Struct, forbid_unknown_fields=True):
+class _Weather(Orders[Fault]):
     endpoint: Literal["search", "async", "list", "delete"] = "search"
-    calm: bool = False
-    next: list[Fault | None] = []
-    storm: _Storm | None = None
 
 
 class _Result(msgspec.Struct, forbid_unknown_fields=True):
@@ -83,7 +62,7 @@ class Control:
 
     async def _bill(self, _request: Request) -> Response:
         team, bill = self._team, self._team.bill
-        return _json(
+        return answer(
             {
                 "records": bill.records,
                 "dollars": bill.dollars,
@@ -99,15 +78,15 @@ class Control:
         try:
             growth = msgspec.json.decode(await request.body(), type=_Growth)
         except msgspec.DecodeError as error:
-            return _json({"error": str(error)}, 400)
+            return answer({"error": str(error)}, 400)
         self._team.grow(growth.count)
-        return _json({"size": self._team.world.size})
+        return answer({"size": self._team.world.size})
 
     async def _faults(self, request: Request) -> Response:
         try:
             weather = msgspec.json.decode(await request.body(), type=_Weather)
         except msgspec.DecodeError as error:
-            return _json({"error": str(error)}, 400)
+            return answer({"error": str(error)}, 400)
         team = self._team
         plans = {
             "search": team.faults,
@@ -115,61 +94,47 @@ class Control:
             "list": team.list_faults,
             "delete": team.delete_faults,
         }
-        return _planned(plans[weather.endpoint], weather)
+        return planned(plans[weather.endpoint], weather)
 
     async def _fates(self, request: Request) -> Response:
         try:
-            fates = msgspec.json.decode(await request.body(), type=_Fates)
+            fates = msgspec.json.decode(await request.body(), type=Orders[Fate])
         except msgspec.DecodeError as error:
-            return _json({"error": str(error)}, 400)
-        return _planned(self._team.fates, fates)
+            return answer({"error": str(error)}, 400)
+        return planned(self._team.fates, fates)
 
     async def _list_results(self, _request: Request) -> Response:
-        return _json({"results": [_entry(result) for result in self._results.all]})
+        return answer({"results": [_entry(result) for result in self._results.all]})
 
     async def _send_results(self, request: Request) -> Response:
         try:
             again = msgspec.json.decode(await request.body(), type=_Again)
         except msgspec.DecodeError as error:
-            return _json({"error": str(error)}, 400)
+            return answer({"error": str(error)}, 400)
         await self._results.send(again.request_ids)
         return await self._list_results(request)
 
     async def _switches(self, request: Request) -> Response:
-        before = asdict(self._team.switches)
-        try:
-            changed = msgspec.json.decode(await request.body(), type=dict[str, Any])
-            unknown = changed.keys() - before.keys()
-            if unknown:
-                return _json({"error": f"no such switch: {', '.join(sorted(unknown))}"}, 400)
-            self._team.switches = msgspec.convert({**before, **changed}, Switches)
-        except msgspec.DecodeError as error:
-            return _json({"error": str(error)}, 400)
-        return _json(asdict(self._team.switches))
+        switches = turned(self._team.switches, await request.body())
+        if isinstance(switches, str):
+            return answer({"error": switches}, 400)
+        self._team.switches = switches
+        return answer(asdict(switches))
 
     async def _send(self, request: Request) -> Response:
         try:
             result = msgspec.json.decode(await request.body(), type=_Result)
         except msgspec.DecodeError as error:
-            return _json({"error": str(error)}, 400)
+            return answer({"error": str(error)}, 400)
         url = astray(result.url) if result.astray else result.url
-        return _json({"statuses": await send(url, bytes(result.body), result.how)})
+        return answer({"statuses": await send(url, bytes(result.body), result.how)})
 
     async def _delete(self, request: Request) -> Response:
         session_id: str = request.path_params["session_id"]
         if session_id not in self._team.sessions:
-            return _json({"error": f"no such session: {session_id}"}, 404)
+            return answer({"error": f"no such session: {session_id}"}, 404)
         self._team.delete_session(session_id)
-        return _json({"deleted": session_id})
-
-
-def _planned(plan: Plan[Any], orders: _Weather | _Fates) -> Response:
-    if orders.calm:
-        plan.calm()
-    plan.next(*orders.next)
-    if orders.storm:
-        plan.storm(orders.storm.rate, orders.storm.kinds, orders.storm.seed)
-    return _json({"waiting": plan.waiting})
+        return answer({"deleted": session_id})
 
 
 def _entry(result: Result) -> dict[str, Any]:
@@ -184,7 +149,3 @@ def _entry(result: Result) -> dict[str, Any]:
         "records": result.records,
         "statuses": result.statuses,
     }
-
-
-def _json(answer: dict[str, Any], status: int = 200) -> Response:
-    return Response(msgspec.json.encode(answer), status, media_type="application/json")

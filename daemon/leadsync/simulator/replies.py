@@ -8,11 +8,12 @@ from http import HTTPStatus
 from typing import Any
 
 import msgspec
+from starlette.requests import Request
 from starlette.responses import Response
 
 from leadsync.simulator.switches import Switches
 
-__all__ = ["JSON", "OK", "RequestIds", "http_date", "listing", "page", "refused", "retry_after", "status_of"]
+__all__ = ["JSON", "OK", "RequestIds", "gone", "http_date", "listing", "page", "refused", "retry_after", "status_of"]
 
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 JSON = "application/json"
@@ -72,3 +73,9 @@ def retry_after(switches: Switches, now: datetime) -> dict[str, str]:
 def http_date(moment: datetime) -> str:
     """A moment as HTTP writes it, in whole seconds."""
     return format_datetime(moment.astimezone(UTC), usegmt=True)
+
+
+async def gone(request: Request) -> None:
+    """Wait until the client has given up; in process, until it cancels this."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass

@@ -1,4 +1,4 @@
-"""The simulator: one team's account at the vendor, and the ASGI app that serves it."""
+"""The simulator: one team's account at BatchData, a key of RealEstateAPI, and the ASGI app that serves both."""
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
@@ -9,10 +9,13 @@ from starlette.types import Message, Receive, Scope, Send
 
 from leadsync.simulator.batchdata import BatchData
 from leadsync.simulator.control import Control
+from leadsync.simulator.realestateapi import RealEstateApi
 from leadsync.simulator.replies import http_date
 from leadsync.simulator.results import Result, Results
 from leadsync.simulator.switches import Switches
 from leadsync.simulator.team import Team
+from leadsync.simulator.trace_control import TraceControl
+from leadsync.simulator.traces import Traces
 from leadsync.simulator.world import World
 
 __all__ = ["TOKEN", "Simulator"]
@@ -33,10 +36,15 @@ class Simulator(Team):
     ) -> None:
         super().__init__(world, now, switches or Switches(), token)
         self._results = Results(self)
-        # A bare router: starlette's own middleware would answer 500 before a cut connection could die.
-        self._router = Router(
-            [*BatchData(self, self._results).routes(), *Control(self, self._results).routes()], redirect_slashes=False
+        self.traces = Traces(self)
+        routes = (
+            *BatchData(self, self._results).routes(),
+            *RealEstateApi(self, self.traces).routes(),
+            *Control(self, self._results).routes(),
+            *TraceControl(self.traces).routes(),
         )
+        # A bare router: starlette's own middleware would answer 500 before a cut connection could die.
+        self._router = Router(routes, redirect_slashes=False)
 
     @property
     def results(self) -> list[Result]:

@@ -39,6 +39,7 @@ from leadsync.store.sessions import SessionState
 from leadsync.store.slots import Place, SlotAsked, State, Wish
 from leadsync.store.standing import Said
 from leadsync.store.timetable import Missed, Planned, Timing
+from leadsync.store.trace_ledger import TraceLedger
 from leadsync.store.watching import Look, Watched
 from leadsync.store.window_ledger import WindowLedger
 from leadsync.store.writer import Writer
@@ -54,6 +55,8 @@ class Ledger:
         """Why nothing may be spent until a person has said what became of the store."""
         self.hooks = opened.hooks
         """What addresses of webhooks are made and known with."""
+        self.traces = TraceLedger(writer, opened)
+        """The same for the skip trace."""
         self.windows = WindowLedger(writer)
         """The same for the windows of large one-shots."""
 

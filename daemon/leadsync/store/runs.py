@@ -3,12 +3,12 @@
 A run's figures are added up from its pages when it ends, so they are right whoever ends it, also after a crash.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, case, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, case, func, insert, or_, select, update
 from sqlmodel import col
 
 from leadsync.core.model import End, Outcome, Route, Tally
@@ -31,6 +31,11 @@ _SUMS: Final = select(
         )
     ),
 ).where(col(Page.run_id) == bindparam("run"), or_(_STORED, col(Page.state) == "unknown"))
+_NEW: Final = insert(Run).returning(col(Run.id))
+_LEFT: Final = select(col(Run.id), col(Run.job)).where(col(Run.outcome).is_(None))
+_OF_JOB: Final = col(Run.job) == bindparam("of_job")
+_OF_SESSION: Final = and_(col(Run.account) == bindparam("of_account"), col(Run.session) == bindparam("of_session"))
+_LEFT_OF: Final = _LEFT.where(or_(_OF_JOB, _OF_SESSION), col(Run.id).not_in(bindparam("alive", expanding=True)))
 _END: Final = update(Run).where(col(Run.id) == bindparam("run"), col(Run.outcome).is_(None))
 
 
@@ -75,10 +80,9 @@ def begin(connection: Connection, run: NewRun, alive: Collection[int], now: date
 
     Where the store failed just as a run ended, its row still says that it runs: it is ended here, unless it is `alive`.
     """
-    mine = col(Run.job) == run.job
-    if run.session is not None:
-        mine = or_(mine, and_(col(Run.account) == run.account, col(Run.session) == run.session))
-    for left, _ in _running(connection, mine, col(Run.id).not_in(alive)):
+    # Nothing equals NULL: a run without a session meets those of its job alone.
+    place = {"of_job": run.job, "of_account": run.account, "of_session": run.session, "alive": list(alive)}
+    for left, _ in _running(connection, _LEFT_OF, place):
         end(connection, left, End(Outcome.INTERRUPTED, "its end could not be written into the store"), 0.0, now)
     values = {
         "job": run.job,
@@ -89,7 +93,7 @@ def begin(connection: Connection, run: NewRun, alive: Collection[int], now: date
         "started_at": now,
         **dict.fromkeys(("pages", "records", "new", "replays", "waited_s", "cost_micros"), 0),
     }
-    return connection.execute(insert(Run).values(**values).returning(col(Run.id))).scalar_one() or 0
+    return connection.execute(_NEW, values).scalar_one() or 0
 
 
 def end(connection: Connection, run_id: int, ended: End, waited_s: float, now: datetime) -> Figures:
@@ -130,12 +134,13 @@ def add_up(connection: Connection, run_id: int, session_id: int) -> None:
 def reap(connection: Connection, now: datetime) -> list[Interrupted]:
     """End the runs that a dead process left running, and return them."""
     ended = End(Outcome.INTERRUPTED, "leadsync was killed or lost power during this run")
-    return [Interrupted(run, job, end(connection, run, ended, 0.0, now)) for run, job in _running(connection)]
+    return [
+        Interrupted(run, job, end(connection, run, ended, 0.0, now)) for run, job in _running(connection, _LEFT, {})
+    ]
 
 
-def _running(connection: Connection, *where: ColumnElement[bool]) -> list[tuple[int, str]]:
-    rows = connection.execute(select(col(Run.id), col(Run.job)).where(col(Run.outcome).is_(None), *where))
-    return [(run_id or 0, job) for run_id, job in rows]
+def _running(connection: Connection, left: Select[int | None, str], place: Mapping[str, Any]) -> list[tuple[int, str]]:
+    return [(run_id or 0, job) for run_id, job in connection.execute(left, place)]
 
 
 def _figures(connection: Connection, run_id: int, *where: ColumnElement[bool]) -> tuple[Figures, int]:

@@ -25,6 +25,7 @@ from sqlalchemy import (
     select,
     update,
 )
+from sqlalchemy.sql.dml import Update
 from sqlmodel import col
 
 from leadsync.core.model import Listing, Outcome, Route, SessionListing
@@ -57,6 +58,34 @@ _UNUSED: Final = (
     .values(reserved_at=None)
 )
 _PLACE_OF: Final = select(col(Run.account), col(Run.session)).where(col(Run.id) == bindparam("run"))
+_LIST_ANEW: Final = delete(ListedSession).where(col(ListedSession.account) == bindparam("of_account"))
+_SHOWN: Final = or_(col(SearchSession.name).in_(bindparam("listed", expanding=True)), and_(~_OPEN_KEY, ~_RUNNING))
+_NOT_RESERVED: Final = update(SearchSession).where(_OF_ACCOUNT, _SHOWN).values(reserved_at=None)
+_ACCOUNT: Final = col(Account.name) == bindparam("of_account")
+_NOTE: Final = update(Account).where(_ACCOUNT)
+_HOUSEKEPT_AT: Final = select(col(Account.housekept_at)).where(_ACCOUNT)
+_LAST_RUNS: Final = select(func.max(col(Run.id))).where(col(Run.account) == bindparam("of_account"))
+_WAITING: Final = (
+    select(col(Run.job), col(Run.id))
+    .where(
+        col(Run.id).in_(_LAST_RUNS.group_by(col(Run.job))),
+        col(Run.outcome) == Outcome.WAITING,
+        col(Run.route).in_((Route.SESSION, Route.THROWAWAY)),
+    )
+    .order_by(col(Run.id))
+)
+
+
+def _since(since: Any, these: ColumnElement[bool]) -> tuple[Update, Update]:
+    """Note since when this is so of a session, and that it is so no more."""
+    mine = update(SearchSession).where(_OF_ACCOUNT)
+    begins = mine.where(these, since.is_(None)).values({since: bindparam("now")})
+    return begins, mine.where(~these, since.is_not(None)).values({since: None})
+
+
+_NAMED: Final = col(SearchSession.name).in_(bindparam("these", expanding=True))
+_ORPHANED: Final = _since(col(SearchSession.orphaned_since), ~_NAMED)
+_DORMANT: Final = _since(col(SearchSession.dormant_since), _NAMED)
 
 
 class State(StrEnum):
@@ -165,18 +194,16 @@ def note_listing(connection: Connection, account: str, listing: Listing, room: R
     A reservation is over once the list shows its session; and where it does not, unless something may still be on its
     way. Nothing of the account was, while the list was taken.
     """
-    connection.execute(delete(ListedSession).where(col(ListedSession.account) == account))
+    connection.execute(_LIST_ANEW, {"of_account": account})
     if listing:
         connection.execute(insert(ListedSession), [_listed(account, row) for row in listing.values()])
-    mine = col(SearchSession.account) == account
-    shown = or_(col(SearchSession.name).in_(listing), and_(~_OPEN_KEY, ~_RUNNING))
-    connection.execute(update(SearchSession).where(mine, shown).values(reserved_at=None))
+    connection.execute(_NOT_RESERVED, {"of_account": account, "listed": list(listing)})
     for state in sessions.all_of(connection, account):
         row = listing.get(state.name)
         sessions.change(connection, state.session_id, {"vendor_total": row.total if row else None})
     holders = held(connection, account, room)
     seen = {"listed_at": now, "slots_used": holders.used, "slots_ours": holders.ours_in_all}
-    connection.execute(update(Account).where(col(Account.name) == account).values(**seen))
+    connection.execute(_NOTE, {"of_account": account, **seen})
     return holders
 
 
@@ -203,14 +230,10 @@ def note_jobs(connection: Connection, account: str, named: Mapping[str, bool], n
     """Note since when no job file names a session, or its job is disabled; `named` says which are, and enabled."""
     sessions.enter_account(connection, account)
     asleep = [session for session, enabled in named.items() if not enabled]
-    _note_since(connection, account, col(SearchSession.orphaned_since), col(SearchSession.name).not_in(named), now)
-    _note_since(connection, account, col(SearchSession.dormant_since), col(SearchSession.name).in_(asleep), now)
-
-
-def _note_since(connection: Connection, account: str, since: Any, these: ColumnElement[bool], now: datetime) -> None:
-    mine = update(SearchSession).where(col(SearchSession.account) == account)
-    connection.execute(mine.where(these, since.is_(None)).values({since: now}))
-    connection.execute(mine.where(~these, since.is_not(None)).values({since: None}))
+    for statements, these in ((_ORPHANED, list(named)), (_DORMANT, asleep)):
+        begins, ends = statements
+        connection.execute(begins, {"of_account": account, "these": these, "now": now})
+        connection.execute(ends, {"of_account": account, "these": these})
 
 
 def begin_deletion(connection: Connection, wish: Wish, fence: int, now: datetime) -> SlotAsked | str:
@@ -285,10 +308,7 @@ def leave_actions(connection: Connection, now: datetime) -> None:
 
 def waiting(connection: Connection, account: str) -> list[Place]:
     """Return the jobs whose last run waits for a slot, the one that has waited longest first."""
-    last = select(func.max(col(Run.id)).label("run")).where(col(Run.account) == account).group_by(col(Run.job))
-    by_session = col(Run.route).in_((Route.SESSION, Route.THROWAWAY))
-    where = (col(Run.id).in_(last), col(Run.outcome) == Outcome.WAITING, by_session)
-    found = connection.execute(select(col(Run.job), col(Run.id)).where(*where).order_by(col(Run.id)))
+    found = connection.execute(_WAITING, {"of_account": account})
     return [Place(job, run_id or 0) for job, run_id in found]
 
 
@@ -313,9 +333,9 @@ def listed_at(connection: Connection, account: str) -> datetime | None:
 
 def housekept_at(connection: Connection, account: str) -> datetime | None:
     """When the account's slots were looked after last."""
-    return connection.execute(select(col(Account.housekept_at)).where(col(Account.name) == account)).scalar()
+    return connection.execute(_HOUSEKEPT_AT, {"of_account": account}).scalar()
 
 
 def note_housekeeping(connection: Connection, account: str, now: datetime) -> None:
     """The account's slots have been looked after."""
-    connection.execute(update(Account).where(col(Account.name) == account).values(housekept_at=now))
+    connection.execute(_NOTE, {"of_account": account, "housekept_at": now})

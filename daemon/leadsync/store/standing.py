@@ -15,8 +15,9 @@ from sqlmodel import col
 
 from leadsync.core.model import Reason
 from leadsync.core.witness import StoreAnswer, Witness, doubt
-from leadsync.store import inbox, one_shots, sessions, slots
+from leadsync.store import inbox, one_shots, sessions, slots, trace_batches
 from leadsync.store.tables import Installation, Page, SearchSession
+from leadsync.store.trace_tables import TraceBatch
 from leadsync.store.witness import WitnessFile
 
 MACHINE_ID: Final = Path("/etc/machine-id")
@@ -67,6 +68,7 @@ def answer(connection: Connection, said: Said, file: Path, now: datetime) -> Wit
             one_shots.leave_to_the_original(connection, now)
             slots.leave_actions(connection, now)
             inbox.disown(connection, now)
+            trace_batches.leave_to_a_person(connection, Reason.STORE_COPIED, now)
         case StoreAnswer.RESTORED:
             generation = connection.execute(select(col(Installation.generation))).scalar_one() + 1
             values["generation"] = generation
@@ -77,6 +79,7 @@ def answer(connection: Connection, said: Said, file: Path, now: datetime) -> Wit
             connection.execute(update(SearchSession).values(recovering=True, recover_until=None))
             slots.leave_actions(connection, now)
             _number_changes_from(connection, generation * CHANGES_A_GENERATION)
+            trace_batches.leave_to_a_person(connection, Reason.STORE_RESTORED, now)
         case StoreAnswer.MOVED:
             pass
         case never:
@@ -91,7 +94,8 @@ def _here(connection: Connection, name: str, file: Path) -> Witness:
         machine = hashlib.sha256(MACHINE_ID.read_bytes()).hexdigest()[:16]
     except OSError:
         machine = ""
-    return Witness(name, machine, str(file.resolve()), keys or 0)
+    batches = connection.execute(select(func.coalesce(func.max(col(TraceBatch.id)), 0))).scalar_one()
+    return Witness(name, machine, str(file.resolve()), keys or 0, batches or 0)
 
 
 def _leave_sessions(connection: Connection, now: datetime) -> None:

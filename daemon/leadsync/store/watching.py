@@ -4,7 +4,7 @@ Another fact is a field of `Look` (or of one of its parts) and a function beside
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -17,8 +17,8 @@ from leadsync.core.conditions import Condition as Name
 from leadsync.core.model import End, Outcome, Reason, Route
 from leadsync.core.slots import Occupancy, Room
 from leadsync.core.unusual import Past
-from leadsync.core.watch import Held, Key, Told
-from leadsync.store import inbox, slots
+from leadsync.core.watch import Held, Key, Told, TraceFacts
+from leadsync.store import inbox, slots, trace_batches, trace_figures
 from leadsync.store.columns import UtcDateTime
 from leadsync.store.spending import spent
 from leadsync.store.tables import Account, Condition, Installation, OneShot, Run, SearchSession, Slot
@@ -73,6 +73,7 @@ class Look:
     accounts: Mapping[str, AccountLook]
     jobs: Mapping[str, JobLook]
     inbox: Mapping[str, int]
+    traces: TraceFacts = field(default_factory=TraceFacts)
 
 
 # Statements that every job needs are built once: building one costs three times as much as running it.
@@ -110,7 +111,9 @@ def look(connection: Connection, watched: Watched, now: datetime) -> Look:
     doubt, reload_refused = connection.execute(whole).one()
     accounts = {name: _account(connection, name, *granted, now) for name, granted in watched.accounts.items()}
     jobs = {name: _job(connection, name, *session) for name, session in watched.jobs.items()}
-    return Look(Reason(doubt) if doubt else None, reload_refused, accounts, jobs, inbox.counts(connection))
+    traces = TraceFacts(trace_batches.waiting(connection).paused, trace_figures.missing(connection))
+    mail = inbox.counts(connection)
+    return Look(Reason(doubt) if doubt else None, reload_refused, accounts, jobs, mail, traces)
 
 
 def past(connection: Connection, job: str) -> list[Past]:

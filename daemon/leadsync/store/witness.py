@@ -49,3 +49,8 @@ class WitnessFile:
         """Note that so many keys are journaled, before the last of them is sent; never fewer than before."""
         if self._now is not None and not self.knows(keys):
             self.write(replace(self._now, keys=keys))
+
+    def count_batches(self, batches: int) -> None:
+        """Note that so many batches of the skip trace are journaled, before the last of them is sent."""
+        if self._now is not None and batches > self._now.batches:
+            self.write(replace(self._now, batches=batches))

@@ -124,7 +124,7 @@ def decipher_wallet(status: int, headers: Mapping[str, str], body: bytes, now: d
 
 def trouble(status: int, headers: Mapping[str, str], body: bytes, now: datetime) -> Trouble:
     """Judge every reply but a good one, by its status first and its message where two causes share a status."""
-    message = message_of(body) or _phrase(status)
+    message = message_of(body) or phrase(status)
     plain = _by_status(status, message, headers, now)
     if HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR and _speaks_of_slots(message):
         return SlotsFull(status, message, otherwise=plain)
@@ -274,7 +274,8 @@ def inner_status(body: bytes) -> int:
     return code if isinstance(code, int) else 0
 
 
-def _phrase(status: int) -> str:
+def phrase(status: int) -> str:
+    """Return HTTP's own words for a status."""
     try:
         return HTTPStatus(status).phrase
     except ValueError:

@@ -6,11 +6,21 @@ One record is one line, so that `wc`, `cut` and every reader count as many as th
 import csv
 import re
 from decimal import Decimal
-from typing import BinaryIO, Final
+from typing import Any, BinaryIO, Final, TypeAlias
+
+import msgspec
 
 from leadsync.reports.export.body import json_of
+from leadsync.reports.export.contacts import NAMES, cells_of
 from leadsync.reports.export.rows import COLUMNS, Chunks, LeadRow
 
+HEADER: Final = (*COLUMNS, *NAMES)
+"""The columns of a table."""
+
+Writer: TypeAlias = Any
+"""What `csv.writer` returns has no name of its own."""
+
+_encoder: Final = msgspec.json.Encoder()
 _unprintable: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 
@@ -19,16 +29,21 @@ def write_csv(chunks: Chunks, out: BinaryIO) -> None:
 
     Null is the empty cell, a boolean is true or false, a time is ISO 8601 with its offset. Dollars are written out as
     a spreadsheet's cell shows them: 350000 rather than 350000.0, never 1e+06, no separators, a point before the cents.
-    Control characters in the vendor's strings (line breaks, NUL) become one space; `property` has them escaped.
+    `phone_1` to `phone_5`, each with its `_dnc`, and `email_1` to `email_3` are the first of `contacts`, callable ones
+    first; the columns are there whatever the leads have. Control characters in the vendor's strings (line breaks, NUL)
+    become one space; `property` has them escaped.
 
     Excel guesses when it opens a file by a double click: it drops a zip code's leading zero and takes UTF-8 for another
     code page. Data > From Text/CSV asks. A cell of Excel holds 32,767 characters; Python's reader needs
     `csv.field_size_limit` for a record of more than 131,072. Cells are data, never escaped against formulas.
     """
     writer = csv.writer(_Echo(), lineterminator="")
-    out.write(f"{writer.writerow(COLUMNS)}\n".encode())
+    out.write(f"{writer.writerow(HEADER)}\n".encode())
     for chunk in chunks:
-        out.writelines(f"{writer.writerow(_cells(row))},{_json_cell(row.body)},\n".encode() for row in chunk)
+        out.writelines(
+            f"{writer.writerow(_cells(row))},{_json_cell(row.body)},{_contacts(writer, row)}\n".encode()
+            for row in chunk
+        )
 
 
 class _Echo:
@@ -45,8 +60,17 @@ def _json_cell(body: bytes) -> str:
     return f'"{doubled}"'
 
 
+def _contacts(writer: Writer, row: LeadRow) -> str:
+    """All contacts as JSON text, then the first of each kind in cells of their own."""
+    if not row.contacts:
+        return "," * len(NAMES) if row.contacts is None else "[]" + "," * len(NAMES)
+    cells = map(_on_one_line, cells_of(row.contacts))
+    line: str = writer.writerow((_encoder.encode(row.contacts).decode(), *cells))
+    return line
+
+
 def _cells(row: LeadRow) -> tuple[int | str | None, ...]:
-    """All but `property` and `contacts`."""
+    """All but `property` and the contacts."""
     return (
         row.change_id,
         row.delivery_id,

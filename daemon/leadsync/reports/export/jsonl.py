@@ -5,6 +5,7 @@ from typing import BinaryIO, Final
 import msgspec
 
 from leadsync.reports.export.body import json_of
+from leadsync.reports.export.contacts import Reach
 from leadsync.reports.export.rows import Chunks, LeadRow
 
 _encoder: Final = msgspec.json.Encoder()
@@ -21,7 +22,7 @@ class _Line(msgspec.Struct, gc=False):
     redelivered: bool
     property_id: str
     property: msgspec.Raw
-    contacts: None = None
+    contacts: tuple[Reach, ...] | None = None
 
 
 def write_jsonl(chunks: Chunks, out: BinaryIO) -> None:
@@ -41,4 +42,5 @@ def _line(row: LeadRow) -> _Line:
         row.redelivered,
         row.property_id,
         msgspec.Raw(json_of(row.body)),
+        row.contacts,
     )

@@ -1,15 +1,20 @@
 """Parquet: typed columns under the names of `COLUMNS`, for pandas, DuckDB and warehouses. Needs pyarrow.
 
-A row group has some thousand leads, so memory stays the same however many follow. `property` and `contacts` are JSON
-text: the vendor's keys come and go, a schema of them would not hold for a week.
+A row group has some thousand leads, so memory stays the same however many follow. `property` is JSON text: the vendor's
+keys come and go, a schema of them would not hold for a week. `contacts` is a list of structs, null where nothing is
+known.
 """
 
 from collections.abc import Iterator
+from datetime import datetime
 from itertools import chain, islice
 from typing import Any, BinaryIO, Final
 
+from msgspec import structs
+
 from leadsync.errors import UsageMistake
 from leadsync.reports.export.body import json_of
+from leadsync.reports.export.contacts import Reach
 from leadsync.reports.export.rows import Chunks, LeadRow
 
 try:
@@ -19,6 +24,17 @@ except ImportError as error:
     raise UsageMistake("parquet needs pyarrow; install it with `pip install 'leadsync[parquet]'`") from error
 
 GROUP_ROWS: Final = 5_000
+
+CONTACT: Final = pa.struct(
+    [
+        pa.field("kind", pa.string(), nullable=False),
+        pa.field("value", pa.string(), nullable=False),
+        pa.field("type", pa.string()),
+        pa.field("do_not_call", pa.bool_()),
+        pa.field("source", pa.string(), nullable=False),
+        pa.field("seen_at", pa.timestamp("us", tz="UTC"), nullable=False),
+    ]
+)
 
 SCHEMA: Final = pa.schema(
     [
@@ -41,7 +57,7 @@ SCHEMA: Final = pa.schema(
         pa.field("value", pa.float64()),
         pa.field("equity", pa.float64()),
         pa.field("property", pa.string(), nullable=False),
-        pa.field("contacts", pa.string()),
+        pa.field("contacts", pa.list_(CONTACT)),
     ]
 )
 
@@ -90,7 +106,13 @@ def _groups(chunks: Chunks) -> Iterator[list[LeadRow]]:
 
 
 def _batch(rows: list[LeadRow]) -> pa.RecordBatch:
-    *plain, bodies = zip(*rows, strict=True)
-    columns: list[Any] = [*plain, [json_of(body) for body in bodies], [None] * len(rows)]
+    *plain, bodies, contacts = zip(*rows, strict=True)
+    columns: list[Any] = [*plain, [json_of(body) for body in bodies], [_contacts(some) for some in contacts]]
     arrays = [pa.array(values, field.type) for values, field in zip(columns, SCHEMA, strict=True)]
     return pa.record_batch(arrays, schema=SCHEMA)
+
+
+def _contacts(some: tuple[Reach, ...] | None) -> list[dict[str, Any]] | None:
+    if some is None:
+        return None
+    return [structs.asdict(one) | {"seen_at": datetime.fromisoformat(one.seen_at)} for one in some]

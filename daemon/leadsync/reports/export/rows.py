@@ -11,11 +11,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, SQLColumnExpression, case, func, null, select
+from sqlalchemy import ColumnElement, Connection, Select, SQLColumnExpression, case, func, null, select
 from sqlalchemy.orm import aliased
 from sqlmodel import col
 
 from leadsync.config import Settings
+from leadsync.reports.export.contacts import CallableOnly, Lead, Reach, callable_only, contacts_of, is_traced
 from leadsync.reports.known import refuse_unknown_job
 from leadsync.store.engine import sqlite_file
 from leadsync.store.lead_tables import Change, Delivery, Property
@@ -30,19 +31,28 @@ WINDOW_CHANGES: Final = 20_000
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What to export: changes after number `since`, of one job or of all."""
+    """What to export: changes after number `since`, of one job or of all.
+
+    `callable_only` leaves out contacts that must not be called.
+    """
 
     job: str | None = None
     since: int = 0
+    callable_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """What an export covers, fixed at its start: the changes of `wanted` in `file`, up to number `last`."""
+    """What an export covers, fixed at its start: the changes of `wanted` in `file`, up to number `last`.
+
+    `traced`: some leads may have contacts; `only` says which of them are handed out, None: all.
+    """
 
     file: Path
     wanted: Wanted
     last: int
+    traced: bool = False
+    only: CallableOnly | None = None
 
 
 class LeadRow(NamedTuple):
@@ -72,13 +82,14 @@ class LeadRow(NamedTuple):
     value: float | None
     equity: float | None
     body: bytes
+    contacts: tuple[Reach, ...] | None = None
 
 
 Chunks = Iterable[list[LeadRow]]
 """What the formats are given: never empty lists, all in the order of the change numbers."""
 
-COLUMNS: Final = (*LeadRow._fields[:-1], "property", "contacts")
-"""The columns of the formats that have columns; `property` is the body as JSON text, `contacts` JSON text or null."""
+COLUMNS: Final = (*LeadRow._fields[:-2], "property", "contacts")
+"""The columns of the formats that have columns; `property` is the body as JSON text, `contacts` a list or null."""
 
 _SELECTED: Final[tuple[SQLColumnExpression[Any], ...]] = (
     col(Change.id),
@@ -104,12 +115,14 @@ _SELECTED: Final[tuple[SQLColumnExpression[Any], ...]] = (
 
 
 def span_of(settings: Settings, wanted: Wanted) -> Span:
-    """Fix what is exported. Raises UsageMistake for an unknown job."""
+    """Fix what is exported. Raises UsageMistake for an unknown job, ConfigInvalid for a list that cannot be read."""
     file = sqlite_file(settings.store.url)
     with reading(file) as connection:
         refuse_unknown_job(settings, connection, wanted.job)
         last = connection.execute(select(func.max(col(Change.id)))).scalar_one() if connection else None
-    return Span(file, wanted, max(last or 0, wanted.since))
+        traced = connection is not None and is_traced(connection)
+    only = callable_only(settings) if wanted.callable_only else None
+    return Span(file, wanted, max(last or 0, wanted.since), traced, only)
 
 
 def count_rows(span: Span) -> int:
@@ -127,11 +140,19 @@ def chunks_of(span: Span) -> Generator[list[LeadRow], None, None]:
             # A restore leaves a gap of a thousand million numbers: one step, not fifty thousand windows.
             after = first - 1
             upto = min(after + WINDOW_CHANGES, span.last)
-            found = connection.execute(rows_query(span, after, upto)).all()
+            found = [LeadRow(*row) for row in connection.execute(rows_query(span, after, upto))]
+            if span.traced:
+                found = _with_contacts(connection, span, found)
             connection.rollback()
-            after = found[-1][0] if len(found) == CHUNK_ROWS else upto
+            after = found[-1].change_id if len(found) == CHUNK_ROWS else upto
             if found:
-                yield [LeadRow._make(row) for row in found]
+                yield found
+
+
+def _with_contacts(connection: Connection, span: Span, rows: list[LeadRow]) -> list[LeadRow]:
+    leads = [Lead(row.delivery_id, row.property_id, row.body) for row in rows]
+    contacts = contacts_of(connection, leads, span.only)
+    return [row._replace(contacts=contacts.get(row.delivery_id)) for row in rows]
 
 
 def rows_query(span: Span, after: int, upto: int) -> Select[Any]:

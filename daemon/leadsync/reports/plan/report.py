@@ -22,10 +22,12 @@ from leadsync.reports.text import told
 Foreseen: TypeAlias = tuple[Errand, Outlook]
 
 
-def plan(settings: Settings, views: Mapping[str, View]) -> dict[str, Any]:
+def plan(settings: Settings, views: Mapping[str, View], tracing: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Return `accounts` and `jobs`; times are ISO 8601, costs US dollars; null at most is no limit.
 
-    `views` are the accounts by name, each as `read_view` has found it.
+    `views` are the accounts by name, each as `read_view` has found it; `tracing` is how the skip trace stands, as
+    `reports.traces.outlook` has found it. `skip_trace` adds to that the `properties` whose owners one run of each job
+    may bring.
     """
     accounts: list[dict[str, Any]] = []
     jobs: dict[str, dict[str, Any]] = {}
@@ -40,7 +42,11 @@ def plan(settings: Settings, views: Mapping[str, View]) -> dict[str, Any]:
             for errand, outlook in foreseen
             if errand.job is not None
         }
-    return {"schema_version": SCHEMA_VERSION, "accounts": accounts, "jobs": [jobs[name] for name in settings.jobs]}
+    shown = [jobs[name] for name in settings.jobs]
+    traced = [jobs[name]["at_most"]["records"] for name, job in settings.jobs.items() if job.skip_trace.enabled]
+    properties = None if None in traced else sum(traced)
+    skip_trace = None if tracing is None else {**tracing, "properties": properties}
+    return {"schema_version": SCHEMA_VERSION, "accounts": accounts, "jobs": shown, "skip_trace": skip_trace}
 
 
 def _account(view: View, foreseen: Sequence[Foreseen]) -> dict[str, Any]:

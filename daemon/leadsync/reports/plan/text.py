@@ -46,7 +46,11 @@ def in_words(report: Row) -> str:
             for job in report["jobs"]
         ],
     )
-    notes = [*_of_accounts(report["accounts"]), *(line for job in report["jobs"] for line in _of_job(job))]
+    notes = [
+        *_of_skip_trace(report["skip_trace"]),
+        *_of_accounts(report["accounts"]),
+        *(line for job in report["jobs"] for line in _of_job(job)),
+    ]
     parts = (accounts, jobs if report["jobs"] else "there is no job", "\n".join(notes))
     return "\n\n".join(part for part in parts if part)
 
@@ -85,6 +89,17 @@ def _next(job: Row) -> str | None:
 
 def _minute(moment: str) -> str:
     return moment[:16].replace("T", " ")
+
+
+def _of_skip_trace(tracing: Row | None) -> Iterator[str]:
+    if tracing is not None:
+        properties = NO_LIMIT if tracing["properties"] is None else f"{tracing['properties']:,} properties"
+        most = "no limit of dollars" if tracing["budget_left"] is None else f"{money(tracing['budget_left'])} at most"
+        state = "" if tracing["state"] == "ok" else f"; it is {tracing['state']} just now"
+        yield (
+            f"skip trace: {tracing['wanted']:,} owners are asked for, and those of what the jobs bring ({properties});"
+            f" {money(tracing['price_per_match'])} a match, {most}{state}"
+        )
 
 
 def _of_accounts(accounts: list[dict[str, Any]]) -> Iterator[str]:

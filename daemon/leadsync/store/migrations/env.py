@@ -3,9 +3,9 @@
 from alembic import context
 from sqlmodel import SQLModel
 
-from leadsync.store import lead_tables, tables
+from leadsync.store import lead_tables, tables, trace_tables
 
-del lead_tables, tables  # importing them is what fills the metadata
+del lead_tables, tables, trace_tables  # importing them is what fills the metadata
 
 context.configure(
     connection=context.config.attributes["connection"],

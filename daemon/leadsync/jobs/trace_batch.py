@@ -1,0 +1,115 @@
+"""One batch of owners on its way to the vendor: journaled, vouched for, sent once, and settled by what came back."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import structlog
+
+from leadsync import events
+from leadsync.core.retry import throttle_wait_s
+from leadsync.core.trace import Doubtful, GiveBack, Taken, TraceRoute, Waiting, judge
+from leadsync.core.trace_replies import Awaited, ItemResult
+from leadsync.jobs.desk import Surroundings
+from leadsync.store.trace_answers import Answer
+from leadsync.store.trace_batches import OpenBatch
+from leadsync.store.trace_ledger import TraceLedger
+from leadsync.vendors.pace import result_unless
+from leadsync.vendors.realestateapi import RealEstateApi
+
+BACK_OFF_MAX_S: Final = 900.0
+"""A vendor that is down for a night gets some dozens of batches to refuse, not thousands."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What came of a sending: whether the vendor may have the batch, and how long to rest before the next."""
+
+    taken: bool = True
+    rest_s: float = 0.0
+
+
+class TraceBatch:
+    """One sending; made for it and thrown away. `failed` is how many before it the vendor has not taken in a row."""
+
+    def __init__(self, opened: OpenBatch, ledger: TraceLedger, around: Surroundings, *, failed: int) -> None:
+        self._opened = opened
+        self._ledger = ledger
+        self._around = around
+        self._failed = failed
+
+    async def send(self, client: RealEstateApi) -> Sent:
+        """Send it, and enter what came back. Raises StoreFailed."""
+        opened = self._opened
+        await self._ledger.vouch(opened.batch_id)
+        ask = client.send_batch if opened.route is TraceRoute.BATCH else client.send_await
+        reply = await result_unless(self._around.hurry, ask(opened.request))
+        if reply is None:
+            return await self._doubt("leadsync was stopped before the vendor's answer came")
+        if isinstance(reply, Awaited):
+            return await self._enter(reply.results, reply.unreadable)
+        match judge(reply, opened.items, self._around.now()):
+            case Taken() as taken:
+                return await self._take(taken)
+            case Doubtful(why):
+                return await self._doubt(why)
+            case GiveBack() as back:
+                return await self._give_back(back)
+
+    async def _take(self, taken: Taken) -> Sent:
+        opened, now = self._opened, self._around.now()
+        await self._ledger.acknowledge(opened.batch_id, taken.vendor_id, taken.request_ids, now)
+        _log.info(events.TRACE_ACKNOWLEDGED, batch=opened.name, vendor_id=taken.vendor_id, items=opened.items)
+        if taken.complaint is not None:
+            _log.warning(events.TRACE_DOUBTED, batch=opened.name, message=taken.complaint)
+        return Sent()
+
+    async def _doubt(self, why: str) -> Sent:
+        await self._ledger.note_unknown(self._opened.batch_id, why)
+        _log.warning(events.TRACE_UNKNOWN, batch=self._opened.name, items=self._opened.items, why=why)
+        return Sent()
+
+    async def _enter(self, results: Sequence[ItemResult], unreadable: int) -> Sent:
+        """Take the answers that came at once; what none of them is about will be missing."""
+        name = self._opened.name
+        answers = [answer_of(name, one.key, one) for one in results if one.key is not None]
+        odd = await self._ledger.answer(self._opened.batch_id, answers, self._around.now())
+        _log.info(events.TRACE_ACKNOWLEDGED, batch=name, vendor_id=None, items=self._opened.items)
+        odd += unreadable + len(results) - len(answers)
+        if odd:
+            _log.warning(events.TRACE_DOUBTED, batch=name, message=f"{odd} of its answers belong to nobody")
+        return Sent()
+
+    async def _give_back(self, back: GiveBack) -> Sent:
+        opened = self._opened
+        returned = await self._ledger.give_back(opened.batch_id, back, self._around.now())
+        wait_s = 0.0 if back.hindrance else self._rest_s(back)
+        if returned:
+            told: dict[str, Any] = {"status": back.status, "why": back.message, "wait_s": round(wait_s)}
+            _log.warning(events.TRACE_RETURNED, batch=opened.name, items=opened.items, **told)
+        else:
+            _log.warning(events.TRACE_UNKNOWN, batch=opened.name, items=opened.items, why=back.message)
+        if back.hindrance is not None:
+            _tell(back.hindrance)
+        return Sent(taken=False, rest_s=wait_s)
+
+    def _rest_s(self, back: GiveBack) -> float:
+        """Back off, doubling up to a quarter of an hour."""
+        doubled = min(2.0 ** min(self._failed, 12), BACK_OFF_MAX_S) * (0.5 + self._around.draw())
+        return max(throttle_wait_s(1, back.retry_after_s, self._around.draw()), doubled)
+
+
+def answer_of(batch: str, key: int, result: ItemResult) -> Answer:
+    """Put what the vendor says of an item under its address."""
+    return Answer(batch, key, result.batch_id, result.batch_request_id, result.matched, result.contacts)
+
+
+def _tell(hindrance: Waiting) -> None:
+    if hindrance.parked_until is not None:
+        _log.warning(events.TRACE_PARKED, until=hindrance.parked_until.isoformat())
+        return
+    again_at = hindrance.again_at and hindrance.again_at.isoformat()
+    _log.error(events.TRACE_PAUSED, reason=hindrance.paused, message=hindrance.message, again_at=again_at)
+
+
+_log = structlog.get_logger()

@@ -1,0 +1,81 @@
+"""How owners are asked for: the client, the proof that comes back with its answers, the addresses where they find us.
+
+A reload exchanges the client and the proof in one breath; what is on its way ends through the old one.
+"""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from leadsync.core.hooks import Address, HookKey, hook_url
+from leadsync.store.trace_batches import DONE_KIND, ITEM_KIND
+from leadsync.vendors.realestateapi import RealEstateApi, TraceAccess
+
+Connect: TypeAlias = Callable[[TraceAccess], RealEstateApi]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A way to the vendor. `proof` is the digest of the API key, as the door keeps it of what comes back."""
+
+    access: TraceAccess
+    client: RealEstateApi
+    proof: str
+
+
+class TraceDesk:
+    """One per process. `connect` makes a client, and sends nothing; without [skip_trace] there is no line."""
+
+    def __init__(self, connect: Connect) -> None:
+        self._connect = connect
+        self.line: Line | None = None
+
+    @property
+    def proof(self) -> str | None:
+        """The digest of the API key in use."""
+        return self.line.proof if self.line else None
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What the log masks."""
+        return (self.line.access.api_key,) if self.line else ()
+
+    def line_to(self, access: TraceAccess | None) -> Line | None:
+        """Return the line for this access: the one there is, where it is the same."""
+        if access is None or (self.line is not None and self.line.access == access):
+            return self.line if access is not None else None
+        return Line(access, self._connect(access), proof_of(access.api_key))
+
+    def enter(self, line: Line | None) -> RealEstateApi | None:
+        """Ask by this line from now on; return the client that is left over."""
+        left, self.line = self.line, line
+        return left.client if left is not None and left is not line else None
+
+    async def close(self) -> None:
+        """Close all connections."""
+        if self.line is not None:
+            await self.line.client.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where the answers to one batch are sent; `batch` is our own id of it."""
+
+    public_url: str
+    key: HookKey
+    batch: str
+
+    def of_item(self, key: int) -> str:
+        """The address of one item's answer."""
+        return hook_url(self.public_url, self.key, Address(ITEM_KIND, f"{self.batch}-{key}"))
+
+    @property
+    def of_completion(self) -> str:
+        """The address of the word that the batch is complete."""
+        return hook_url(self.public_url, self.key, Address(DONE_KIND, self.batch))
+
+
+def proof_of(api_key: str) -> str:
+    """Return the digest of an API key, as the door keeps it of what comes back: it can be compared, and not be read."""
+    return hashlib.sha256(api_key.encode()).hexdigest()

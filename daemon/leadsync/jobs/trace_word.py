@@ -1,0 +1,64 @@
+"""What a person says about the skip trace: ask again for what is missing, go on, take the older ones, too."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import structlog
+
+from leadsync import events
+from leadsync.core.trace import Waiting
+from leadsync.errors import Bug, UsageMistake
+from leadsync.jobs.desk import Surroundings
+from leadsync.store.trace_ledger import TraceLedger
+
+
+class TraceWord:
+    """One per process; `ring` is told when something is to be done about it."""
+
+    def __init__(self, traces: TraceLedger, around: Surroundings, ring: Callable[[], None]) -> None:
+        self._traces = traces
+        self._around = around
+        self._ring = ring
+
+    async def do(self, what: str, arguments: Mapping[str, Any]) -> str:
+        """Carry out what a person wants: `again`, `resume` or `older`; return what the operator is told."""
+        match what:
+            case "again":
+                told = await self._ask_again(arguments["batches"])
+            case "resume":
+                told = await self._resume()
+            case "older":
+                told = await self._include_older(arguments["job"])
+            case _:
+                raise Bug(f"nobody knows how to {what} the skip trace")
+        self._ring()
+        return told
+
+    async def _ask_again(self, batches: Sequence[str]) -> str:
+        count = await self._traces.ask_again(batches, self._around.now())
+        if not count:
+            raise UsageMistake("nobody is missing there; nothing was changed. `leadsync traces list` shows the batches")
+        _log.info(events.TRACES_ASKED_AGAIN, count=count)
+        return f"{count:,} owners are asked for again, within the budget of [skip_trace]; they may be billed twice"
+
+    async def _resume(self) -> str:
+        if await self._traces.waiting() == Waiting():
+            raise UsageMistake("the skip trace is not paused; nothing was changed")
+        await self._traces.wait(Waiting(), self._around.now())
+        _log.info(events.TRACE_RESUMED, why="a person has said so")
+        return "the skip trace goes on: whoever waits is asked for by the daemon, or the next one that is started"
+
+    async def _include_older(self, job: str) -> str:
+        count = await self._traces.include_older(job)
+        if count is None:
+            raise UsageMistake(
+                f"the owners of {job} are not found: set enabled = true under [skip_trace] in its file first; nothing"
+                " was changed"
+            )
+        return (
+            f"the owners of all {count:,} properties that {job} has delivered are asked for, within the budget of"
+            " [skip_trace]; those whose answers are there and fresh cost nothing"
+        )
+
+
+_log = structlog.get_logger()
