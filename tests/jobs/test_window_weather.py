@@ -204,6 +204,21 @@ def test_results_are_taken_whatever_becomes_of_the_job(stage: Stage, fate: str) 
     assert stage.one("SELECT outcome FROM one_shot") == ("complete" if fate == "changed" else None)
 
 
+def test_another_list_is_another_life(stage: Stage) -> None:
+    """Changed criteria: a window of the new list would begin where the old one stood, so it is not asked for."""
+    account = "budget = { records_per_day = 60 }"
+    large(stage, account=account, records=100, async_above=0, on_criteria_change="continue")
+    assert stage.end("bulk").outcome is Outcome.OVER_BUDGET
+    stage.clock.forward(DAY_S)
+    changed = 'query = ""\nquickLists = ["vacant"]'
+    large(stage, account=account, records=30, async_above=0, on_criteria_change="continue", search=changed)
+    end = stage.end("bulk")
+    assert (end.outcome, asked(stage)) == (Outcome.PARTIAL, [(0, 60)])
+    assert "`leadsync once bulk --again`" in end.message
+    assert stage.once("bulk", again=True)["bulk"].outcome is not Outcome.PARKED
+    assert asked(stage) == [(0, 60), (0, 30)]
+
+
 def test_a_reload_while_windows_are_out(stage: Stage) -> None:
     """The next window is asked for as the new file says, and what is out comes in as ever."""
     large(stage, records=60, async_above=0)
