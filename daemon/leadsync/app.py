@@ -158,18 +158,23 @@ class App:
         ends = await self.dispatch.run_all(names, "once", again=again)
         return {name: await self.sequel.follow(name, end) for name, end in ends.items()}
 
-    def needs_inbox(self, names: Iterable[str]) -> bool:
+    async def needs_inbox(self, names: Iterable[str]) -> bool:
         """Whether one of these jobs may have results sent to the inbox."""
-        jobs = [self.settings.jobs[name] for name in names]
-        pushed = (job.kind == "one_shot" and (job.records or 0) > job.async_above for job in jobs)
-        traced = (job.skip_trace.enabled for job in jobs)
-        return self.settings.webhooks is not None and (any(pushed) or any(traced))
+        if self.settings.webhooks is None:
+            return False
+        for job in [self.settings.jobs[name] for name in names]:
+            pushed = job.kind == "one_shot" and (job.records or 0) > job.async_above
+            if pushed or job.skip_trace.enabled:
+                return True
+            if await self.ledger.windows.goes_by_windows(job.account, job.name):
+                return True
+        return False
 
     @asynccontextmanager
     async def _attending(self, jobs: Collection[Job]) -> AsyncIterator[None]:
         """Read what comes in by webhook while the block lasts, and have these jobs go on with it."""
         names = {job.name for job in jobs}
-        if not self.needs_inbox(names):
+        if not await self.needs_inbox(names):
             yield
             return
         async with asyncio.TaskGroup() as group:

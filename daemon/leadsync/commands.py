@@ -173,7 +173,7 @@ async def run_once(
     """Run these jobs now, in this process, with an inbox where they need one. Raises Busy beside another leadsync."""
 
     async def run(app: App) -> dict[str, End]:
-        if settings.webhooks is None or not app.needs_inbox(names):
+        if settings.webhooks is None or not await app.needs_inbox(names):
             return await app.once(names, again=again)
         async with door(settings.webhooks, app.ledger, app.around, app.unpack.ring, outside.environ):
             return await app.once(names, again=again)

@@ -3,7 +3,7 @@
 import pytest
 
 from leadsync.core.model import End, Outcome, Reason, Route
-from leadsync.core.one_shot import Life, judge_end, seat_name, told_again
+from leadsync.core.one_shot import Life, another_list, judge_end, seat_name, told_again
 
 DRAINED = End(Outcome.COMPLETE, "the list has nothing more")
 CUT = End(Outcome.LIMITED, "records_per_run of 100 is reached")
@@ -51,3 +51,10 @@ def test_a_seat_is_one_lifes_and_one_installations() -> None:
     """So no two lives, and no two stores, ever count in the same session."""
     names = {seat_name("bulk", installation, number) for installation in ("aa", "bb") for number in (1, 2)}
     assert len(names) == 4
+
+
+def test_another_list_says_what_to_type() -> None:
+    """Nothing is asked, and nothing is parked: the file, or a new life, is the answer."""
+    end = another_list("bulk")
+    assert (end.outcome, end.reason) == (Outcome.PARTIAL, None)
+    assert "`leadsync once bulk --again`" in end.message

@@ -66,6 +66,15 @@ def test_once_waits_for_what_it_has_asked_for(stage: Stage, budget: int, outcome
     assert_all_stored(stage)
 
 
+def test_windows_and_pages_share_a_budget(stage: Stage) -> None:
+    """P10: whoever finds it reserved waits for what others give back, and nobody overshoots it."""
+    large(stage, account="budget = { records_per_day = 130 }", records=120, async_above=0)
+    stage.job(page_size=50)
+    ends = stage.once("bulk", "phoenix")
+    assert Outcome.OVER_BUDGET in {end.outcome for end in ends.values()}
+    assert stage.sim.bill.records == stage.one("SELECT sum(billed) FROM page WHERE state = 'stored'") == 130
+
+
 def test_a_run_buys_no_more_than_its_own_limit(stage: Stage) -> None:
     """records_per_run: what is asked before the next result; the run that goes on then has a limit of its own."""
     large(stage, records=300, async_above=0, records_per_run=80, windows_in_flight=2)
@@ -195,6 +204,21 @@ def test_results_are_taken_whatever_becomes_of_the_job(stage: Stage, fate: str) 
     assert stage.one("SELECT outcome FROM one_shot") == ("complete" if fate == "changed" else None)
 
 
+def test_another_list_is_another_life(stage: Stage) -> None:
+    """Changed criteria: a window of the new list would begin where the old one stood, so it is not asked for."""
+    account = "budget = { records_per_day = 60 }"
+    large(stage, account=account, records=100, async_above=0, on_criteria_change="continue")
+    assert stage.end("bulk").outcome is Outcome.OVER_BUDGET
+    stage.clock.forward(DAY_S)
+    changed = 'query = ""\nquickLists = ["vacant"]'
+    large(stage, account=account, records=30, async_above=0, on_criteria_change="continue", search=changed)
+    end = stage.end("bulk")
+    assert (end.outcome, asked(stage)) == (Outcome.PARTIAL, [(0, 60)])
+    assert "`leadsync once bulk --again`" in end.message
+    assert stage.once("bulk", again=True)["bulk"].outcome is not Outcome.PARKED
+    assert asked(stage) == [(0, 60), (0, 30)]
+
+
 def test_a_reload_while_windows_are_out(stage: Stage) -> None:
     """The next window is asked for as the new file says, and what is out comes in as ever."""
     large(stage, records=60, async_above=0)
@@ -207,6 +231,15 @@ def test_a_reload_while_windows_are_out(stage: Stage) -> None:
     stage.serve(600, change)
     assert asked(stage) == [(0, 60), (60, 30)]
     assert_all_stored(stage)
+
+
+def test_a_job_that_wants_less_by_now_keeps_its_way(stage: Stage) -> None:
+    """What has begun by windows ends so: `once` takes its results in, though the file alone would not ask for that."""
+    large(stage, account="budget = { records_per_day = 60 }", records=100, async_above=0)
+    assert stage.end("bulk").outcome is Outcome.OVER_BUDGET
+    large(stage, records=100)
+    assert stage.end("bulk").outcome is Outcome.COMPLETE
+    assert asked(stage) == [(0, 60), (60, 40)]
 
 
 def test_without_an_inbox_nothing_is_asked(stage: Stage) -> None:

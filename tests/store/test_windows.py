@@ -126,6 +126,8 @@ def test_a_window_is_durable_with_its_bytes_and_deadline(pull: Pull) -> None:
     ledger = pull.hand.ledger.windows
     assert pull.hand.do(ledger.next_deadline()) == NOW + HOUR
     assert pull.hand.do(ledger.is_awaited("main", "bulk"))
+    assert pull.hand.do(ledger.goes_by_windows("main", "bulk"))
+    assert not pull.hand.do(ledger.goes_by_windows("main", "another"))
     assert [window.number for window in pull.hand.do(ledger.of(pull.life))] == [1]
     pull.arrive(asked, leads(1_000))
     assert not pull.hand.do(ledger.is_awaited("main", "bulk"))

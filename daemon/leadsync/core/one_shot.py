@@ -59,3 +59,12 @@ def told_again(job: str, life: Life) -> End:
     got = f"{life.delivered:,} of {life.wanted:,} records"
     message = f"done before, with {got}; nothing was asked. `leadsync once {job} --again` buys the list anew"
     return End(life.ended or Outcome.COMPLETE, message)
+
+
+def another_list(job: str) -> End:
+    """How a run ends that would go on with the windows of one list in another."""
+    return End(
+        Outcome.PARTIAL,
+        "[search] or the sort was changed while its list was being pulled by windows; nothing more is asked. Undo the"
+        f" change, or `leadsync once {job} --again` begins with the new list",
+    )

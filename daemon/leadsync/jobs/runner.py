@@ -13,7 +13,7 @@ import structlog
 from leadsync import events
 from leadsync.core.audit import NO_SLOT, GoOn, NoSlot, ParkJob, Verdict, judge_criteria
 from leadsync.core.model import End, Outcome, Route, Tally
-from leadsync.core.one_shot import Life, Wanted, told_again
+from leadsync.core.one_shot import Life, Wanted, another_list, told_again
 from leadsync.core.protocol import Ended, Plan
 from leadsync.core.resume import way_out
 from leadsync.core.routes import Circumstances, choose_route
@@ -213,6 +213,12 @@ class Runner:
     async def _pull(self, ticket: Ticket, verdict: GoOn) -> Ended:
         """Settle the open key whatever the criteria are by now; ask for more only where they may be asked."""
         brief, session = ticket.brief, ticket.session
+        if (
+            ticket.life is not None
+            and ticket.life.route is Route.ASYNC
+            and session.criteria not in (None, brief.criteria)
+        ):
+            return _nothing(another_list(brief.job))  # a window of it would begin where the old list stood
         doubt = await self._doubt_criteria(ticket)
         if doubt is not None and session.open_page is None:
             return _nothing(await self._park(ticket, doubt))

@@ -142,11 +142,12 @@ class Sequel:
         deadline = await self._ledger.windows.next_deadline()
         due = [deadline and max(deadline, now + timedelta(seconds=grace_s or MOMENT_S))]
         for pull in await self._ledger.windows.open_pulls():
-            at = self._goes_on_at(pull)
+            at = pull.rest.ended_at if pull.job in self._wanted else self._goes_on_at(pull)
             if at is None or at > now:
                 due.append(at)
                 self._rests(pull)
             elif self._may_call(pull.job, at):
+                self._wanted.discard(pull.job)
                 await call(pull.job)
                 due.append(now + timedelta(seconds=LOOK_AGAIN_S))
         return min([LOOK_AT_LEAST_S, *((at - now).total_seconds() for at in due if at is not None)])
@@ -164,9 +165,6 @@ class Sequel:
         job = self._job(pull)
         if job is None:
             return None
-        if job.name in self._wanted:
-            self._wanted.discard(job.name)
-            return pull.rest.ended_at
         step = next_step(job.records or pull.wanted, pull.windows, job.windows_in_flight)
         zone = limits_of(self._office.settings.accounts[job.account]).zone
         tomorrow = window_starts(pull.rest.ended_at, zone)[0] + timedelta(days=1)

@@ -17,7 +17,7 @@ from leadsync.core.asking import Acknowledged, Tries, Unsure, Untaken, halted_en
 from leadsync.core.hooks import Address, hook_url
 from leadsync.core.model import End, Outcome, Tally
 from leadsync.core.one_shot import Life
-from leadsync.core.protocol import BudgetReserved, BudgetSpent, Ended, Wait
+from leadsync.core.protocol import BudgetReserved, BudgetSpent, Ended, Queue, Wait
 from leadsync.core.replies import Denied
 from leadsync.core.resume import ask_again_command
 from leadsync.core.windows import AskWindow, AwaitWindows, Window, WindowsDone, WindowState, next_step
@@ -62,17 +62,17 @@ class Windows:
         self._gate = Gate(ticket, around)
         self._log = self._gate.log
         self._asked = 0
+        self._tries = Tries(self._loop.time())
 
     async def run(self, plan: WindowPlan) -> Ended:
         """Ask until the run ends. Raises DiskLow, VendorSilent, StoreFailed, Fenced."""
         end: End | None = None
-        tries = Tries(self._loop.time())
         while end is None:
             windows = await self._ledger.windows.of(self._life)
             step = next_step(self._life.wanted, windows, plan.in_flight)
             end = self._ended(step, windows) if not isinstance(step, AskWindow) else await self._may_ask(plan)
             if end is None:
-                tries, end = await self._ask(plan, tries)
+                end = await self._after(await self._ask(plan))
         return Ended(Tally(), end)
 
     def _ended(self, step: AwaitWindows | WindowsDone, windows: list[Window]) -> End:
@@ -97,24 +97,25 @@ class Windows:
         # From the journal to the line nobody may wait: the turn is taken before.
         return None if await self._ticket.desk.client.turn(self._around.stopping) else halted_end(STOPPED)
 
-    async def _ask(self, plan: WindowPlan, tries: Tries) -> tuple[Tries, End | None]:
-        """Journal the next window and send it, once; return how often that was in vain, and how the run ends."""
+    async def _ask(self, plan: WindowPlan) -> Wait | Queue | End | None:
+        """Journal the next window and send it, once; return what comes then. All waiting is done afterwards."""
         async with self._ticket.desk.traffic.sending():
             event = self._gate.at_boundary()
             if event is not None:
-                return tries, halted_end(event)
+                return halted_end(event)
+            self._gate.note_change()
             asked = await self._ledger.windows.ask(self._order(plan), self._around.now())
             if isinstance(asked, WindowAsked):
-                return await self._send(asked, tries)
+                return await self._send(asked)
         match asked:
             case AwaitWindows() | WindowsDone():
-                return tries, None  # a result has come meanwhile, and the next look sees it
+                return None  # a result has come meanwhile, and the next look sees it
             case AskWindow():
-                return tries, End(Outcome.LIMITED, f"records_per_run of {plan.records_max} is reached")
+                return End(Outcome.LIMITED, f"records_per_run of {plan.records_max} is reached")
             case BudgetSpent():
-                return tries, halted_end(asked)
+                return halted_end(asked)
             case BudgetReserved(why):
-                return tries, halted_end(await self._gate.queue(why))
+                return Queue(why)
             case _:
                 assert_never(asked)
 
@@ -138,7 +139,7 @@ class Windows:
         result_url, error_url = url(Address(RESULT_KIND, key)), url(Address(ERROR_KIND, key))
         return async_request(AsyncRequest(brief.search, window, result_url, error_url, brief.options, datasets))
 
-    async def _send(self, asked: WindowAsked, tries: Tries) -> tuple[Tries, End | None]:
+    async def _send(self, asked: WindowAsked) -> Wait | End | None:
         page, window, desk = asked.page, asked.window, self._ticket.desk
         self._gate.warn(asked.nearly)
         deadline_at = asked.deadline_at.isoformat()
@@ -149,8 +150,9 @@ class Windows:
         if isinstance(reply, Denied):
             desk.denied = reply
         desk.hear(self._ticket.session.name, reply, self._around)
-        tries = replace(tries, failed=tries.failed + 1)
-        match judge(reply, tries, now_s=self._loop.time(), draw=self._around.draw()):
+        now_s = self._loop.time()
+        self._tries = replace(self._tries, failed=self._tries.failed + 1) if self._tries.failed else Tries(now_s, 1)
+        match judge(reply, self._tries, now_s=now_s, draw=self._around.draw()):
             case Acknowledged(request_id):
                 if await self._ledger.windows.acknowledge(page.page_id, request_id, self._around.now()):
                     self._log.info(events.ACCOUNT_RESUMED, account=desk.name)
@@ -159,11 +161,12 @@ class Windows:
                 self._log.warning(events.WINDOW_UNSURE, window=window.number, why=why, deadline_at=deadline_at)
             case Untaken() as untaken:
                 await self._withdraw(asked, untaken)
-                return tries, await self._after(untaken.then)
+                return untaken.then
             case never:
                 assert_never(never)
         self._asked += window.take
-        return Tries(self._loop.time()), None
+        self._tries = Tries(now_s)
+        return None
 
     async def _vouch(self, asked: WindowAsked) -> None:
         """Have the witness know it. Where that fails nothing was sent, so that nothing is to be waited for."""
@@ -179,12 +182,17 @@ class Windows:
         told = {"window": asked.window.number, "status": untaken.status, "message": untaken.message}
         self._log.warning(events.WINDOW_UNTAKEN, **told)
 
-    async def _after(self, then: Wait | End) -> End | None:
-        if isinstance(then, End):
-            return then
-        if then.account_wide:
-            self._gate.hold(then.wait_s)
-        return halted_end(await self._gate.rest(then.wait_s))
+    async def _after(self, then: Wait | Queue | End | None) -> End | None:
+        """Wait where that is called for; return how the run ends, if it does."""
+        match then:
+            case Wait(wait_s):
+                if then.account_wide:
+                    self._gate.hold(wait_s)
+                return halted_end(await self._gate.rest(wait_s))
+            case Queue(why):
+                return halted_end(await self._gate.queue(why))
+            case _:
+                return then
 
 
 def _never_came(job: str, windows: list[Window]) -> str:

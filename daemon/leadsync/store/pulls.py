@@ -56,6 +56,14 @@ def next_deadline(connection: Connection) -> datetime | None:
     return connection.execute(waits.where(col(Page.state) == "awaited")).scalar_one()
 
 
+def goes_by_windows(connection: Connection, account: str, job: str) -> bool:
+    """Whether the open life of a job goes by windows."""
+    mine = (col(OneShot.account) == account, col(OneShot.job) == job, col(OneShot.outcome).is_(None))
+    return (
+        connection.execute(select(col(OneShot.id)).where(*mine, col(OneShot.route) == Route.ASYNC)).first() is not None
+    )
+
+
 def is_awaited(connection: Connection, account: str, job: str) -> bool:
     """Whether results are on their way for the open life of a job."""
     mine = (col(OneShot.account) == account, col(OneShot.job) == job, col(OneShot.outcome).is_(None))

@@ -51,6 +51,10 @@ class WindowLedger:
         """Return when the first of the unanswered windows expires."""
         return await self._writer.write(pulls.next_deadline)
 
+    async def goes_by_windows(self, account: str, job: str) -> bool:
+        """Say whether the open life of a job goes by windows."""
+        return await self._writer.write(pulls.goes_by_windows, account, job)
+
     async def is_awaited(self, account: str, job: str) -> bool:
         """Say whether results are on their way for the open life of a job."""
         return await self._writer.write(pulls.is_awaited, account, job)

@@ -229,7 +229,7 @@ def arrive(connection: Connection, key: str, request_id: str | None, leads: Iter
     further = row["state"] == "stored"
     shelf = Shelf(row["account"], row["session_id"], row["epoch"], row["page_id"])
     records, new, known = _shelve(connection, shelf, leads, _brought(connection, row["page_id"]) if further else set())
-    values: dict[str, Any] = {"state": "stored", "billed": records, "new": new, "settled_at": now}
+    values: dict[str, Any] = {"state": "stored", "billed": records, "new": new, "settled_at": now, "message": None}
     if further:
         values = {"billed": row["billed"] + records, "new": row["new"] + new}
     values |= {"request_id": row["request_id"] or request_id}
