@@ -5,9 +5,10 @@ file was made. A kill leaves the folder as it is. A power cut leaves of the unsy
 512-byte sectors of them, and may forget a file whose name was never synced. A deletion is durable at once.
 """
 
+import json
 import os
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -162,6 +163,15 @@ class Disk:
                 kept.append(Write(write.offset + at, write.data[at:end]))
             at = end
         return kept
+
+
+def not_durable(disk: Disk, counter: str, number: int) -> Iterator[str]:
+    """Say what a power cut could still take of what leaves now, under that number by that counter of the witness."""
+    if disk.owes:
+        yield "a request was sent while a transaction that was said to be done was not durable"
+    witnessed = json.loads(disk.files["leadsync.db.witness"].durable)[counter]
+    if witnessed < number:
+        yield f"number {number} of {counter} was sent while the witness knows {witnessed}"
 
 
 class DiskOs:

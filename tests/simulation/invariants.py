@@ -5,7 +5,6 @@ moment. The tuples stand at the end. P1, P4 and the slots are looked at where so
 start and at the end, and not at each step: they read the whole store.
 """
 
-import json
 from collections import defaultdict
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from leadsync.core.model import Reason
 from leadsync.jobs.gate import WITHDRAWN
 from tests.simulation import trace_rules, window_rules
+from tests.simulation.disk import not_durable
 from tests.simulation.mail import p9_acknowledged_is_kept, p9_all_is_read
 
 if TYPE_CHECKING:
@@ -30,16 +30,7 @@ def p3_journal_first(watch: "Watch", request: "Request") -> Iterator[str]:
         yield f"{request.key} was sent although it is {state}"
     if journaled != request.body:
         yield f"{request.key} was sent with other bytes than are journaled"
-    yield from _not_durable(watch, page_id)
-
-
-def _not_durable(watch: "Watch", page_id: int) -> Iterator[str]:
-    disk = watch.machine.disk
-    if disk.owes:
-        yield "a request was sent while a transaction that was said to be done was not durable"
-    witnessed = json.loads(disk.files["leadsync.db.witness"].durable)["keys"]
-    if witnessed < page_id:
-        yield f"key number {page_id} was sent while the witness knows {witnessed}"
+    yield from not_durable(watch.machine.disk, "keys", page_id)
 
 
 def p2_one_body_a_key(watch: "Watch", request: "Request") -> Iterator[str]:

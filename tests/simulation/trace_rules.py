@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from leadsync.simulator.trace_people import find
+from tests.simulation.disk import not_durable
 from tests.simulation.window_rules import digest_of
 
 if TYPE_CHECKING:
@@ -96,12 +97,7 @@ def p3_batch_first(watch: "Watch", traced: Traced) -> Iterator[str]:
         yield f"batch {traced.name} was sent although it is {state}"
     if keys != traced.owners.keys() or items != len(keys):
         yield f"batch {traced.name} was sent with {len(traced.owners)} owners, and {items} are journaled"
-    disk = watch.machine.disk
-    if disk.owes:
-        yield f"batch {traced.name} was sent while a transaction that was said to be done was not durable"
-    witnessed = json.loads(disk.files["leadsync.db.witness"].durable)["batches"]
-    if witnessed < batch_id:
-        yield f"batch number {batch_id} was sent while the witness knows {witnessed}"
+    yield from not_durable(watch.machine.disk, "batches", batch_id)
 
 
 def p2_each_owner_once(watch: "Watch", traced: Traced) -> Iterator[str]:

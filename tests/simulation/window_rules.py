@@ -1,11 +1,12 @@
 """What must hold of large one-shots, in the form of `invariants.py`: P1, P2, P3, P6, P10, and that they end (L1)."""
 
 import hashlib
-import json
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final
+
+from tests.simulation.disk import not_durable
 
 if TYPE_CHECKING:
     from tests.simulation.watch import Request, Watch
@@ -16,7 +17,6 @@ COUNTED: Final = "SELECT key, asked_at, CASE WHEN state IN ('asked', 'awaited') 
 MESSAGES: Final = (
     "SELECT subject, digest, state, reason FROM inbox_message WHERE kind IN ('batchdata', 'batchdata-error')"
 )
-
 
 SAME_WINDOW: Final = (
     "SELECT page.key, page.state, other.again FROM async_request AS this JOIN page AS mine ON mine.id = this.page_id"
@@ -53,12 +53,7 @@ def p3_window_first(watch: "Watch", request: "Request") -> Iterator[str]:
         yield f"{request.key} was asked for although it is {state}"
     if journaled != request.body:
         yield f"{request.key} was asked for with other bytes than are journaled"
-    disk = watch.machine.disk
-    if disk.owes:
-        yield f"{request.key} was asked for while a transaction that was said to be done was not durable"
-    witnessed = json.loads(disk.files["leadsync.db.witness"].durable)["keys"]
-    if witnessed < page_id:
-        yield f"number {page_id} was asked for while the witness knows {witnessed}"
+    yield from not_durable(watch.machine.disk, "keys", page_id)
 
 
 def p2_each_window_once(watch: "Watch", request: "Request") -> Iterator[str]:
