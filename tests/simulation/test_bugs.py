@@ -29,15 +29,8 @@ NEAR: Final = {
 
 UNSEEN: Final = 50_000_000
 
-SOUGHT: Final = ("while a request is on its way", "without looking again", "with its key open")
-"""No seed is known to find these: the worlds meet what they need too seldom. They are sought with `--long` alone."""
 
-
-def _sought_longer(name: str) -> bool:
-    return any(words in name for words in SOUGHT)
-
-
-@pytest.mark.parametrize("name", [name for name in BUGS if not _sought_longer(name)])
+@pytest.mark.parametrize("name", BUGS)
 def test_a_planted_bug_is_found(name: str) -> None:
     """With the bug in its place a seed breaks; without it the same seed does not."""
     assert_found(name, NEAR.get(name, 0))
