@@ -147,7 +147,15 @@ class Service:
     def _resume(self, arguments: Mapping[str, Any]) -> Errand:
         """Answer a parked job."""
         choice = Choice(arguments["choice"]) if arguments["choice"] else None
-        return self._begin(arguments, lambda names: _message(self._hands.resume(names[0], choice)))
+        return self._begin(arguments, lambda names: _message(self._answer(names[0], choice)))
+
+    async def _answer(self, job: str, choice: Choice | None) -> str:
+        """Answer a parked job; the open key of one that has no times of its own is settled now, and not by its runs."""
+        told = await self._hands.resume(job, choice)
+        group, _ = self._at_work()
+        if job not in self._kept:
+            self._attend_to_all(group)
+        return told
 
     def _answer_store(self, arguments: Mapping[str, Any]) -> Errand:
         """Take what a person says of the store."""

@@ -1,13 +1,19 @@
 """Open keys at start: settled first, with their own bytes, whatever has become of the job that asked (P2)."""
 
+import asyncio
 from collections.abc import Callable
 
 import pytest
 
+from leadsync.app import App
+from leadsync.config.fingerprint import fingerprint
 from leadsync.core.model import Outcome
+from leadsync.core.resume import Choice
 from leadsync.errors import StoreFailed
+from leadsync.service import Service
 from leadsync.simulator import Fault
 from leadsync.store.ledger import SessionState
+from leadsync.vendors.pace import sleep_unless
 from tests.jobs.books import assert_books_agree, run_rows
 from tests.stage import Stage
 
@@ -122,6 +128,36 @@ def test_the_key_of_a_parked_job_waits(build: Build) -> None:
     assert stage.end("other").outcome is Outcome.COMPLETE
     assert stage.sim.bill.by_session["phoenix"] == before
     assert open_keys(stage) == 1
+
+
+def test_the_key_of_a_disabled_job_is_settled_once_a_person_has_answered(build: Build) -> None:
+    """No time of the job's own will send it: the daemon that carries the answer out does."""
+    stage = build()
+    stage.job()
+    with_open_key(stage)
+    stage.sim.foreign_pull("phoenix", 50)
+    assert stage.end().outcome is Outcome.PARKED
+    stage.job(enabled=False)
+    billed = stage.sim.bill.by_session["phoenix"]
+
+    async def answer(app: App, service: Service) -> None:
+        await sleep_unless(app.around.stopping, 60.0)
+        asked = {"jobs": {"phoenix": fingerprint(app.settings, "phoenix")}, "choice": Choice.ACCEPT}
+        await service.commands["resume"](asked).work
+        await sleep_unless(app.around.stopping, 60.0)
+        app.around.stopping.set()
+
+    async def act() -> None:
+        async with asyncio.TaskGroup() as group:
+            await stage.daemon(lambda app, service: _done(group.create_task(answer(app, service))))
+
+    stage.play(act())
+    assert open_keys(stage) == 0
+    assert stage.sim.bill.by_session["phoenix"] == billed
+
+
+def _done(_: object) -> None:
+    """Whoever begins something here leaves it to its group."""
 
 
 def test_settling_is_audited_too(build: Build) -> None:

@@ -146,7 +146,7 @@ def test_a_wrong_answer_changes_nothing(build: Build, scene: Scene, reason: Reas
     scene(stage)
     assert stage.end().reason is reason
     before = contents(stage)
-    for other in {None, *Choice} - {choice, Choice.VOID_KEY}:
+    for other in {None, *Choice} - {choice, Choice.VOID_KEY, Choice.ASK_AGAIN}:
         with pytest.raises(UsageMistake, match="leadsync resume phoenix"):
             stage.resume(choice=other)
     assert contents(stage) == before

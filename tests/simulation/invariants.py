@@ -160,6 +160,17 @@ def p4_one_transaction(watch: "Watch", _: object) -> Iterator[str]:
             yield f"{name} counts {counted} properties and has {found}"
 
 
+def p4_never_in_part(watch: "Watch", _: object) -> Iterator[str]:
+    """At no moment has a page been stored, and what it brought not."""
+    latest = watch.rows(
+        "SELECT key, new, (SELECT count(*) FROM delivery WHERE page_id = page.id) FROM page"
+        " WHERE state = 'stored' ORDER BY id DESC LIMIT 5"
+    )
+    for key, new, found in latest:
+        if found < new:
+            yield f"{key} is stored with {new} new properties, of which {found} are there"
+
+
 def _delivered(watch: "Watch") -> dict[str, set[str]]:
     rows = watch.rows(
         "SELECT page.key, property.vendor_id FROM delivery JOIN page ON page.id = delivery.page_id"
@@ -235,13 +246,14 @@ def p8_totals_agree(watch: "Watch", _: object) -> Iterator[str]:
 AT_SEND: Final = (
     p3_journal_first,
     p2_one_body_a_key,
+    p4_never_in_part,
     p5_one_at_a_time,
     p7_not_too_many,
     p10_within_budget,
     park_stays,
 )
 AT_DELETE: Final = (p7_deletions,)
-AT_CHARGE: Final = (p8_books_before_money,)
+AT_CHARGE: Final = (p8_books_before_money, p4_never_in_part)
 AT_START: Final = (
     p1_nothing_lost,
     p4_one_transaction,

@@ -64,6 +64,7 @@ class Network(httpx.AsyncBaseTransport):
         self._watch = watch
         self._spawn = spawn
         self._far_s = rng.choice((0.2, 2.0))
+        self._list_far_s = rng.choice((self._far_s, 8.0))  # what happens while a list is slow is not in it
         self.met: Counter[Fate] = Counter()
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -103,14 +104,14 @@ class Network(httpx.AsyncBaseTransport):
             self.met[fate] += 1
         if fate is Fault.MALFORMED:
             self._watch.refused(session)
-        await asyncio.sleep(self._rng.uniform(100, 900) if fate is Road.LATE else self._way_s())
+        await asyncio.sleep(self._rng.uniform(100, 900) if fate is Road.LATE else self._way_s(request))
         if fate is Road.TWICE:
             self._spawn(self._again(request))
         try:
             response, error = await self._arrive(request, fate), None
         except httpx.TransportError as cut:
             response, error = None, cut
-        await asyncio.sleep(self._rng.uniform(30, 55) if fate is Road.DRAGGED else self._way_s())
+        await asyncio.sleep(self._rng.uniform(30, 55) if fate is Road.DRAGGED else self._way_s(request))
         if reply.done():
             return
         if error is not None:
@@ -118,8 +119,8 @@ class Network(httpx.AsyncBaseTransport):
         elif response is not None:
             reply.set_result(response)
 
-    def _way_s(self) -> float:
-        return self._rng.uniform(0.01, self._far_s)
+    def _way_s(self, request: httpx.Request) -> float:
+        return self._rng.uniform(0.01, self._list_far_s if request.method == "GET" else self._far_s)
 
     async def _again(self, request: httpx.Request) -> None:
         await asyncio.sleep(self._rng.expovariate(1 / 30))

@@ -80,7 +80,11 @@ async def _end_in_a_hurry(world: "World", name: str) -> None:
 
 def take_over(world: "World", session: str, count: int) -> None:
     """Pull from a session that leadsync has used; whoever runs its job again is asked about that."""
-    if session in world.machine.sim.sessions and world.machine.sim.foreign_pull(session, count):
+    sim = world.machine.sim
+    if session not in sim.sessions:
+        return
+    sim.grow(count)  # leadsync may have had everything
+    if sim.foreign_pull(session, count):
         world.acted["pull"] += 1
         world.watch.meddled(session, Reason.SESSION_DRIFTED, Reason.SESSION_FOREIGN)
 

@@ -31,6 +31,10 @@ DRAWN: Final = (*(fault for fault in Fault if fault is not Fault.MALFORMED), Roa
 
 ALL: Final = (*Fault, *Road)
 
+FIRST_LOST: Final = 0.15
+"""The share of seeds in which the very first page is billed, and its reply is lost: what is learned of the vendor from
+the first page must wait then."""
+
 CALM: Final = 0.25
 """The share of seeds without any weather but outages, so that the other trouble is seen alone."""
 
@@ -44,6 +48,7 @@ class Weather:
         self._kinds: list[Fate] = list(kinds)
         self._rate = 0.0 if not kinds or rng.random() < CALM else rng.choice((0.05, 0.2, 0.5))
         self._refusal_rate = rng.choice((0.0, 0.0, 0.05))
+        self._first: Fate | None = Fault.CUT_AFTER if rng.random() < FIRST_LOST else None
         self._seen: set[str] = set()
         self._refused: set[str] = set()
         self._is_clear = False
@@ -67,4 +72,7 @@ class Weather:
             if self._rng.random() < self._refusal_rate:
                 self._refused.add(key)
                 return Fault.MALFORMED
+            if self._first is not None:
+                first, self._first = self._first, None
+                return first
         return self._rng.choice(self._kinds) if self._rng.random() < self._rate else None

@@ -252,7 +252,8 @@ class World:
     def _cast(self) -> Iterable[Callable[["World"], object]]:
         draws = self.draws("cast")
         house = tenants.TENANTS if self.cap < ROOMY else ()
-        drawn = [actor for actor in actors.ACTORS if draws.random() < (0.7 if actor in house else 0.3)]
+        likely = (*house, actors.impatient)
+        drawn = [actor for actor in actors.ACTORS if draws.random() < (0.7 if actor in likely else 0.3)]
         return [*drawn, *(windows.ACTORS if self.pull else ())] if self.script.meddlers else []
 
     async def _come_to_rest(self) -> None:
