@@ -73,6 +73,8 @@ class Suppression:
 
         `known` are phones and e-mails that are known of the owner already.
         """
+        if not self.entries:
+            return False
         places = (place for place in (subject.property_at, subject.mailing_at) if place is not None)
         return (
             self.covers_property(property_id)

@@ -61,7 +61,7 @@ class Traces:
         self.batches: list[TraceBatch] = []
         self.taken: Counter[date] = Counter()
         self._team = team
-        self._line_s = 0.0
+        self._line: tuple[asyncio.AbstractEventLoop | None, float] = (None, 0.0)
         self._under_way: set[asyncio.Task[Any]] = set()
 
     @property
@@ -153,9 +153,12 @@ class Traces:
         return [self._begin(self._send(batch, owner, copy)) for copy in range(copies)]
 
     async def _turn(self) -> None:
-        now_s = asyncio.get_running_loop().time()
-        self._line_s = max(now_s, self._line_s + 1 / self.switches.callbacks_per_s)
-        await asyncio.sleep(self._line_s - now_s)
+        loop = asyncio.get_running_loop()
+        line_loop, line_s = self._line
+        # The time of another loop means nothing in this one.
+        next_s = line_s + 1 / self.switches.callbacks_per_s if line_loop is loop else 0.0
+        self._line = loop, max(loop.time(), next_s)
+        await asyncio.sleep(self._line[1] - loop.time())
 
     def _make(self, batch: TraceBatch, owner: TracedOwner) -> None:
         """Look for an owner and bill it, once."""
