@@ -40,6 +40,9 @@ TROUBLE_AGAIN: Final = timedelta(minutes=1)
 RECORDS_AT_ONCE: Final = 100
 """Owners whose records are looked through together, for whom the suppression list may know."""
 
+REST_S: Final = 0.05
+"""Between two portions: whoever waits for a page or an answer to be stored comes first, also when all older ones go."""
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -155,6 +158,7 @@ class SkipTrace:
                     no_owner=entered.no_owner,
                     no_address=entered.no_address,
                 )
+            await sleep_unless(self._around.stopping, REST_S)
 
     async def _end_due(self, *, patient: bool, retry: bool) -> None:
         for one in await self._traces.end_due(self._around.now(), patient=patient, retry=retry):
