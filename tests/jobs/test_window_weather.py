@@ -41,10 +41,14 @@ def runs(stage: Stage) -> list[tuple[str, str | None]]:
 def test_the_budget_holds_and_the_next_day_goes_on(stage: Stage) -> None:
     """P10: what is left is asked for, the rest waits; the daemon goes on by itself, and nothing is overshot."""
     large(stage, account="budget = { records_per_day = 50 }", records=120, async_above=0)
-    stage.serve(DAY_S - 6 * 3_600, begin)
+    stage.clock.forward(17 * 3_600)
+    stage.serve(1_800, begin)
     assert asked(stage) == [(0, 50)]
     assert runs(stage)[-1] == ("over_budget", None)
-    stage.serve(2 * DAY_S)
+    stage.serve(3_600)
+    assert asked(stage) == [(0, 50), (50, 50)]
+    stage.clock.forward(DAY_S)
+    stage.serve(600)
     assert asked(stage) == [(0, 50), (50, 50), (100, 20)]
     assert_all_stored(stage)
     assert stage.one("SELECT outcome FROM one_shot") == "complete"
@@ -222,10 +226,10 @@ def test_a_copied_store_spends_nothing(stage: Stage, tmp_path: Path) -> None:
     stage.serve(120, begin)
     copy = elsewhere(stage, tmp_path / "copy", "leadsync.db", "leadsync.db.witness")
     large(copy, **SMALL, deadline="10m", on_expiry="ask_again")
-    copy.serve(DAY_S)
+    copy.serve(3_600)
     assert (len(asked(stage)), states(copy)) == (1, ["awaited"])
     copy.answer_store(StoreAnswer.COPIED)
-    copy.serve(DAY_S)
+    copy.serve(3_600)
     assert (len(asked(stage)), states(copy)) == (1, ["void"])
 
 

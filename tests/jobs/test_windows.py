@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -16,6 +17,10 @@ from tests.stage import Stage
 
 Build = Callable[..., Stage]
 WHOLE = [(0, 1_000), (1_000, 1_000), (2_000, 1_000), (3_000, 200)]
+FEW: dict[str, Any] = {"records": 160, "async_above": 0, "records_per_run": 50}
+"""As many windows, and small: each run asks for one, and the next goes on when it has come."""
+
+FEW_WHOLE = [(0, 50), (50, 50), (100, 50), (150, 10)]
 HOUR_S = 3_600.0
 
 
@@ -50,15 +55,15 @@ def test_it_brings_what_is_wanted(build: Build) -> None:
 def test_it_goes_on_after_a_restart(stage: Stage) -> None:
     """Between asking and receiving: nothing is asked again, and the next process gets the result, and goes on."""
     stage.sim.fates.next(None, Fate.HELD)
-    large(stage)
+    large(stage, **FEW)
     stage.serve(300, begin)
-    assert asked(stage) == WHOLE[:2]
+    assert asked(stage) == FEW_WHOLE[:2]
 
     async def send(_app: App) -> None:
         await stage.sim.send_results()
 
     stage.serve(HOUR_S, send)
-    assert asked(stage) == WHOLE
+    assert asked(stage) == FEW_WHOLE
     assert_all_stored(stage)
     assert outcomes(stage)[-1] == "complete"
     assert stage.one("SELECT outcome FROM one_shot") == "complete"
@@ -81,28 +86,28 @@ def test_a_vendor_that_ignores_skip_costs_one_window(build: Build) -> None:
 def test_several_are_out_at_once_once_skip_is_proven(build: Build) -> None:
     """The first two go one after another; then as many as the job says."""
     stage = build(size=8_000, record_bytes=300, result_after_s=600)
-    large(stage, records=6_000, windows_in_flight=3)
+    large(stage, records=4_100, windows_in_flight=3)
     assert stage.end("bulk").outcome is Outcome.COMPLETE
-    assert stage.clock.elapsed_s < 4 * 700
+    assert stage.clock.elapsed_s < 3 * 700
     assert_all_stored(stage)
 
 
 def test_nothing_came(stage: Stage) -> None:
     """It expires, counts as spent, is told with the command, and a person's word asks for that window alone."""
     stage.sim.fates.next(None, None, Fate.LOST)
-    large(stage, deadline="2h")
+    large(stage, **FEW, deadline="2h")
     end = stage.end("bulk")
     assert end.outcome is Outcome.PARTIAL
     assert "`leadsync resume bulk --ask-again`" in end.message
     (expired,) = stage.logged("window.expired")
-    assert (expired["window"], expired["records"], expired["cost"], expired["again"]) == (3, 1_000, 10.0, False)
-    assert stage.one("SELECT sum(billed) FROM page WHERE state = 'unknown'") == 1_000
-    assert stage.one("SELECT sum(cost_micros) FROM run") == 3_200 * 10_000
+    assert (expired["window"], expired["records"], expired["cost"], expired["again"]) == (3, 50, 0.5, False)
+    assert stage.one("SELECT sum(billed) FROM page WHERE state = 'unknown'") == 50
+    assert stage.one("SELECT sum(cost_micros) FROM run") == 160 * 10_000
     told = stage.resume("bulk", Choice.ASK_AGAIN)
-    assert "at most 1,000 records, about $10.00" in told
+    assert "at most 50 records, about $0.50" in told
     assert stage.end("bulk").outcome is Outcome.COMPLETE
-    assert asked(stage) == [*WHOLE, WHOLE[2]]
-    assert stage.one("SELECT count(*) FROM delivery") == 3_200
+    assert asked(stage) == [*FEW_WHOLE, FEW_WHOLE[2]]
+    assert stage.one("SELECT count(*) FROM delivery") == 160
     with pytest.raises(UsageMistake, match="nothing was changed"):
         stage.resume("bulk", Choice.ASK_AGAIN)
 
@@ -110,7 +115,7 @@ def test_nothing_came(stage: Stage) -> None:
 def test_what_comes_late_is_taken(stage: Stage) -> None:
     """After its deadline, too: it counts as what it is, and what had ended partial is complete."""
     stage.sim.fates.next(None, None, Fate.HELD)
-    large(stage, deadline="30m")
+    large(stage, **FEW, deadline="30m")
     assert stage.end("bulk").outcome is Outcome.PARTIAL
 
     async def send(_app: App) -> None:
@@ -121,22 +126,22 @@ def test_what_comes_late_is_taken(stage: Stage) -> None:
     assert len(stage.logged("one_shot.amended")) == 1
     assert stage.one("SELECT outcome FROM one_shot") == "complete"
     assert_all_stored(stage)
-    assert stage.one("SELECT sum(records) FROM run") == 3_200
+    assert stage.one("SELECT sum(records) FROM run") == 160
 
 
 def test_late_proof_goes_on_at_a_persons_word(stage: Stage) -> None:
     """The second window came after the pull had ended: what was never asked for is asked for, and nothing else."""
     stage.sim.fates.next(None, Fate.HELD)
-    large(stage, deadline="30m")
+    large(stage, **FEW, deadline="30m")
     assert "nothing shows that a further one" in stage.end("bulk").message
 
     async def go_on(app: App) -> None:
         await stage.sim.send_results()
         await asyncio.sleep(10)
-        assert "1,200 records that it never asked for" in await app.resume("bulk", Choice.ASK_AGAIN)
+        assert "60 records that it never asked for" in await app.resume("bulk", Choice.ASK_AGAIN)
 
     stage.serve(HOUR_S, go_on)
-    assert asked(stage) == WHOLE
+    assert asked(stage) == FEW_WHOLE
     assert stage.one("SELECT outcome FROM one_shot") == "complete"
     assert_all_stored(stage)
 
@@ -145,7 +150,7 @@ def test_late_proof_goes_on_at_a_persons_word(stage: Stage) -> None:
 def test_asking_again_by_itself_has_an_end(stage: Stage, tries: int) -> None:
     """`on_expiry = "ask_again"`: a window that never comes is paid for three times at most."""
     stage.sim.fates.next(*[Fate.LOST] * tries)
-    large(stage, records=501, deadline="20m", on_expiry="ask_again")
+    large(stage, records=50, async_above=0, deadline="20m", on_expiry="ask_again")
     end = stage.end("bulk")
     assert len(asked(stage)) == 3
     assert end.outcome is (Outcome.COMPLETE if tries < 3 else Outcome.PARTIAL)
@@ -157,7 +162,7 @@ def test_an_error_frees_what_was_reserved(build: Build, shape: str, to: str) -> 
     """Wherever it comes: nothing is counted, the reason is told, and the window may be asked for again."""
     stage = build(size=5_000, record_bytes=300, error_shape=shape, errors_to=to)
     stage.sim.fates.next(Fate.FAILED)
-    large(stage, deadline="1h", records=501)
+    large(stage, deadline="1h", records=50, async_above=0)
     end = stage.end("bulk")
     assert end.outcome is Outcome.PARTIAL
     (failed,) = stage.logged("window.failed")

@@ -40,7 +40,7 @@ def assert_all_stored(stage: Stage) -> None:
     assert here == set(stage.sim.bill.billed_ids)
     new = stage.one("SELECT coalesce(sum(new), 0) FROM page WHERE state = 'stored'")
     assert new == len(here) == stage.one("SELECT sum(delivered) FROM search_session WHERE job = 'bulk'")
-    assert stage.one("SELECT sum(billed) FROM page WHERE state = 'stored'") == stage.sim.bill.records
+    assert stage.one("SELECT coalesce(sum(billed), 0) FROM page WHERE state = 'stored'") == stage.sim.bill.records
     assert_each_asked_once(stage)
 
 
