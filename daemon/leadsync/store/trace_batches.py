@@ -201,14 +201,14 @@ def _from_asked(batch_id: int, after: BatchState) -> Update:
 
 
 def reap(connection: Connection) -> list[tuple[str, int]]:
-    """A dead process has left these batches without an answer: they may be billed, and are never sent again.
+    """A dead process, or a store that failed, has left these batches without an answer, while none is on its way.
 
-    Return their names and how many items they have.
+    They may be billed, and are never sent again. Return their names and how many items they have.
     """
     asked = col(TraceBatch.state) == BatchState.ASKED
     found = select(col(TraceBatch.name), col(TraceBatch.items)).where(asked).order_by(col(TraceBatch.id))
     left = [(name, items) for name, items in connection.execute(found)]
-    message = "leadsync ended before the vendor's answer came"
+    message = "leadsync ended before the vendor's answer was written down"
     connection.execute(update(TraceBatch).where(asked).values(state=BatchState.UNKNOWN.value, message=message))
     return left
 
