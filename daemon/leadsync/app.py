@@ -113,15 +113,15 @@ class App:
         """The configuration in force."""
         return self.office.settings
 
-    def adopt(self, settings: Settings, keys: Keys, ways: Ways) -> list[BatchData | RealEstateApi]:
+    def adopt(self, settings: Settings, keys: Keys, ways: Ways) -> list[BatchData]:
         """Go by another configuration from now on, all of it in one breath; return the clients that are left over.
 
         It is for `reload`, which has made sure that this may be done.
         """
-        left: list[BatchData | RealEstateApi] = [*self.accounts.left_for(ways.clients)]
+        left = self.accounts.left_for(ways.clients)
         self.office.desks = self.accounts.enter(settings, keys.tokens, ways.clients)
         self.office.settings = settings
-        left += filter(None, [self.tracing.desk.enter(ways.trace)])
+        self.tracing.desk.enter(ways.trace)
         self._appoint()
         self.dispatch.follow()
         self.tracing.job.ring()
@@ -325,7 +325,7 @@ async def open_app(settings: Settings, keys: Keys, outside: Outside, role: str =
         parts: dict[str, Any] = {"sequel": sequel, "unpack": unpack, "tracing": tracing}
         app = App(office, accounts, ledger, around, installation_name=outside.installation_name, **parts)
         await app.household.note_jobs(settings)
-        await tracing.job.open(settings)
+        await tracing.job.follow(settings)
         _settle_heap()
         yield app
         await close_store(writer, outside.now())

@@ -52,6 +52,7 @@ class Midway(Fate):
             raise Death
 
 
+OWNERS = 14
 STEPS_MIN = 40
 """Fewer steps than this and the search for a place to die has missed the answers."""
 
@@ -109,12 +110,15 @@ def resuming(stage: TracedStage, *jobs: str) -> Callable[[App], Coroutine[Any, A
 def test_death_at_any_step_forgets_nobody_and_asks_nobody_twice(tmp_path: Path, every: int) -> None:
     """From the end of the run to the last answer: whatever step is the last, the next process goes on from there."""
     for step in count(every, every):
-        stage = TracedStage(tmp_path / str(step), size=14)
+        stage = TracedStage(tmp_path / str(step), size=OWNERS)
         stage.job(search=TRACED)
         died = ends_in_death(stage, Fate(step, "before"))
         stage.serve(2 * DAY_S, resuming(stage, "phoenix"))
-        assert set(stage.asked) == {1}
-        assert stage.subjects().keys() <= {"matched", "missed", "missing"}
+        assert set(stage.asked) <= {1}
+        states = stage.subjects()
+        # Whether a batch had left when its process died nobody knows: then its owners are listed, and nobody is bought.
+        assert sum(states.values()) == max(len(stage.asked), states.get("missing", 0)) == OWNERS
+        assert states.keys() <= {"matched", "missed", "missing"}
         if not died:
             break
     assert step > STEPS_MIN

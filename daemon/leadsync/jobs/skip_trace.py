@@ -40,6 +40,9 @@ TROUBLE_AGAIN: Final = timedelta(minutes=1)
 RECORDS_AT_ONCE: Final = 100
 """Owners whose records are looked through together, for whom the suppression list may know."""
 
+REST_S: Final = 0.05
+"""Between two portions: whoever waits for a page or an answer to be stored comes first, also when all older ones go."""
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -90,13 +93,6 @@ class SkipTrace:
                 break
             await self._rest(until)
 
-    async def open(self, settings: Settings) -> None:
-        """Begin where an earlier process has ended: what it had on its way may be billed. Raises StoreFailed."""
-        for name, items in await self._traces.reap():
-            why = "leadsync ended before the vendor's answer came"
-            _log.warning(events.TRACE_UNKNOWN, batch=name, items=items, why=why)
-        await self.follow(settings)
-
     async def follow(self, settings: Settings) -> None:
         """Trace the owners that the jobs of these settings bring from now on. Raises StoreFailed."""
         left = await self._traces.follow(traced_jobs(settings), self._around.now())
@@ -125,6 +121,9 @@ class SkipTrace:
             return None
         settings = self._office.settings
         section = settings.skip_trace
+        for name, items in await self._traces.reap():
+            why = "leadsync ended, or its store failed, before the vendor's answer was written down"
+            _log.warning(events.TRACE_UNKNOWN, batch=name, items=items, why=why)
         await self.follow(settings)
         left_s = self._patience.left_s(self._around.now())
         await self._end_due(patient=left_s > 0, retry=section is not None and section.on_missing == "retry")
@@ -159,6 +158,7 @@ class SkipTrace:
                     no_owner=entered.no_owner,
                     no_address=entered.no_address,
                 )
+            await sleep_unless(self._around.stopping, REST_S)
 
     async def _end_due(self, *, patient: bool, retry: bool) -> None:
         for one in await self._traces.end_due(self._around.now(), patient=patient, retry=retry):
@@ -176,8 +176,7 @@ class SkipTrace:
 
     async def _send_all(self, section: Section) -> datetime | None:
         """Send batch after batch until nobody is wanted or something is in the way; return until when that is so."""
-        line = self._desk.line
-        while line is not None and not self._around.stopping.is_set():
+        while (line := self._desk.line) is not None and not self._around.stopping.is_set():
             if self._quiet_until is not None and self._around.now() < self._quiet_until:
                 return self._quiet_until
             chosen = await self._choose(section)

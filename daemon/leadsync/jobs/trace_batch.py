@@ -1,24 +1,32 @@
 """One batch of owners on its way to the vendor: journaled, vouched for, sent once, and settled by what came back."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from functools import partial
+from typing import Any, Final, TypeVar
 
 import structlog
 
 from leadsync import events
-from leadsync.core.retry import throttle_wait_s
-from leadsync.core.trace import Doubtful, GiveBack, Taken, TraceRoute, Waiting, judge
+from leadsync.core.retry import GIVE_UP_S, throttle_wait_s
+from leadsync.core.trace import BatchState, Doubtful, GiveBack, Taken, TraceRoute, Waiting, judge
 from leadsync.core.trace_replies import Awaited, ItemResult
+from leadsync.errors import StoreFailed
 from leadsync.jobs.desk import Surroundings
 from leadsync.store.trace_answers import Answer
 from leadsync.store.trace_batches import OpenBatch
 from leadsync.store.trace_ledger import TraceLedger
-from leadsync.vendors.pace import result_unless
+from leadsync.vendors.pace import result_unless, sleep_unless
 from leadsync.vendors.realestateapi import RealEstateApi
 
 BACK_OFF_MAX_S: Final = 900.0
 """A vendor that is down for a night gets some dozens of batches to refuse, not thousands."""
+
+STORE_AGAIN_S: Final = 5.0
+"""Between two attempts to write down what came back."""
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +49,10 @@ class TraceBatch:
     async def send(self, client: RealEstateApi) -> Sent:
         """Send it, and enter what came back. Raises StoreFailed."""
         opened = self._opened
-        await self._ledger.vouch(opened.batch_id)
+        try:
+            await self._ledger.vouch(opened.batch_id)
+        except StoreFailed as error:
+            return await self._give_back(GiveBack(BatchState.VOID, None, str(error)))
         ask = client.send_batch if opened.route is TraceRoute.BATCH else client.send_await
         reply = await result_unless(self._around.hurry, ask(opened.request))
         if reply is None:
@@ -58,14 +69,15 @@ class TraceBatch:
 
     async def _take(self, taken: Taken) -> Sent:
         opened, now = self._opened, self._around.now()
-        await self._ledger.acknowledge(opened.batch_id, taken.vendor_id, taken.request_ids, now)
+        ids = (opened.batch_id, taken.vendor_id, taken.request_ids)
+        await self._insist(partial(self._ledger.acknowledge, *ids, now))
         _log.info(events.TRACE_ACKNOWLEDGED, batch=opened.name, vendor_id=taken.vendor_id, items=opened.items)
         if taken.complaint is not None:
             _log.warning(events.TRACE_DOUBTED, batch=opened.name, message=taken.complaint)
         return Sent()
 
     async def _doubt(self, why: str) -> Sent:
-        await self._ledger.note_unknown(self._opened.batch_id, why)
+        await self._insist(partial(self._ledger.note_unknown, self._opened.batch_id, why))
         _log.warning(events.TRACE_UNKNOWN, batch=self._opened.name, items=self._opened.items, why=why)
         return Sent()
 
@@ -73,7 +85,8 @@ class TraceBatch:
         """Take the answers that came at once; what none of them is about will be missing."""
         name = self._opened.name
         answers = [answer_of(name, one.key, one) for one in results if one.key is not None]
-        odd = await self._ledger.answer(self._opened.batch_id, answers, self._around.now())
+        write = partial(self._ledger.answer, self._opened.batch_id, answers, self._around.now())
+        odd = await self._insist(write)
         _log.info(events.TRACE_ACKNOWLEDGED, batch=name, vendor_id=None, items=self._opened.items)
         odd += unreadable + len(results) - len(answers)
         if odd:
@@ -82,7 +95,7 @@ class TraceBatch:
 
     async def _give_back(self, back: GiveBack) -> Sent:
         opened = self._opened
-        returned = await self._ledger.give_back(opened.batch_id, back, self._around.now())
+        returned = await self._insist(partial(self._ledger.give_back, opened.batch_id, back, self._around.now()))
         wait_s = 0.0 if back.hindrance else self._rest_s(back)
         if returned:
             told: dict[str, Any] = {"status": back.status, "why": back.message, "wait_s": round(wait_s)}
@@ -92,6 +105,18 @@ class TraceBatch:
         if back.hindrance is not None:
             _tell(back.hindrance)
         return Sent(taken=False, rest_s=wait_s)
+
+    async def _insist(self, write: Callable[[], Awaitable[T]]) -> T:
+        """What came back exists nowhere else: a store that fails is tried again, for as long as anybody waits."""
+        until_s = asyncio.get_running_loop().time() + GIVE_UP_S
+        while True:
+            try:
+                return await write()
+            except StoreFailed as error:
+                if self._around.hurry.is_set() or asyncio.get_running_loop().time() > until_s:
+                    raise
+                _log.warning(events.TRACE_DELAYED, message=str(error), wait_s=STORE_AGAIN_S)
+            await sleep_unless(self._around.hurry, STORE_AGAIN_S)
 
     def _rest_s(self, back: GiveBack) -> float:
         """Back off, doubling up to a quarter of an hour."""

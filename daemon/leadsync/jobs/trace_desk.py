@@ -29,6 +29,7 @@ class TraceDesk:
 
     def __init__(self, connect: Connect) -> None:
         self._connect = connect
+        self._left: list[Line] = []
         self.line: Line | None = None
 
     @property
@@ -47,15 +48,16 @@ class TraceDesk:
             return self.line if access is not None else None
         return Line(access, self._connect(access), proof_of(access.api_key))
 
-    def enter(self, line: Line | None) -> RealEstateApi | None:
-        """Ask by this line from now on; return the client that is left over."""
-        left, self.line = self.line, line
-        return left.client if left is not None and left is not line else None
+    def enter(self, line: Line | None) -> None:
+        """Ask by this line from now on; a batch that is on its way ends by the one before, which stays open for it."""
+        if self.line is not None and self.line is not line:
+            self._left.append(self.line)
+        self.line = line
 
     async def close(self) -> None:
         """Close all connections."""
-        if self.line is not None:
-            await self.line.client.close()
+        for line in (*self._left, *([self.line] if self.line else [])):
+            await line.client.close()
 
 
 @dataclass(frozen=True, slots=True)

@@ -160,8 +160,11 @@ def _enter(connection: Connection, order: BatchOrder, room: Granted, fence: int,
 def acknowledge(
     connection: Connection, batch_id: int, vendor_id: str | None, request_ids: Mapping[int, str], now: datetime
 ) -> None:
-    """The vendor has taken a batch, under these ids of its own; its answers may have come before."""
-    values = {"vendor_id": func.coalesce(col(TraceBatch.vendor_id), vendor_id), "acknowledged_at": now}
+    """The vendor has taken a batch, under these ids of its own; its answers may have come before.
+
+    What those called it was a hint: from now on the answers that count are those of what was acknowledged.
+    """
+    values = {"vendor_id": func.coalesce(vendor_id, col(TraceBatch.vendor_id)), "acknowledged_at": now}
     connection.execute(_from_asked(batch_id, BatchState.OUT).values(**values))
     named = update(TraceItem).where(col(TraceItem.batch_id) == batch_id, col(TraceItem.key) == bindparam("of_key"))
     named = named.where(col(TraceItem.request_id).is_(None)).values(request_id=bindparam("of_request"))
@@ -201,14 +204,14 @@ def _from_asked(batch_id: int, after: BatchState) -> Update:
 
 
 def reap(connection: Connection) -> list[tuple[str, int]]:
-    """A dead process has left these batches without an answer: they may be billed, and are never sent again.
+    """A dead process, or a store that failed, has left these batches without an answer, while none is on its way.
 
-    Return their names and how many items they have.
+    They may be billed, and are never sent again. Return their names and how many items they have.
     """
     asked = col(TraceBatch.state) == BatchState.ASKED
     found = select(col(TraceBatch.name), col(TraceBatch.items)).where(asked).order_by(col(TraceBatch.id))
     left = [(name, items) for name, items in connection.execute(found)]
-    message = "leadsync ended before the vendor's answer came"
+    message = "leadsync ended before the vendor's answer was written down"
     connection.execute(update(TraceBatch).where(asked).values(state=BatchState.UNKNOWN.value, message=message))
     return left
 
