@@ -295,6 +295,18 @@ def test_what_was_not_taken_gives_its_items_back(hand: Hand) -> None:
     assert hand.do(hand.ledger.traces.waiting()) == Waiting()
 
 
+def test_the_acknowledgement_says_which_answers_count(hand: Hand) -> None:
+    """A doubled request is answered under two ids: one may come first, the acknowledged one's are all taken."""
+    opened = asked(hand, people(hand))
+    answer(hand, 1, vendor_batch="double", request_id="d1")
+    hand.do(hand.ledger.traces.acknowledge(opened.batch_id, "vendor", {key: f"r{key}" for key in range(1, 11)}, NOW))
+    for key in range(2, 11):
+        answer(hand, key, PHONE)
+    with pytest.raises(Unreadable):
+        answer(hand, 2, MAIL, vendor_batch="double", request_id="d2")
+    assert states(hand) == {"matched": 9, "missed": 1}
+
+
 def test_an_answer_refutes_a_refusal(hand: Hand) -> None:
     """Where the vendor has answered about an item it has the batch, whatever it says of that: nothing is given back."""
     opened = asked(hand, people(hand))

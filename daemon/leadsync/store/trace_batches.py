@@ -160,8 +160,11 @@ def _enter(connection: Connection, order: BatchOrder, room: Granted, fence: int,
 def acknowledge(
     connection: Connection, batch_id: int, vendor_id: str | None, request_ids: Mapping[int, str], now: datetime
 ) -> None:
-    """The vendor has taken a batch, under these ids of its own; its answers may have come before."""
-    values = {"vendor_id": func.coalesce(col(TraceBatch.vendor_id), vendor_id), "acknowledged_at": now}
+    """The vendor has taken a batch, under these ids of its own; its answers may have come before.
+
+    What those called it was a hint: from now on the answers that count are those of what was acknowledged.
+    """
+    values = {"vendor_id": func.coalesce(vendor_id, col(TraceBatch.vendor_id)), "acknowledged_at": now}
     connection.execute(_from_asked(batch_id, BatchState.OUT).values(**values))
     named = update(TraceItem).where(col(TraceItem.batch_id) == batch_id, col(TraceItem.key) == bindparam("of_key"))
     named = named.where(col(TraceItem.request_id).is_(None)).values(request_id=bindparam("of_request"))
