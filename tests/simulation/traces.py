@@ -73,7 +73,7 @@ def drawn(world: "World") -> Hunt | None:
         "fresh_for": f'"{days}d"' if days else f'"{minutes}m"',
         "hold_for": draws.choice(('"2m"', '"20m"')),
         "allow_await": draws.choice(("true", "false")),
-        "deadline": draws.choice(('"5m"', '"30m"')),
+        "deadline": draws.choice(('"2m"', '"20m"')),
         "on_missing": '"retry"' if retries else '"list"',
     }
     return Hunt(keys, timedelta(days=days, minutes=minutes), retries, owners)
@@ -133,25 +133,26 @@ def open_questions(draws: random.Random) -> dict[str, Any]:
 
 
 async def operator(world: "World") -> None:
-    """A person: has the skip trace go on, and has asked again for who is missing."""
+    """A person looks in now and then."""
     draws = world.draws("operator of traces")
     while True:
-        await asyncio.sleep(draws.expovariate(1 / 500))
-        if draws.random() < 0.5:
-            await answer(world)
-        else:
-            assert world.hunt is not None
-            world.hunt.again = True
-            await hands.command(world, "traces_again", world.jobs[0], {"batches": []})
+        await asyncio.sleep(draws.expovariate(1 / 150))
+        await answer(world)
 
 
 ACTORS: Final = (operator,)
 
 
 async def answer(world: "World") -> None:
-    """Have the skip trace go on where the vendor has turned it away."""
-    if world.hunt is not None and world.watch.rows("SELECT 1 FROM trace_desk WHERE paused_reason IS NOT NULL"):
+    """Have the skip trace go on where the vendor has turned it away, and perhaps ask again for who is missing."""
+    hunt, rows = world.hunt, world.watch.rows
+    if hunt is None:
+        return
+    if rows("SELECT 1 FROM trace_desk WHERE paused_reason IS NOT NULL"):
         await hands.command(world, "traces_resume", world.jobs[0], {})
+    if rows("SELECT 1 FROM trace_subject WHERE state = 'missing'") and world.draws("patience").random() < 0.1:
+        hunt.again = True
+        await hands.command(world, "traces_again", world.jobs[0], {"batches": []})
 
 
 def put_right(world: "World") -> None:

@@ -1,4 +1,4 @@
-"""The async endpoint: acknowledged at once, billed when the result is made, and brought by webhook (vendor.md, 1.5)."""
+"""The async endpoint: acknowledged at once, billed when the result is made, and brought by webhook."""
 
 import json
 from dataclasses import asdict

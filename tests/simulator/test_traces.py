@@ -1,4 +1,4 @@
-"""The skip trace: acknowledged at once, billed as each owner is looked for, and brought by webhook (vendor.md, 2)."""
+"""The skip trace: acknowledged at once, billed as each owner is looked for, and brought by webhook."""
 
 from dataclasses import replace
 from typing import Any
