@@ -1,7 +1,7 @@
 """Worlds of many seeds, and of all that have failed once: every promise holds, and it ends well (P1-P5, P8, P10, L1).
 
-Each run begins where nobody has been, and says where that was: `--first-seed=N` begins there again. `--seeds=100000`
-lives through so many, `--seed=N` through that one alone.
+The same ones each day; `--first-seed=N` begins where nobody has been, `--seeds=100000` lives through so many, and
+`--seed=N` through that one alone.
 """
 
 import json

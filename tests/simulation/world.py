@@ -33,8 +33,8 @@ from tests.simulation.weather import Weather
 TROUBLE_S: Final = (100.0, 200.0, 400.0, 800.0)
 """How long the trouble lasts, give or take a quarter: most worlds are short, so that there are many."""
 
-PEACE_S: Final = 3 * 3_600.0
-"""How long all jobs may take to complete once it has ended."""
+PEACE_S: Final = 6 * 3_600.0
+"""How long it may take to come to rest once that has ended: a deadline of before a clock was set back is hours away."""
 
 POOR: Final = 0.2
 """The share of seeds whose budget is short from the beginning."""

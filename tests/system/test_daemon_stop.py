@@ -20,10 +20,10 @@ def house(house: House) -> House:
     return house
 
 
-def asking(house: House) -> Running:
-    """Start the daemon; its job has just asked for the first page."""
+def asking(house: House, vendor: Vendor) -> Running:
+    """Start the daemon; its job's request for the first page is at the vendor."""
     daemon = house.daemon()
-    assert daemon.saw("page.asked")
+    assert vendor.is_asked()
     return daemon
 
 
@@ -45,7 +45,7 @@ def test_a_signal_finishes_the_page(house: House, vendor: Vendor, stop: signal.S
     """What was asked for is stored, nothing more is asked, exit 0; the next start goes on where it was."""
     vendor.slow(1.0)
     vendor.next("slow")
-    with asking(house) as daemon:
+    with asking(house, vendor) as daemon:
         daemon.send(stop)
         answer = daemon.end(SOON_S)
     (line,) = answer.logged("run.ended")
@@ -60,7 +60,7 @@ def test_a_signal_finishes_the_page(house: House, vendor: Vendor, stop: signal.S
 def test_a_second_signal_ends_at_once(house: House, vendor: Vendor) -> None:
     """The first waits for a vendor that hangs, the second for nobody; the next start sends the same key again."""
     vendor.next("hang")
-    with asking(house) as daemon:
+    with asking(house, vendor) as daemon:
         daemon.send(signal.SIGTERM)
         assert daemon.saw("stop.asked")
         assert not daemon.ends_within(0.3)
@@ -74,7 +74,7 @@ def test_a_second_signal_ends_at_once(house: House, vendor: Vendor) -> None:
 def test_a_vendor_that_hangs_does_not_hold_up_a_stop(house: House, vendor: Vendor) -> None:
     """One signal is enough: within 30 s exit 0, the run interrupted and its key open. Costs the 25 s of grace."""
     vendor.next("hang")
-    with asking(house) as daemon:
+    with asking(house, vendor) as daemon:
         began_s = time.monotonic()
         daemon.send(signal.SIGTERM)
         answer = daemon.end(GONE_S)
