@@ -23,7 +23,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--inbox-seconds", type=int, default=4, help="how long tests/system sends webhooks")
     parser.addoption("--inbox-kill-every", type=float, default=1.5, help="how long a daemon may receive them")
     parser.addoption("--long", action="store_true", help="also what takes minutes and is shown by its shorter kin")
-    parser.addoption("--seeds", type=int, default=400, help="how many seeds tests/simulation lives through")
+    parser.addoption("--seeds", type=int, default=150, help="how many seeds tests/simulation lives through")
     parser.addoption("--first-seed", type=int, default=0, help="the first of them")
     parser.addoption("--seed", type=int, default=None, help="the one seed that tests/simulation lives through")
     parser.addoption("--daemon-days", type=int, default=1, help="how long the daemon runs around a change of the clock")

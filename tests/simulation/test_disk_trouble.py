@@ -34,7 +34,10 @@ def met(trouble: NthFails) -> bool:
     return trouble.seen >= trouble.nth
 
 
-@pytest.mark.parametrize("lasting", [False, True], ids=["once", "lasting"])
+@pytest.mark.parametrize(
+    "lasting",
+    [pytest.param(False, id="once"), pytest.param(True, id="lasting", marks=pytest.mark.long)],
+)
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO], ids=["full", "error"])
 def test_trouble_at_every_operation(code: int, lasting: bool) -> None:
     """Whatever fails, the daemon does not end with a traceback, and its books are right when the disk is well again."""

@@ -12,7 +12,7 @@ HUNT: Final = Script(hunt=True)
 
 NEAR: Final = {
     "a batch is sent again where its acknowledgement was lost": 10,
-    "a batch is sent again after a crash": 16,
+    "a batch is sent again after a crash": 208,
     "an answer is taken whatever key it speaks of": 2,
     "an answer is taken without our API key": 3,
     "an answer that comes late is dropped": 1,
