@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from leadsync.core.scan import NotJson, elements, members, one_line, text_of
+from leadsync.core.scan import NotJson, elements, loosely, members, one_line, text_of
 
 TEXTS = st.text(st.characters(exclude_categories=()), max_size=20)
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | TEXTS
@@ -194,3 +194,13 @@ def test_numbers_of_any_length_are_left_as_they_came() -> None:
     """Five thousand digits are a number, and nobody computes with it here."""
     assert one_line(b"9" * 5_000) == b"9" * 5_000
     assert math.isinf(json.loads(one_line(b"1e999")))
+
+
+def test_what_is_broken_is_none_beside_all_the_rest() -> None:
+    """A member that cannot be read takes no other with it; what ends in its middle is nothing."""
+    assert loosely(b'{"a": 1, "b": {"c": NaN, "d": "x"}, "e": [1e999, nul, 2]}') == {
+        "a": 1,
+        "b": {"c": None, "d": "x"},
+        "e": [None, None, 2],
+    }
+    assert loosely(b'{"a": 1, "b": ') is None

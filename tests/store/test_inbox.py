@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Connection
 
 from leadsync.core.hooks import Address
-from leadsync.core.letters import Letter, Why
+from leadsync.core.letters import Letter, Unreadable, Why
 from leadsync.core.witness import StoreAnswer
 from leadsync.errors import Bug, StoreFailed
 from leadsync.store.inbox import (
@@ -269,3 +269,17 @@ def test_addresses_outlive_a_restore_and_not_a_copy(tmp_path: Path) -> None:
     again = hand.reopened()
     assert again.ledger.hooks == hand.ledger.hooks
     again.close()
+
+
+def test_an_effect_may_find_that_nobody_can_take_it(hand: Hand) -> None:
+    """What only the store can see holds the message, for the reason that the effect gives, and undoes what it did."""
+    receive(hand, letter(b"1"))
+    (waiting,) = begin(hand)
+
+    def of_another(connection: Connection) -> None:
+        connection.exec_driver_sql("INSERT INTO account (name) VALUES ('half done')")
+        raise Unreadable(Why.WRONG_ID, "it is about another request")
+
+    (held,) = settle(hand, Take(waiting.message_id, of_another))
+    assert held == Hold(waiting.message_id, Why.WRONG_ID, "it is about another request")
+    assert hand.rows("SELECT name FROM account") == []
