@@ -23,6 +23,7 @@ from leadsync.core.resume import ask_again_command
 from leadsync.core.windows import WindowState, goes_on_at, next_step
 from leadsync.errors import BadWeather
 from leadsync.jobs.desk import Brief, Office, Surroundings
+from leadsync.jobs.patience import Patience
 from leadsync.store import windows
 from leadsync.store.ledger import Ledger
 from leadsync.store.pulls import OpenPull
@@ -33,10 +34,6 @@ from leadsync.vendors.pace import result_unless, sleep_unless
 LOOK_AGAIN_S: Final = 60.0
 """How long one rests where the store cannot be read or written, and how long who was called has to begin."""
 
-GRACE_S: Final = 900.0
-"""After a start, and after the clock was set: so long nothing expires, since what could not come in is sent again."""
-
-CLOCK_SLACK_S: Final = 60.0
 MOMENT_S: Final = 1.0
 """How long one rests where a window's deadline has passed, and what has come for it is not read yet."""
 
@@ -59,8 +56,7 @@ class Sequel:
         self._ends: dict[str, End] = {}
         self._news = asyncio.Event()
         self._wanted: set[str] = set()
-        self._ahead_s: float | None = None
-        self._steady_since_s = 0.0
+        self._patience = Patience()
 
     def ring(self, job: str | None = None) -> None:
         """Something has changed for somebody who waits; a person wants this job to go on."""
@@ -135,12 +131,12 @@ class Sequel:
         if self._ledger.doubt is not None:
             return LOOK_AT_LEAST_S
         now = self._around.now()
-        grace_s = self._grace_s(now)
-        if not grace_s:
+        patient_s = self._patience.left_s(now)
+        if not patient_s:
             for expired in await self._ledger.windows.expire(self._asking_again(), now):
                 _tell_expired(expired)
         deadline = await self._ledger.windows.next_deadline()
-        due = [deadline and max(deadline, now + timedelta(seconds=grace_s or MOMENT_S))]
+        due = [deadline and max(deadline, now + timedelta(seconds=patient_s or MOMENT_S))]
         for pull in await self._ledger.windows.open_pulls():
             at = pull.rest.ended_at if pull.job in self._wanted else self._goes_on_at(pull)
             if at is None or at > now:
@@ -151,15 +147,6 @@ class Sequel:
                 await call(pull.job)
                 due.append(now + timedelta(seconds=LOOK_AGAIN_S))
         return min([LOOK_AT_LEAST_S, *((at - now).total_seconds() for at in due if at is not None)])
-
-    def _grace_s(self, now: datetime) -> float:
-        """How long nothing may expire yet."""
-        now_s = asyncio.get_running_loop().time()
-        ahead_s = now.timestamp() - now_s
-        if self._ahead_s is None or abs(ahead_s - self._ahead_s) > CLOCK_SLACK_S:
-            self._steady_since_s = now_s
-        self._ahead_s = ahead_s
-        return max(self._steady_since_s + GRACE_S - now_s, 0.0)
 
     def _goes_on_at(self, pull: OpenPull) -> datetime | None:
         job = self._job(pull)

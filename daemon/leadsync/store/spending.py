@@ -1,10 +1,11 @@
 """What an account has spent, added up from the journal: what was billed, and what open requests have reserved (P10)."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import Connection, bindparam, case, func, select
+from sqlalchemy import Connection, Select, bindparam, case, func, select
 from sqlmodel import col
 
 from leadsync.core.budget import Limits, Spent, window_starts
@@ -14,28 +15,40 @@ from leadsync.store.tables import Page
 _OPEN: Final = col(Page.state).in_(("asked", "awaited"))
 _BILLED: Final = case((_OPEN, 0), else_=col(Page.billed))
 _RESERVED: Final = case((_OPEN, col(Page.take)), else_=0)
-_TODAY: Final = col(Page.asked_at) >= bindparam("day", type_=UtcDateTime)
-_SPENT: Final = select(
-    *(
+
+
+def sums_of(billed: Any, reserved: Any, price_micros: Any, asked_at: Any) -> Select[Any]:
+    """Add up a journal's columns over the windows that begin at `day` and at `month`: what `as_spent` reads."""
+    today = asked_at >= bindparam("day", type_=UtcDateTime)
+    sums = (
         func.coalesce(func.sum(amount), 0)
-        for records in (_BILLED, _RESERVED)
-        for figure in (records, records * col(Page.price_micros))
-        for amount in (case((_TODAY, figure), else_=0), figure)
+        for count in (billed, reserved)
+        for figure in (count, count * price_micros)
+        for amount in (case((today, figure), else_=0), figure)
     )
-).where(col(Page.account) == bindparam("account"), col(Page.asked_at) >= bindparam("month", type_=UtcDateTime))
+    return select(*sums).where(asked_at >= bindparam("month", type_=UtcDateTime))
+
+
+_SPENT: Final = sums_of(_BILLED, _RESERVED, col(Page.price_micros), col(Page.asked_at)).where(
+    col(Page.account) == bindparam("account")
+)
 
 
 def spent(connection: Connection, account: str, limits: Limits, now: datetime) -> tuple[Spent, Spent]:
     """Add up the account's windows: what was billed, and what open requests have reserved: it may be billed yet."""
     day, month = window_starts(now, limits.zone)
-    sums = connection.execute(_SPENT, {"account": account, "day": day, "month": month}).one()
-    return _spent(*sums[:4]), _spent(*sums[4:])
+    return as_spent(connection.execute(_SPENT, {"account": account, "day": day, "month": month}).one())
 
 
 def used(connection: Connection, account: str, limits: Limits, now: datetime) -> Spent:
     """Add up both: what counts against the budget."""
     billed, reserved = spent(connection, account, limits, now)
     return billed.plus(reserved)
+
+
+def as_spent(sums: Sequence[Any]) -> tuple[Spent, Spent]:
+    """Return what was billed, and what is reserved."""
+    return _spent(*sums[:4]), _spent(*sums[4:])
 
 
 def _spent(records_day: int, records_month: int, micros_day: int, micros_month: int) -> Spent:

@@ -35,6 +35,7 @@ from leadsync.vendors.wire import (
 )
 
 T = TypeVar("T")
+N = TypeVar("N", NoReply, Lost)
 OffLoop = Callable[..., Awaitable[Any]]
 """Runs a function on another thread: reading 5 MB of JSON would hold the event loop."""
 
@@ -64,19 +65,17 @@ class BatchData:
 
     async def search(self, request: bytes) -> VendorReply:
         """Send one page's stored bytes, and say what came of it."""
-        began_s = asyncio.get_running_loop().time()
-        reply = self._masked(await self._http.send("POST", SEARCH_PATH, body=request))
-        if isinstance(reply, NoReply):
-            return Lost(reply.why, asyncio.get_running_loop().time() - began_s, reply.sent)
+        reply = self._masked(await self._http.post(SEARCH_PATH, request))
+        if isinstance(reply, Lost):
+            return reply
         event: VendorReply = await self._off_loop(decipher, reply.status, reply.headers, reply.body, self._now())
         return event
 
     async def search_async(self, request: bytes) -> AsyncReply:
         """Send a window's stored bytes, and say whether the vendor has taken them; the caller has taken a turn."""
-        began_s = asyncio.get_running_loop().time()
-        reply = self._masked(await self._http.send("POST", ASYNC_PATH, body=request))
-        if isinstance(reply, NoReply):
-            return Lost(reply.why, asyncio.get_running_loop().time() - began_s, reply.sent)
+        reply = self._masked(await self._http.post(ASYNC_PATH, request))
+        if isinstance(reply, Lost):
+            return reply
         return decipher_acknowledgement(reply.status, reply.headers, reply.body, self._now())
 
     async def list_sessions(self, stopping: asyncio.Event) -> dict[str, SessionListing] | Trouble:
@@ -146,8 +145,8 @@ class BatchData:
             self.clock_ahead = self._now() - vendor_at if vendor_at else None
         return reply
 
-    def _masked(self, reply: Reply | NoReply) -> Reply | NoReply:
+    def _masked(self, reply: Reply | N) -> Reply | N:
         """An error that repeats the token must not carry it into a message; a page is kept as it came."""
-        if isinstance(reply, NoReply) or reply.status == HTTPStatus.OK:
+        if not isinstance(reply, Reply) or reply.status == HTTPStatus.OK:
             return reply
         return replace(reply, body=reply.body.replace(self._token, MASK.encode()))

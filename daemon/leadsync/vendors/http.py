@@ -10,6 +10,7 @@ from typing import Final, TypeAlias
 
 import httpx  # noqa: TID251 - this is the one module
 
+from leadsync.core.replies import Lost
 from leadsync.errors import EnvironmentUnusable
 
 Transport: TypeAlias = httpx.AsyncBaseTransport
@@ -70,6 +71,14 @@ class Http:
             return NoReply("cannot connect", sent=False)
         except (httpx.HTTPError, TimeoutError) as error:
             return NoReply(_why(error))
+
+    async def post(self, path: str, body: bytes) -> Reply | Lost:
+        """Send what may be billed. What has no whole reply is lost: it says how long that took, and whether it left."""
+        began_s = asyncio.get_running_loop().time()
+        reply = await self.send("POST", path, body=body)
+        if isinstance(reply, NoReply):
+            return Lost(reply.why, asyncio.get_running_loop().time() - began_s, reply.sent)
+        return reply
 
     async def close(self) -> None:
         """Close all connections."""

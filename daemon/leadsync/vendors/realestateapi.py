@@ -16,7 +16,7 @@ from leadsync.core.redact import MASK
 from leadsync.core.replies import Lost
 from leadsync.core.trace_replies import AwaitReply, BatchReply
 from leadsync.vendors.batchdata import OffLoop
-from leadsync.vendors.http import Http, NoReply, Reply, Transport
+from leadsync.vendors.http import Http, Reply, Transport
 from leadsync.vendors.pace import Pace
 from leadsync.vendors.trace_results import decipher_await
 from leadsync.vendors.trace_wire import AWAIT_PATH, BATCH_PATH, decipher_acknowledgement
@@ -79,10 +79,9 @@ class RealEstateApi:
         await self._http.close()
 
     async def _sent(self, path: str, request: bytes, decipher: Callable[..., R]) -> R | Lost:
-        began_s = asyncio.get_running_loop().time()
-        reply = await self._http.send("POST", path, body=request)
-        if isinstance(reply, NoReply):
-            return Lost(reply.why, asyncio.get_running_loop().time() - began_s, reply.sent)
+        reply = await self._http.post(path, request)
+        if isinstance(reply, Lost):
+            return reply
         event: R = await self._off_loop(self._read, decipher, reply, request)
         return event
 

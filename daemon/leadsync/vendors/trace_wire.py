@@ -16,12 +16,11 @@ import msgspec
 from leadsync.core.loose import count_of, line_of, list_of, object_of
 from leadsync.core.model import Reason
 from leadsync.core.packing import AWAIT_MAX, ITEMS_MAX, ITEMS_MIN
-from leadsync.core.redact import redact
 from leadsync.core.replies import Denied, Lost, Refused, Throttled
 from leadsync.core.subjects import Subject
 from leadsync.core.trace_replies import Acknowledged, BatchReply, DailyLimit, TraceTrouble
 from leadsync.vendors.records import REFUSALS
-from leadsync.vendors.wire import MESSAGE_MAX_CHARS, phrase, retry_after_s
+from leadsync.vendors.wire import phrase, retry_after_s, shown
 
 BATCH_PATH: Final = "/v1/SkipTraceBatch"
 AWAIT_PATH: Final = "/v1/SkipTraceBatchAwait"
@@ -163,7 +162,7 @@ def message_in(body: bytes) -> str:
     places = (read, object_of(read.get("error")), object_of(read.get("data")), object_of(read.get("status")))
     found = (place.get(name) for place in places for name in ("message", "responseMessage", "statusMessage", "error"))
     text = next((text for text in found if isinstance(text, str) and text.strip()), "")
-    return redact(" ".join(text.split()))[:MESSAGE_MAX_CHARS]
+    return shown(text)
 
 
 def _skip(item: TraceItem) -> Skip:

@@ -43,7 +43,7 @@ _ANY: Final = select(exists().select_from(TraceDelivery))
 
 
 class Reach(msgspec.Struct, frozen=True, gc=False):
-    """One contact under the names of design § 8; `seen_at` is ISO 8601 with its offset."""
+    """One contact under the names that others read; `seen_at` is ISO 8601 with its offset."""
 
     kind: str
     value: str
