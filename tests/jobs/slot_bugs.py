@@ -1,7 +1,7 @@
 """Mistakes in housekeeping that somebody could make, each put in the place of a function of leadsync (P7)."""
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
@@ -15,8 +15,7 @@ from leadsync.jobs.deletion import InHand
 from leadsync.store import sessions, slots
 from leadsync.store.ledger import Ledger
 from leadsync.store.slots import SlotAsked, Wish
-
-Bug = Callable[[], AbstractContextManager[object]]
+from tests.planted import Bug, instead
 
 _fate = planner._fate  # noqa: SLF001 - what a planted bug stands before
 _once = InHand.once
@@ -73,14 +72,10 @@ def _open_keys_go() -> Iterator[None]:
         yield
 
 
-def _instead(place: object, name: str, wrong: object) -> Bug:
-    return lambda: mock.patch.object(place, name, wrong)
-
-
 SLOT_BUGS: Final[dict[str, Bug]] = {
-    "a foreign session is taken for an orphan": _instead(planner, "_fate", _foreign_goes),
-    "a session is deleted without looking again": _instead(InHand, "once", _without_looking),
+    "a foreign session is taken for an orphan": instead(planner, "_fate", _foreign_goes),
+    "a session is deleted without looking again": instead(InHand, "once", _without_looking),
     "a deletion is not journaled": _not_journaled,
-    "a slot is reserved although none is free": _instead(slots, "reserve", _reserve_anyhow),
+    "a slot is reserved although none is free": instead(slots, "reserve", _reserve_anyhow),
     "a session is deleted with its key open": _open_keys_go,
 }

@@ -6,8 +6,8 @@ invariant is missing.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
@@ -38,13 +38,8 @@ from leadsync.vendors import batchdata, wire
 from leadsync.vendors.traffic import Traffic
 from leadsync.vendors.wire import search_request
 from tests.jobs.slot_bugs import SLOT_BUGS
+from tests.planted import Bug, instead
 from tests.simulation.window_bugs import WINDOW_BUGS
-
-Bug = Callable[[], AbstractContextManager[object]]
-
-
-def _instead(place: object, name: str, wrong: object) -> Bug:
-    return lambda: mock.patch.object(place, name, wrong)
 
 
 async def _store_in_two(self: Any, arrival: Arrival, now: datetime) -> Receipt:
@@ -277,26 +272,26 @@ _WAITS_AGAIN = inbox._AGAIN.values(state="waiting")  # noqa: SLF001 - the same
 
 
 BUGS: Final[dict[str, Bug]] = {
-    "a webhook is answered before its commit": _instead(GroupCommit, "keep", _keep_later),
-    "a webhook that comes twice is handled twice": _instead(inbox, "_AGAIN", _WAITS_AGAIN),
-    "the proof in a webhook's address is not looked at": _instead(door, "address_of", _known_by_its_form),
-    "a page in two transactions": _instead(Ledger, "store", _store_in_two),
-    "a fresh key on retry": _instead(Pull, "_wait", _wait_for_a_fresh_key),
+    "a webhook is answered before its commit": instead(GroupCommit, "keep", _keep_later),
+    "a webhook that comes twice is handled twice": instead(inbox, "_AGAIN", _WAITS_AGAIN),
+    "the proof in a webhook's address is not looked at": instead(door, "address_of", _known_by_its_form),
+    "a page in two transactions": instead(Ledger, "store", _store_in_two),
+    "a fresh key on retry": instead(Pull, "_wait", _wait_for_a_fresh_key),
     "the key is journaled after it was sent": _key_after_send,
-    "the witness is written after the send": _instead(Gate, "send", _witness_later),
+    "the witness is written after the send": instead(Gate, "send", _witness_later),
     "synchronous = NORMAL": _normal,
-    "a lost reply is taken for the end": _instead(paging, "_again", _lost_is_the_end),
-    "a 200 that cannot be read is taken for an empty page": _instead(batchdata, "decipher", _decipher_anything),
-    "a short page is taken for the end": _instead(paging, "_after_page", _short_is_the_end),
-    "the budget is looked at, and not what the page may cost": _instead(pages, "_grant", _grant_while_any_is_left),
-    "open keys reserve nothing": _instead(pages, "spent", _spent_without_reservations),
-    "the open key of a disabled job is forgotten": _instead(Dispatch, "_open_sessions", _open_sessions_of_jobs),
-    "open keys are tidied up at start": _instead(runs, "reap", _reap_with_keys),
-    "totals are learned from a replay": _instead(books, "_learn", _learn_from_any),
-    "an audit while a request is on its way": _instead(Traffic, "quiet", _not_quiet),
-    "a replay is built from the job's file": _instead(Pull, "_send", _send_what_the_file_says),
-    "a parked job parks no more when its audit agrees": _instead(audit.Leave, "answers", lambda *_, **__: True),
-    "a slot that was cut short is taken again": _instead(timetable, "_start", _start_taken_again),
+    "a lost reply is taken for the end": instead(paging, "_again", _lost_is_the_end),
+    "a 200 that cannot be read is taken for an empty page": instead(batchdata, "decipher", _decipher_anything),
+    "a short page is taken for the end": instead(paging, "_after_page", _short_is_the_end),
+    "the budget is looked at, and not what the page may cost": instead(pages, "_grant", _grant_while_any_is_left),
+    "open keys reserve nothing": instead(pages, "spent", _spent_without_reservations),
+    "the open key of a disabled job is forgotten": instead(Dispatch, "_open_sessions", _open_sessions_of_jobs),
+    "open keys are tidied up at start": instead(runs, "reap", _reap_with_keys),
+    "totals are learned from a replay": instead(books, "_learn", _learn_from_any),
+    "an audit while a request is on its way": instead(Traffic, "quiet", _not_quiet),
+    "a replay is built from the job's file": instead(Pull, "_send", _send_what_the_file_says),
+    "a parked job parks no more when its audit agrees": instead(audit.Leave, "answers", lambda *_, **__: True),
+    "a slot that was cut short is taken again": instead(timetable, "_start", _start_taken_again),
     **SLOT_BUGS,
     **WINDOW_BUGS,
 }

@@ -9,10 +9,9 @@ from typing import Final
 import pytest
 
 from tests.simulation.bugs import BUGS
-from tests.simulation.runs import FRESH, Script, live
+from tests.simulation.runs import FRESH, Script
+from tests.simulation.search import UNSEEN, assert_found
 from tests.simulation.window_bugs import WINDOW_BUGS
-
-SEEDS_MAX: Final = 200
 
 NEAR: Final = {
     "the proof in a webhook's address is not looked at": 11,
@@ -30,31 +29,17 @@ NEAR: Final = {
 }
 """Where a bug is found that is not among the first few; a shortcut, and no promise: the search goes on from there."""
 
-UNSEEN: Final = 50_000_000
+SCRIPTS: Final = {name: Script(pull=True) if name in WINDOW_BUGS else FRESH for name in BUGS}
 
 
 @pytest.mark.parametrize("name", BUGS)
 def test_a_planted_bug_is_found(name: str) -> None:
     """With the bug in its place a seed breaks; without it the same seed does not."""
-    assert_found(name, NEAR.get(name, 0))
+    assert_found(BUGS[name], SCRIPTS[name], NEAR.get(name, 0))
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("name", BUGS)
 def test_a_planted_bug_is_found_anywhere(name: str) -> None:
     """The same among 200 seeds that no fault, actor or invariant was ever chosen by."""
-    assert_found(name, UNSEEN)
-
-
-def assert_found(name: str, first: int) -> None:
-    """One of 200 seeds notices, by a promise that is broken, and not by a bug that no longer fits its place."""
-    script = Script(pull=True) if name in WINDOW_BUGS else FRESH
-    with BUGS[name]():
-        lives = (live(seed, script) for seed in range(first, first + SEEDS_MAX))
-        found = next((report for report in lives if report.broken), None)
-    assert found is not None, f"nobody notices that {name}"
-    assert not any(error in found.broken for error in MISFITS), f"the bug itself is broken: {found.broken}"
-    assert not live(found.seed, script).broken, "it breaks without the bug, too"
-
-
-MISFITS: Final = ("AttributeError", "TypeError", "NameError", "ImportError", "UnboundLocalError")
+    assert_found(BUGS[name], SCRIPTS[name], UNSEEN)

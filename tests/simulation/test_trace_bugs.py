@@ -4,8 +4,8 @@ from typing import Final
 
 import pytest
 
-from tests.simulation.runs import Script, live
-from tests.simulation.test_bugs import MISFITS, SEEDS_MAX, UNSEEN
+from tests.simulation.runs import Script
+from tests.simulation.search import UNSEEN, assert_found
 from tests.simulation.trace_bugs import TRACE_BUGS
 
 HUNT: Final = Script(hunt=True)
@@ -25,21 +25,11 @@ NEAR: Final = {
 @pytest.mark.parametrize("name", TRACE_BUGS)
 def test_a_planted_bug_is_found(name: str) -> None:
     """With the bug in its place a seed breaks; without it the same seed does not."""
-    assert_found(name, NEAR.get(name, 0))
+    assert_found(TRACE_BUGS[name], HUNT, NEAR.get(name, 0))
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("name", TRACE_BUGS)
 def test_a_planted_bug_is_found_anywhere(name: str) -> None:
     """The same among 200 seeds that no fault, actor or invariant was ever chosen by."""
-    assert_found(name, UNSEEN)
-
-
-def assert_found(name: str, first: int) -> None:
-    """One of 200 seeds notices, by a promise that is broken, and not by a bug that no longer fits its place."""
-    with TRACE_BUGS[name]():
-        lives = (live(seed, HUNT) for seed in range(first, first + SEEDS_MAX))
-        found = next((report for report in lives if report.broken), None)
-    assert found is not None, f"nobody notices that {name}"
-    assert not any(error in found.broken for error in MISFITS), f"the bug itself is broken: {found.broken}"
-    assert not live(found.seed, HUNT).broken, "it breaks without the bug, too"
+    assert_found(TRACE_BUGS[name], HUNT, UNSEEN)

@@ -1,7 +1,7 @@
 """Mistakes with owners that somebody could make, each put in the place of a function of leadsync."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
@@ -25,12 +25,7 @@ from leadsync.store.trace_ledger import TraceLedger
 from leadsync.store.trace_tables import TraceBatch, TraceItem
 from leadsync.vendors.realestateapi import RealEstateApi
 from leadsync.vendors.trace_results import read_item
-
-Bug = Callable[[], AbstractContextManager[object]]
-
-
-def _instead(place: object, name: str, wrong: object) -> Bug:
-    return lambda: mock.patch.object(place, name, wrong)
+from tests.planted import Bug, instead
 
 
 def _judge_lost(reply: Any, items: int, now: datetime) -> Any:
@@ -145,18 +140,18 @@ def _first_contacts(connection: Connection, subject_id: int, found: Collection[A
 
 
 TRACE_BUGS: Final[dict[str, Bug]] = {
-    "a batch is sent again where its acknowledgement was lost": _instead(trace_batch, "judge", _judge_lost),
-    "a batch is sent again after a crash": _instead(trace_batches, "reap", _reap_by_giving_back),
+    "a batch is sent again where its acknowledgement was lost": instead(trace_batch, "judge", _judge_lost),
+    "a batch is sent again after a crash": instead(trace_batches, "reap", _reap_by_giving_back),
     "a batch is sent before it is journaled": _sent_before_it_is_journaled,
-    "a batch is sent, and no witness knows it": _instead(TraceLedger, "vouch", _nobody_vouches),
-    "an answer is taken whatever key it speaks of": _instead(TraceMail, "_read_item", _read_without_its_key),
-    "an answer is taken without our API key": _instead(trace_mail, "check_key", _no_key_checked),
-    "an answer that comes late is dropped": _instead(trace_mail, "take_item", _take_in_time),
-    "who is missing counts as a miss": _instead(trace_batches, "_end", _end_as_misses),
-    "who is missing is asked for again by itself": _instead(trace_batches, "_end", _end_and_forget),
-    "batches on their way reserve nothing": _instead(trace_batches, "spent", _spent_without_reservations),
-    "a fresh answer is bought again": _instead(trace_subjects, "brought_again", _always_wanted),
-    "one contact of several is kept": _instead(trace_answers, "enter_contacts", _first_contacts),
+    "a batch is sent, and no witness knows it": instead(TraceLedger, "vouch", _nobody_vouches),
+    "an answer is taken whatever key it speaks of": instead(TraceMail, "_read_item", _read_without_its_key),
+    "an answer is taken without our API key": instead(trace_mail, "check_key", _no_key_checked),
+    "an answer that comes late is dropped": instead(trace_mail, "take_item", _take_in_time),
+    "who is missing counts as a miss": instead(trace_batches, "_end", _end_as_misses),
+    "who is missing is asked for again by itself": instead(trace_batches, "_end", _end_and_forget),
+    "batches on their way reserve nothing": instead(trace_batches, "spent", _spent_without_reservations),
+    "a fresh answer is bought again": instead(trace_subjects, "brought_again", _always_wanted),
+    "one contact of several is kept": instead(trace_answers, "enter_contacts", _first_contacts),
 }
 
 __all__ = ["TRACE_BUGS"]

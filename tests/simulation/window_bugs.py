@@ -1,7 +1,7 @@
 """Mistakes with async windows that somebody could make, each put in the place of a function of leadsync."""
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Final
 from unittest import mock
@@ -20,8 +20,7 @@ from leadsync.store.window_ledger import WindowLedger
 from leadsync.store.windows import Arrived, WindowAsked, WindowOrder
 from leadsync.vendors.async_wire import AsyncRequest, async_request
 from leadsync.vendors.batchdata import BatchData
-
-Bug = Callable[[], AbstractContextManager[object]]
+from tests.planted import Bug, instead
 
 _reap = runs.reap
 
@@ -97,17 +96,13 @@ def _in_a_session(request: AsyncRequest) -> bytes:
     return msgspec.json.encode(body)
 
 
-def _instead(place: object, name: str, wrong: object) -> Bug:
-    return lambda: mock.patch.object(place, name, wrong)
-
-
 WINDOW_BUGS: Final[dict[str, Bug]] = {
-    "a window is asked again after a crash": _instead(runs, "reap", _reap_with_windows),
-    "a window is asked again where its acknowledgement was lost": _instead(driver, "judge", _judge_untaken),
+    "a window is asked again after a crash": instead(runs, "reap", _reap_with_windows),
+    "a window is asked again where its acknowledgement was lost": instead(driver, "judge", _judge_untaken),
     "a window is sent before it is durable": _written_after,
-    "a late result is dropped": _instead(windows, "arrive", _arrive_in_time),
-    "an expired window frees its reservation": _instead(windows, "_expire", _expire_for_nothing),
-    "a session goes along to the async endpoint": _instead(driver, "async_request", _in_a_session),
+    "a late result is dropped": instead(windows, "arrive", _arrive_in_time),
+    "an expired window frees its reservation": instead(windows, "_expire", _expire_for_nothing),
+    "a session goes along to the async endpoint": instead(driver, "async_request", _in_a_session),
 }
 
 __all__ = ["WINDOW_BUGS"]
