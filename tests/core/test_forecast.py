@@ -1,6 +1,7 @@
 """The forecast: it says what the runs will decide, and no run or set of runs ever buys more than it says."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -208,30 +209,30 @@ RUNS = st.lists(
 def with_spent(runs: Sequence[Purchase], limits: Limits, records: int) -> list[Purchase]:
     """What was bought and reserved just now counts in the windows that this moment lies in."""
     records += sum(run.settles for run in runs)
-    return [replace(run, spent=_count([(NOW, records)], limits, run.at)) for run in runs]
+    return [replace(run, spent=_count({NOW: records}, limits, run.at)) for run in runs]
 
 
-def _count(bought: Sequence[tuple[datetime, int]], limits: Limits, at: datetime) -> Spent:
+def _count(bought: Mapping[datetime, int], limits: Limits, at: datetime) -> Spent:
     day, month = window_starts(at, limits.zone)
-    today = sum(records for when, records in bought if when >= day)
-    this_month = sum(records for when, records in bought if when >= month)
+    today = sum(records for when, records in bought.items() if when >= day)
+    this_month = sum(records for when, records in bought.items() if when >= month)
     return Spent(today, this_month, today * limits.price, this_month * limits.price)
 
 
 def buy(runs: Sequence[Purchase], limits: Limits, spent: int, short: int) -> int:
     """Buy as the journal lets it, page by page: each run settles its key with `short` records less, then asks on."""
-    bought = [(NOW, spent + sum(run.settles for run in runs))]
+    bought = Counter({NOW: spent + sum(run.settles for run in runs)})  # a moment each, or many small pages take minutes
     total = 0
     for run in sorted(runs, key=lambda run: run.at):
         settled = max(run.settles - short, 0)
-        bought.append((NOW, settled - run.settles))
+        bought[NOW] += settled - run.settles
         own = settled
         while run.asks and (run.records_max is None or own < run.records_max):
             wanted = run.page_size if run.records_max is None else min(run.page_size, run.records_max - own)
             take, _ = allowed_take(wanted, limits, _count(bought, limits, run.at))
             if not take:
                 break
-            bought.append((run.at, take))
+            bought[run.at] += take
             own += take
         total += own
     return total
