@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -221,18 +221,10 @@ class Vendor:
         return bill
 
     def has_billed(self, wait_s: float = PATIENCE_S) -> bool:
-        """Wait until a request has arrived that bills."""
-        return self._has(lambda bill: bool(bill["records"]), wait_s)
-
-    def is_asked(self, wait_s: float = PATIENCE_S) -> bool:
-        """Wait until a request with a key has arrived."""
-        return self._has(lambda bill: any(seen["key"] for seen in bill["requests"]), wait_s)
-
-    def _has(self, come: Callable[[dict[str, Any]], bool], wait_s: float) -> bool:
-        """Wait until something has come; each look is a request of its own, so this does not spin."""
+        """Wait until a request has arrived that bills; each look is a request of its own, so this does not spin."""
         deadline_s = time.monotonic() + wait_s
         while time.monotonic() < deadline_s:
-            if come(self.bill()):
+            if self.bill()["records"]:
                 return True
         return False
 

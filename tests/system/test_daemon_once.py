@@ -106,6 +106,7 @@ def test_a_daemon_that_is_stopped_says_how_it_ended(house: House, vendor: Vendor
     vendor.next("slow")
     with house.start("phoenix") as client:
         assert client.saw("page.asked")
+        assert vendor.has_billed()
         stop(daemon)
         answer = client.end(SOON_S)
     assert (answer.code, answer.out) == (1, "phoenix: interrupted: leadsync was asked to stop\n")

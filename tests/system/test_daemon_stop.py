@@ -23,7 +23,8 @@ def house(house: House) -> House:
 def asking(house: House, vendor: Vendor) -> Running:
     """Start the daemon; its job's request for the first page is at the vendor."""
     daemon = house.daemon()
-    assert vendor.is_asked()
+    assert daemon.saw("page.asked")
+    assert vendor.has_billed()
     return daemon
 
 

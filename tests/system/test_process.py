@@ -13,10 +13,11 @@ SOON_S = 15.0
 STOPS = (signal.SIGTERM, signal.SIGINT)
 
 
-def asking(house: House) -> Running:
-    """Start a run; it has just asked for its first page."""
+def asking(house: House, vendor: Vendor) -> Running:
+    """Start a run; its request for the first page is at the vendor."""
     running = house.start("phoenix")
     assert running.saw("page.asked")
+    assert vendor.has_billed()
     return running
 
 
@@ -38,7 +39,7 @@ def closing(answer: Answer) -> tuple[str, str]:
 def test_a_second_instance_is_told_who_holds_the_store(house: House, vendor: Vendor) -> None:
     """It exits 75 with one line that names the process and what to do; readers are not disturbed."""
     vendor.next("hang")
-    with asking(house) as first:
+    with asking(house, vendor) as first:
         second = house.say("once phoenix")
         state = house.status()["phoenix"]["state"]
         exported = house.say("export")
@@ -55,7 +56,7 @@ def test_a_signal_ends_a_run_at_its_page_boundary(house: House, vendor: Vendor, 
     """The page under way is stored, nothing more is asked, and the process ends with 1 and its closing line."""
     vendor.slow(1.0)
     vendor.next("slow")
-    with asking(house) as running:
+    with asking(house, vendor) as running:
         running.send(stop)
         answer = running.end(SOON_S)
     assert answer.code == 1
@@ -68,7 +69,7 @@ def test_a_signal_ends_a_run_at_its_page_boundary(house: House, vendor: Vendor, 
 def test_a_second_signal_ends_at_once(house: House, vendor: Vendor) -> None:
     """Where the vendor hangs, the first signal waits for it; the second does not, and the next run replays the key."""
     vendor.next("hang")
-    with asking(house) as running:
+    with asking(house, vendor) as running:
         running.send(signal.SIGTERM)
         assert not running.ends_within(0.5)
         running.send(signal.SIGTERM)
