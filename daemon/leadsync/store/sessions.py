@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, RowMapping, bindparam, insert, select, update
+from sqlalchemy import Connection, RowMapping, Select, and_, bindparam, insert, select, update
 from sqlmodel import col
 
 from leadsync.core.model import Books, OpenPage, Reason
@@ -23,16 +23,16 @@ _OPEN_KEY: Final = (col(Page.state) == "asked", ~col(Page.keyless))
 _OF_ACCOUNT: Final = col(SearchSession.account) == bindparam("of_account")
 _THIS: Final = (_OF_ACCOUNT, col(SearchSession.name) == bindparam("named"))
 _USED_BY: Final = update(SearchSession).where(*_THIS).values(job=bindparam("user"))
-_ONE: Final = select(SearchSession).where(*_THIS)
-_ALL: Final = select(SearchSession).where(_OF_ACCOUNT).order_by(col(SearchSession.name))
-_OPEN: Final = (
-    select(SearchSession)
-    .where(col(SearchSession.id).in_(select(col(Page.session_id)).where(*_OPEN_KEY)))
-    .order_by(col(SearchSession.account), col(SearchSession.name))
-)
-_OPEN_PAGE: Final = select(col(Page.id), col(Page.key), col(Page.take), col(Page.request)).where(
-    col(Page.session_id) == bindparam("of_session"), *_OPEN_KEY
-)
+_STATES: Final[Select[*tuple[Any, ...]]] = select(
+    SearchSession,
+    col(Page.id).label("open_id"),
+    col(Page.key).label("open_key"),
+    col(Page.take).label("open_take"),
+    col(Page.request).label("open_request"),
+).outerjoin_from(SearchSession, Page, and_(col(Page.session_id) == col(SearchSession.id), *_OPEN_KEY))
+_ONE: Final = _STATES.where(*_THIS)
+_ALL: Final = _STATES.where(_OF_ACCOUNT).order_by(col(SearchSession.name))
+_OPEN: Final = _STATES.where(col(Page.id).is_not(None)).order_by(col(SearchSession.account), col(SearchSession.name))
 _ACCOUNT: Final = select(col(Account.name)).where(col(Account.name) == bindparam("of_account"))
 
 
@@ -75,7 +75,7 @@ def enter(connection: Connection, account: str, name: str, job: str) -> SessionS
     if connection.execute(_USED_BY, {**this, "user": job}).rowcount == 0:
         connection.execute(insert(SearchSession).values(account=account, name=name, job=job, **_FIRST_EPOCH))
     enter_account(connection, account)
-    return state_of(connection, connection.execute(_ONE, this).mappings().one())
+    return _state_of(connection.execute(_ONE, this).mappings().one())
 
 
 def enter_account(connection: Connection, account: str) -> None:
@@ -89,13 +89,12 @@ _FIRST_EPOCH = {"epoch": 1, "next_page": 1, "delivered": 0, "base_line": 0}
 
 def all_of(connection: Connection, account: str) -> list[SessionState]:
     """Return all sessions of an account, by name."""
-    rows = connection.execute(_ALL, {"of_account": account})
-    return [state_of(connection, row) for row in rows.mappings().all()]
+    return [_state_of(row) for row in connection.execute(_ALL, {"of_account": account}).mappings()]
 
 
 def with_open_keys(connection: Connection) -> list[SessionState]:
     """Return the sessions whose last key has no answer yet, whatever has become of their jobs."""
-    return [state_of(connection, row) for row in connection.execute(_OPEN).mappings().all()]
+    return [_state_of(row) for row in connection.execute(_OPEN).mappings()]
 
 
 def known_criteria(connection: Connection, account: str, criteria: str, but: int) -> str | None:
@@ -170,9 +169,11 @@ def resume(connection: Connection, account: str) -> bool:
     return connection.execute(update(Account).where(*where).values(**values)).rowcount > 0
 
 
-def state_of(connection: Connection, row: RowMapping) -> SessionState:
-    """Read a session's row; its open key is looked up."""
-    page = connection.execute(_OPEN_PAGE, {"of_session": row["id"]}).mappings().one_or_none()
+def _state_of(row: RowMapping) -> SessionState:
+    """Read a row of `_STATES`."""
+    page = None
+    if row["open_id"] is not None:
+        page = OpenPage(row["open_id"], row["open_key"], row["open_take"], row["open_request"])
     parked = None
     if row["park_reason"] is not None:
         parked = Parked(Reason(row["park_reason"]), row["park_message"], row["parked_at"])
@@ -182,7 +183,7 @@ def state_of(connection: Connection, row: RowMapping) -> SessionState:
         name=row["name"],
         job=row["job"],
         books=books_of(row),
-        open_page=OpenPage(page["id"], page["key"], page["take"], page["request"]) if page else None,
+        open_page=page,
         criteria=row["criteria"],
         deleted=row["deleted_at"] is not None,
         parked=parked,

@@ -62,6 +62,12 @@ _LIST_ANEW: Final = delete(ListedSession).where(col(ListedSession.account) == bi
 _SHOWN: Final = or_(col(SearchSession.name).in_(bindparam("listed", expanding=True)), and_(~_OPEN_KEY, ~_RUNNING))
 _NOT_RESERVED: Final = update(SearchSession).where(_OF_ACCOUNT, _SHOWN).values(reserved_at=None)
 _ACCOUNT: Final = col(Account.name) == bindparam("of_account")
+_NAMES: Final = select(col(SearchSession.name)).where(_OF_ACCOUNT)
+_TOTAL: Final = (
+    update(SearchSession)
+    .where(_OF_ACCOUNT, col(SearchSession.name) == bindparam("named"))
+    .values(vendor_total=bindparam("total"))
+)
 _NOTE: Final = update(Account).where(_ACCOUNT)
 _HOUSEKEPT_AT: Final = select(col(Account.housekept_at)).where(_ACCOUNT)
 _LAST_RUNS: Final = select(func.max(col(Run.id))).where(col(Run.account) == bindparam("of_account"))
@@ -198,9 +204,11 @@ def note_listing(connection: Connection, account: str, listing: Listing, room: R
     if listing:
         connection.execute(insert(ListedSession), [_listed(account, row) for row in listing.values()])
     connection.execute(_NOT_RESERVED, {"of_account": account, "listed": list(listing)})
-    for state in sessions.all_of(connection, account):
-        row = listing.get(state.name)
-        sessions.change(connection, state.session_id, {"vendor_total": row.total if row else None})
+    totals = {name: row.total for name, row in listing.items()}
+    names = connection.execute(_NAMES, {"of_account": account}).scalars().all()
+    if names:
+        known = [{"of_account": account, "named": name, "total": totals.get(name)} for name in names]
+        connection.execute(_TOTAL, known)
     holders = held(connection, account, room)
     seen = {"listed_at": now, "slots_used": holders.used, "slots_ours": holders.ours_in_all}
     connection.execute(_NOTE, {"of_account": account, **seen})
