@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.dialects import registry
+from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.pool import NullPool
 
 from leadsync.errors import StoreRefused
@@ -69,11 +71,32 @@ def wal_bytes(file: Path) -> int:
         return 0
 
 
+class Immediate(SQLiteDialect_pysqlite):
+    """SQLite on a connection in autocommit; a listener for `begin` would be called for each statement as well."""
+
+    supports_statement_cache = True
+    _begin = "BEGIN IMMEDIATE"
+
+    def do_begin(self, dbapi_connection: Any) -> None:
+        """Begin; without this the driver begins where the first row is written."""
+        dbapi_connection.cursor().execute(self._begin)
+
+
+class Deferred(Immediate):
+    """The same for those who only read."""
+
+    supports_statement_cache = True
+    _begin = "BEGIN"
+
+
+for _dialect in (Immediate, Deferred):
+    registry.register(f"sqlite.{_dialect.__name__.lower()}", __name__, _dialect.__name__)
+
+
 def open_writer(creator: Creator) -> Engine:
     """Return the engine of the one writer; its connections begin every transaction IMMEDIATE."""
-    engine = create_engine("sqlite://", creator=creator, poolclass=NullPool, hide_parameters=True)
+    engine = create_engine("sqlite+immediate://", creator=creator, poolclass=NullPool, hide_parameters=True)
     event.listen(engine, "connect", _prepare)
-    event.listen(engine, "begin", _begin_immediate)
     return engine
 
 
@@ -83,9 +106,8 @@ def open_reader(path: Path) -> Engine:
     def connect() -> sqlite3.Connection:
         return sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, isolation_level=None)
 
-    engine = create_engine("sqlite://", creator=connect, poolclass=NullPool, hide_parameters=True)
+    engine = create_engine("sqlite+deferred://", creator=connect, poolclass=NullPool, hide_parameters=True)
     event.listen(engine, "connect", _prepare_reader)
-    event.listen(engine, "begin", _begin_deferred)
     return engine
 
 
@@ -119,11 +141,3 @@ def _prepare_reader(connection: Any, _record: object) -> None:
     _refuse_foreign(connection)
     for setting in (f"busy_timeout={BUSY_WAIT_MS}", "query_only=ON", "trusted_schema=OFF"):
         connection.execute(f"PRAGMA {setting}").fetchall()
-
-
-def _begin_immediate(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-
-def _begin_deferred(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN")
