@@ -71,6 +71,8 @@ class SkipTrace:
         self._sign = asyncio.Event()
         self._patience = Patience()
         self._failed = 0
+        self._followed: Settings | None = None
+        self._at_rest: Settings | None = None
         self._quiet_until: datetime | None = None
         self._said: object = None
 
@@ -98,6 +100,7 @@ class SkipTrace:
         left = await self._traces.follow(traced_jobs(settings), self._around.now())
         for job, count in left.items():
             _log.warning(events.OWNERS_LEFT, job=job, properties=count)
+        self._followed = settings
 
     async def _rest(self, until: datetime | None) -> None:
         if until is None:
@@ -116,15 +119,19 @@ class SkipTrace:
             return self._around.now() + TROUBLE_AGAIN
 
     async def _round(self) -> datetime | None:
-        """While the store is in doubt nothing is done: a person must say whose it is."""
-        if self._ledger.doubt is not None:
-            return None
+        """While the store is in doubt nothing is done: a person must say whose it is.
+
+        Nor where these settings find nobody's owners, and nothing is out that others have asked for.
+        """
         settings = self._office.settings
+        if self._ledger.doubt is not None or settings is self._at_rest:
+            return None
         section = settings.skip_trace
         for name, items in await self._traces.reap():
             why = "leadsync ended, or its store failed, before the vendor's answer was written down"
             _log.warning(events.TRACE_UNKNOWN, batch=name, items=items, why=why)
-        await self.follow(settings)
+        if settings is not self._followed:
+            await self.follow(settings)
         left_s = self._patience.left_s(self._around.now())
         await self._end_due(patient=left_s > 0, retry=section is not None and section.on_missing == "retry")
         until = None
@@ -133,6 +140,8 @@ class SkipTrace:
                 await self._gather(job, section.fresh_for)
             until = await self._send_all(section)
         due = await self._traces.next_due()
+        if section is None and due is None:
+            self._at_rest = settings
         if due is not None:
             due = max(due, self._around.now() + timedelta(seconds=left_s or TROUBLE_AGAIN.total_seconds()))
         return min(filter(None, (until, due)), default=None)
