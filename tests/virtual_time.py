@@ -16,7 +16,7 @@ ROUND_S = 1e-6
 """What one round of the loop takes: time goes on also where a timer is due by less than a float can add."""
 
 
-class _JumpingSelector(selectors.DefaultSelector):
+class JumpingSelector(selectors.DefaultSelector):
     """Never waits; adds up what it was asked to wait."""
 
     def __init__(self) -> None:
@@ -25,17 +25,21 @@ class _JumpingSelector(selectors.DefaultSelector):
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         """Look at what is ready, and let the time pass that should have been waited."""
+        self.jump(timeout)
+        return super().select(0)
+
+    def jump(self, timeout: float | None) -> None:
+        """Let the time pass that should have been waited."""
         if timeout is None:
             raise RuntimeError("everybody waits for something that no time will bring")
         self.now_s += max(timeout, ROUND_S)
-        return super().select(0)
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
     """An event loop whose time begins at 0.0 and passes as fast as there is nothing to do."""
 
-    def __init__(self) -> None:
-        self._jumping = _JumpingSelector()
+    def __init__(self, selector: type[JumpingSelector] = JumpingSelector) -> None:
+        self._jumping = selector()
         super().__init__(self._jumping)
 
     def time(self) -> float:

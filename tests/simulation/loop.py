@@ -2,13 +2,14 @@
 
 import asyncio
 import random
+import selectors
 import warnings
 from collections import deque
 from contextlib import suppress
 from typing import Any, Final
 
-from tests.simulation.process import CALLBACK, PROCESS, Death
-from tests.virtual_time import VirtualLoop
+from tests.simulation.process import PROCESS
+from tests.virtual_time import JumpingSelector, VirtualLoop
 
 CALLBACKS_MAX: Final = 400_000
 """A world that has not ended by then never will: somebody asks again and again without waiting."""
@@ -24,19 +25,17 @@ class _Ready(deque[asyncio.Handle]):
 
     def popleft(self) -> asyncio.Handle:
         """Take any of them; what belongs to a dead process is taken, too, and cancelled."""
-        at = self._rng.randrange(len(self)) if len(self) > 1 else 0
-        self.rotate(-at)
         handle = super().popleft()
-        self.rotate(at)
+        if self:
+            at = int(self._rng.random() * (len(self) + 1)) - 1
+            if at >= 0:
+                self[at], handle = handle, self[at]
         self.taken += 1
         if self.taken > CALLBACKS_MAX:
             raise RuntimeError("the world does not end: somebody works without ever waiting")
         process = _context_of(handle).get(PROCESS)
-        if process is not None and not handle.cancelled():
-            try:
-                process.step(CALLBACK)
-            except Death:
-                handle.cancel()
+        if process is not None and not process.goes_on():
+            handle.cancel()
         return handle
 
 
@@ -45,12 +44,24 @@ def _context_of(handle: Any) -> Any:
     return handle._context  # noqa: SLF001
 
 
+class _Deaf(JumpingSelector):
+    """No file or socket is ever ready: a world has none that it would wait for."""
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        """Let the time pass."""
+        self.jump(timeout)
+        return []
+
+
 class SeededLoop(VirtualLoop):
     """The same generator, the same order. asyncio promises first come, first served; a threaded world does not."""
 
     def __init__(self, rng: random.Random) -> None:
-        super().__init__()
+        super().__init__(_Deaf)
         self._ready = _Ready(rng)  # where asyncio's own loop keeps them
+
+    def _write_to_self(self) -> None:
+        """Wake nobody: all that belongs to this loop is done in its own thread."""
 
     def leave(self) -> None:
         """Close, and bury the tasks of the dead: their coroutines are closed, and what that raises is nobody's."""

@@ -53,12 +53,23 @@ class Process:
         if self.dead:
             raise Death
         self.steps[label] += 1
-        if label != CALLBACK:
-            self.steps[""] += 1
-            self.on_step(label)
-        if self.doom.label in {"", label} and self.steps[self.doom.label] >= self.doom.count:
-            self.die(label)
+        self.steps[""] += 1
+        self.on_step(label)
+        self._meet_doom("", label)
+        if self.dead:
             raise Death
+
+    def goes_on(self) -> bool:
+        """Whether the next callback of the loop is still called: a step as well, and one that nobody is told."""
+        if not self.dead:
+            self.steps[CALLBACK] += 1
+            self._meet_doom(CALLBACK)
+        return not self.dead
+
+    def _meet_doom(self, *labels: str) -> None:
+        doom = self.doom
+        if doom.label in labels and self.steps[doom.label] >= doom.count:
+            self.die(labels[-1])
 
     async def reach(self, label: str) -> None:
         """The same from a coroutine, which goes no further then, and is not unwound either."""

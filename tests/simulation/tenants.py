@@ -71,7 +71,7 @@ async def _end_in_a_hurry(world: "World", name: str) -> None:
     until_s = asyncio.get_running_loop().time() + ASKED_WITHIN_S
     while asyncio.get_running_loop().time() < until_s:
         await asyncio.sleep(0.1)
-        if world.life.app is not None and world.watch.value(OPEN_KEY, name):
+        if world.watch.flying[id(world.life.process), name]:
             world.acted["hurry"] += 1
             kill(world)
             take_over(world, name, 2 * PAGE_MAX)

@@ -29,7 +29,7 @@ from tests.simulation.trace_rules import ITEMS_MIN, Answered, Hunt, digest_of, s
 if TYPE_CHECKING:
     from tests.simulation.world import World
 
-SHARE: Final = 0.2
+SHARE: Final = 0.1
 """Of the worlds that nothing else is said of."""
 
 ITEMS_MAX: Final = 6
@@ -71,9 +71,9 @@ def drawn(world: "World") -> Hunt | None:
         "budget": budget,
         "price_per_match": PRICE,
         "fresh_for": f'"{days}d"' if days else f'"{minutes}m"',
-        "hold_for": draws.choice(('"2m"', '"20m"')),
+        "hold_for": draws.choice(('"1m"', '"5m"')),
         "allow_await": draws.choice(("true", "false")),
-        "deadline": draws.choice(('"2m"', '"20m"')),
+        "deadline": draws.choice(('"2m"', '"6m"')),
         "on_missing": '"retry"' if retries else '"list"',
     }
     return Hunt(keys, timedelta(days=days, minutes=minutes), retries, owners)
@@ -125,7 +125,7 @@ def open_questions(draws: random.Random) -> dict[str, Any]:
         "completion": draws.choice(("last", "early", "never")),
         "completion_shape": draws.choice(("totals", "counts", "empty")),
         "late_items": draws.choice((0, 0, 2)),
-        "late_after_s": draws.choice((600.0, 3_600.0)),
+        "late_after_s": draws.choice((200.0, 900.0)),
         "credits_per_day": draws.choice((None, None, None, 12)),
         "await_shape": draws.choice(("list", "data", "results")),
         "await_calls_back": draws.random() < 0.3,

@@ -18,6 +18,7 @@ from unittest import mock
 from urllib.parse import urlsplit
 
 from leadsync.core import windows
+from leadsync.jobs import patience
 from leadsync.simulator import Fate, Sending
 from tests.simulation import hands
 from tests.simulation.mail import knock
@@ -26,7 +27,7 @@ from tests.simulation.window_rules import digest_of, subject_of
 if TYPE_CHECKING:
     from tests.simulation.world import World
 
-SHARE: Final = 0.25
+SHARE: Final = 0.12
 """Of the worlds that nothing else is said of."""
 
 JOB: Final = "bulk"
@@ -41,10 +42,13 @@ NOT_BEGUN: Final = (
 """A life that has asked for no window yet."""
 
 
+PATIENCE_S: Final = 180.0
+
+
 @contextmanager
 def small_windows() -> Iterator[None]:
-    """Let a window have four records."""
-    with mock.patch.object(windows, "WINDOW_MAX", WINDOW):
+    """Let a window have four records, and nothing be given up for minutes after a start."""
+    with mock.patch.object(windows, "WINDOW_MAX", WINDOW), mock.patch.object(patience, "PATIENCE_S", PATIENCE_S):
         yield
 
 
@@ -78,9 +82,9 @@ def drawn(world: "World") -> Pull | None:
             "records": draws.randint(3, 18),
             "async_above": 0,
             "windows_in_flight": draws.randint(1, 3),
-            "deadline": draws.choice(("2m", "5m", "30m")),
+            "deadline": draws.choice(("2m", "5m", "10m")),
             "on_expiry": draws.choice(("stop", "stop", "ask_again")),
-            "schedule": draws.choice(('every = "3m"', 'every = "8m"', "at = 2026-11-02T05:00:00Z")),
+            "schedule": draws.choice(('every = "5m"', 'every = "10m"', "at = 2026-11-02T05:00:00Z")),
             "buy_again": True,
         }
     )

@@ -30,7 +30,7 @@ from tests.simulation.process import CALLBACK, Doom
 from tests.simulation.watch import Watch
 from tests.simulation.weather import Weather
 
-TROUBLE_S: Final = (100.0, 200.0, 400.0, 800.0)
+TROUBLE_S: Final = (50.0, 100.0, 200.0, 400.0)
 """How long the trouble lasts, give or take a quarter: most worlds are short, so that there are many."""
 
 PEACE_S: Final = 6 * 3_600.0
@@ -127,7 +127,7 @@ class World:
         self.keys: dict[str, dict[str, Any]] = {
             job: {
                 "page_size": draws.randint(3, 12),
-                "schedule": f'every = "{draws.choice((2, 3, 5))}m", jitter = "{draws.choice((0, 4))}s"',
+                "schedule": f'every = "{draws.choice((1, 2, 3))}m", jitter = "{draws.choice((0, 4))}s"',
                 "buy_again": True,
             }
             for job in self.jobs
