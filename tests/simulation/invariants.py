@@ -134,7 +134,7 @@ def p1_nothing_lost(watch: "Watch", _: object) -> Iterator[str]:
     for billed in watch.charges:
         charge = billed.charge
         # Where somebody has deleted a session, a person may begin it anew, and is told that an open page is lost then.
-        let_go = states.get(charge.key) == "void" and Reason.SESSION_VANISHED in watch.posed[charge.session]
+        let_go = states.get(charge.key) == "unknown" and Reason.SESSION_VANISHED in watch.posed[charge.session]
         if charge.records and not billed.settled and not let_go:
             bought[charge.key].append({watch.machine.sim.world.id_of(index) for index in charge.indexes})
     for key, pages in bought.items():

@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 
 from leadsync.core.model import Books, Reason
+from leadsync.core.protocol import Fate
 from leadsync.core.resume import Remedy
 from leadsync.errors import Bug
 from tests.store.hand import NOW, PRICE, Hand, leads
 
 LATER = NOW + timedelta(hours=1)
-NEW_EPOCH = Remedy("told", new_epoch=True, void_key=True)
-VOID = Remedy("told", unpark=False, void_key=True)
+NEW_EPOCH = Remedy("told", new_epoch=True, closes=Fate.UNKNOWN)
+VOID = Remedy("told", unpark=False, closes=Fate.VOID)
 
 
 @pytest.fixture
@@ -53,17 +54,18 @@ def test_a_job_that_waits_with_nothing_has_no_reason(tmp_path: Path) -> None:
 
 
 def test_a_new_epoch_begins_with_nothing(hand: Hand) -> None:
-    """The key is void, the books are empty, the job may run; what was delivered stays in the store."""
+    """The books are empty, the job may run, what was delivered stays; the key's page may be billed, and counts so."""
     answer(hand, NEW_EPOCH)
     state = hand.session()
     assert (state.books, state.criteria, state.parked, state.open_page) == (Books(epoch=2), None, None, None)
-    assert hand.rows("SELECT state FROM page ORDER BY id") == [("stored",), ("void",)]
+    assert hand.rows("SELECT state, billed, take FROM page ORDER BY id") == [("stored", 30, 30), ("unknown", 10, 10)]
     assert hand.one("SELECT count(*) FROM delivery") == 30
 
 
 def test_a_voided_key_leaves_the_park(hand: Hand) -> None:
-    """It answers another question; the number of the key stays used up."""
+    """It answers another question; the number of the key stays used up, and nothing counts as spent for it."""
     answer(hand, VOID)
+    assert hand.rows("SELECT state, billed FROM page ORDER BY id") == [("stored", 30), ("void", 0)]
     state = hand.session()
     assert (state.open_page, state.books.next_page, state.books.delivered) == (None, 3, 30)
     assert state.parked is not None

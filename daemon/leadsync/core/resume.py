@@ -19,6 +19,7 @@ from enum import StrEnum
 from typing import Final
 
 from leadsync.core.model import Reason
+from leadsync.core.protocol import Fate
 from leadsync.core.windows import StillMissing
 
 _ACCEPTED = frozenset({Reason.SESSION_FOREIGN, Reason.SESSION_DRIFTED, Reason.CRITERIA_CHANGED, Reason.CRITERIA_KNOWN})
@@ -71,13 +72,17 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Remedy:
-    """What is done, in one transaction, and what the person is told; `accepts` is a leave for the next run."""
+    """What is done, in one transaction, and what the person is told.
+
+    `accepts` is a leave for the next run; `closes` is how the open key ends: void where nothing was billed for it,
+    unknown where its page may have been billed and is lost, which counts as spent.
+    """
 
     message: str
     unpark: bool = True
     accepts: Reason | None = None
     new_epoch: bool = False
-    void_key: bool = False
+    closes: Fate | None = None
 
 
 def needed(reason: Reason) -> str:
@@ -119,11 +124,11 @@ def _new_epoch(question: Question) -> Remedy:
     cost = f"{question.known:,} properties may come and be billed again, about ${question.known * question.price:,.2f}"
     if question.epoch_begun:
         return Remedy(f"job {question.job} goes on in the epoch that the vendor began: {cost}")
-    closed = ""
-    if question.open_take is not None:
-        closed = "; its open key is closed, and if its page was billed, that page is lost with the session"
-    message = f"job {question.job} begins its session anew at its next run: {cost}{closed}"
-    return Remedy(message, new_epoch=True, void_key=question.open_take is not None)
+    message = f"job {question.job} begins its session anew at its next run: {cost}"
+    if question.open_take is None:
+        return Remedy(message, new_epoch=True)
+    closed = "its open key is closed, and if its page was billed, that page is lost with the session"
+    return Remedy(f"{message}; {closed}: the budget counts it as spent", new_epoch=True, closes=Fate.UNKNOWN)
 
 
 def asking_again(job: str, missing: StillMissing, price: Decimal) -> str:
@@ -146,5 +151,9 @@ def voiding(question: Question, ledger_total: int, vendor_total: int | None) -> 
             f"the vendor's total is {vendor_total} and the ledger's {ledger_total}: the open key's page was billed,"
             f" and closing the key would lose it; nothing was changed, the next run of {question.job} asks for it again"
         )
-    message = f"the open key of job {question.job} is closed; the vendor's total has not moved, so nothing was billed"
-    return Remedy(message, unpark=False, void_key=True)
+    closed = f"the open key of job {question.job} is closed"
+    if vendor_total is None:
+        lost = "if its page was billed before that was deleted, the page is lost: the budget counts it as spent"
+        return Remedy(f"{closed}; the vendor has no such session, and {lost}", unpark=False, closes=Fate.UNKNOWN)
+    message = f"{closed}; the vendor's total has not moved, so nothing was billed"
+    return Remedy(message, unpark=False, closes=Fate.VOID)

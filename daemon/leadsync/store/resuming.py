@@ -8,6 +8,7 @@ from sqlalchemy import Connection, func, select, update
 from sqlmodel import col
 
 from leadsync.core.model import Reason
+from leadsync.core.protocol import Fate
 from leadsync.core.resume import Question, Remedy
 from leadsync.errors import Bug
 from leadsync.store import sessions
@@ -37,8 +38,8 @@ def question(connection: Connection, state: SessionState, job: str, price: Decim
 
 def answer(connection: Connection, state: SessionState, remedy: Remedy, now: datetime) -> None:
     """Do what was answered."""
-    if remedy.void_key:
-        _void(connection, state, now)
+    if remedy.closes is not None:
+        _close(connection, state, remedy.closes, now)
     values: dict[str, Any] = {}
     if remedy.new_epoch:
         values |= {"epoch": state.books.epoch + 1, "next_page": 1, "delivered": 0, "base_line": 0}
@@ -60,9 +61,10 @@ def forget_acceptance(connection: Connection, session_id: int) -> None:
     sessions.change(connection, session_id, {"accepted": None})
 
 
-def _void(connection: Connection, state: SessionState, now: datetime) -> None:
+def _close(connection: Connection, state: SessionState, fate: Fate, now: datetime) -> None:
     if state.open_page is None:
         raise Bug(f"session {state.name} has no open key to close")
     closed = update(Page).where(col(Page.id) == state.open_page.page_id, col(Page.state) == "asked")
-    if connection.execute(closed.values(state="void", settled_at=now)).rowcount != 1:
+    billed = state.open_page.take if fate is Fate.UNKNOWN else 0
+    if connection.execute(closed.values(state=fate.value, billed=billed, settled_at=now)).rowcount != 1:
         raise Bug(f"page row {state.open_page.page_id} was settled by somebody else")
