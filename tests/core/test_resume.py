@@ -82,15 +82,23 @@ def test_a_new_epoch_names_its_cost(
 
 
 @pytest.mark.parametrize(
-    ("vendor_total", "closes", "words"),
+    ("ledger_total", "vendor_total", "closes", "words"),
     [
-        (None, Fate.UNKNOWN, "no such session, and if its page was billed before that was deleted, the page is lost"),
-        (30, Fate.VOID, "the vendor's total has not moved, so nothing was billed"),
+        (
+            30,
+            None,
+            Fate.UNKNOWN,
+            "no such session, and if its page was billed before that was deleted, the page is lost",
+        ),
+        (30, 30, Fate.VOID, "the vendor's total has not moved, so nothing was billed"),
+        (0, None, Fate.VOID, "the vendor's total has not moved, so nothing was billed"),
     ],
 )
-def test_a_key_is_closed_where_no_page_can_come(vendor_total: int | None, closes: Fate, words: str) -> None:
-    """Nothing was billed where the totals agree; where the vendor has no session, nobody can know any more."""
-    answer = voiding(replace(QUESTION, open_take=10), 30, vendor_total)
+def test_a_key_is_closed_where_no_page_can_come(
+    ledger_total: int, vendor_total: int | None, closes: Fate, words: str
+) -> None:
+    """Nothing was billed where the totals agree; where the vendor has lost the session, nobody can know any more."""
+    answer = voiding(replace(QUESTION, open_take=10), ledger_total, vendor_total)
     assert isinstance(answer, Remedy)
     assert (answer.closes, answer.unpark, answer.new_epoch) == (closes, False, False)
     assert words in answer.message

@@ -145,14 +145,17 @@ def asking_again(job: str, missing: StillMissing, price: Decimal) -> str:
 
 
 def voiding(question: Question, ledger_total: int, vendor_total: int | None) -> Remedy | str:
-    """Close a key that the vendor never answers, unless the vendor's total says that its page was billed."""
+    """Close a key that the vendor never answers, unless the vendor's total says that its page was billed.
+
+    A session that has delivered nothing yet has no total where its first page was not billed either.
+    """
     if vendor_total is not None and vendor_total != ledger_total:
         return (
             f"the vendor's total is {vendor_total} and the ledger's {ledger_total}: the open key's page was billed,"
             f" and closing the key would lose it; nothing was changed, the next run of {question.job} asks for it again"
         )
     closed = f"the open key of job {question.job} is closed"
-    if vendor_total is None:
+    if vendor_total is None and ledger_total:
         lost = "if its page was billed before that was deleted, the page is lost: the budget counts it as spent"
         return Remedy(f"{closed}; the vendor has no such session, and {lost}", unpark=False, closes=Fate.UNKNOWN)
     message = f"{closed}; the vendor's total has not moved, so nothing was billed"

@@ -179,8 +179,9 @@ def begin(connection: Connection, fence: int) -> list[Waiting]:
         room -= size
         if tries:
             break
-    tried = update(InboxMessage).where(col(InboxMessage.id).in_(batch), col(InboxMessage.fence) != fence)
-    connection.execute(tried.values(tries=col(InboxMessage.tries) + 1, fence=fence))
+    if batch:
+        tried = update(InboxMessage).where(col(InboxMessage.id).in_(batch), col(InboxMessage.fence) != fence)
+        connection.execute(tried.values(tries=col(InboxMessage.tries) + 1, fence=fence))
     return [_waiting(connection, message_id) for message_id in batch]
 
 

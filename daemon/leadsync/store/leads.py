@@ -34,6 +34,20 @@ _SEEN_AGAIN: Final = (
     .values({name: func.coalesce(bindparam(f"new_{name}"), col(getattr(Property, name))) for name in _INDEXED})
     .where(col(Property.id) == bindparam("property"))
 )
+_KNOWN: Final = select(col(Property.vendor_id), col(Property.id)).where(
+    col(Property.account) == bindparam("of_account"),
+    col(Property.vendor_id).in_(bindparam("named", expanding=True)),
+    col(Property.id) < bindparam("before"),
+)
+_OF_EPOCH: Final = (
+    select(func.count(col(Delivery.property_id).distinct()))
+    .join(Page, col(Page.id) == col(Delivery.page_id))
+    .where(
+        col(Delivery.property_id).in_(bindparam("properties", expanding=True)),
+        col(Page.session_id) == bindparam("of_session"),
+        col(Page.epoch) == bindparam("of_epoch"),
+    )
+)
 _LAST_PROPERTY: Final = select(func.max(col(Property.id)))
 _LAST_DELIVERY: Final = select(func.max(col(Delivery.id)))
 
@@ -98,24 +112,13 @@ def _enter_properties(
 
 def _known(connection: Connection, account: str, vendor_ids: Collection[str], first: int) -> dict[str, int]:
     """Return the rows of those ids that were there before row `first`."""
-    found = connection.execute(
-        select(col(Property.vendor_id), col(Property.id)).where(
-            col(Property.account) == account, col(Property.vendor_id).in_(vendor_ids), col(Property.id) < first
-        )
-    )
+    found = connection.execute(_KNOWN, {"of_account": account, "named": list(vendor_ids), "before": first})
     return {vendor_id: row or 0 for vendor_id, row in found}
 
 
 def _delivered_in_epoch(connection: Connection, shelf: Shelf, property_ids: Collection[int]) -> int:
-    return connection.execute(
-        select(func.count(col(Delivery.property_id).distinct()))
-        .join(Page, col(Page.id) == col(Delivery.page_id))
-        .where(
-            col(Delivery.property_id).in_(property_ids),
-            col(Page.session_id) == shelf.session_id,
-            col(Page.epoch) == shelf.epoch,
-        )
-    ).scalar_one()
+    there = {"properties": list(property_ids), "of_session": shelf.session_id, "of_epoch": shelf.epoch}
+    return connection.execute(_OF_EPOCH, there).scalar_one()
 
 
 def _many(

@@ -12,6 +12,7 @@ from sqlalchemy import (
     Connection,
     MappingResult,
     RowMapping,
+    bindparam,
     func,
     insert,
     literal_column,
@@ -30,6 +31,13 @@ from leadsync.store.tables import Installation, OneShot, Page, Run, SearchSessio
 NOBODY_WAITED: Final = "its run ended before the answer was stored"
 
 _KEYLESS_OPEN: Final = (col(Page.keyless), col(Page.state) == literal_column("'asked'"))
+_GIVE_UP: Final = (
+    update(Page)
+    .where(*_KEYLESS_OPEN)
+    .values(state=Fate.UNKNOWN.value, billed=col(Page.take), settled_at=bindparam("now"), message=NOBODY_WAITED)
+)
+_GIVE_UP_RUN: Final = _GIVE_UP.where(col(Page.run_id) == bindparam("run"))
+_GIVE_UP_SEAT: Final = _GIVE_UP.where(col(Page.session_id) == bindparam("seat"))
 
 
 def newest(connection: Connection, account: str, job: str) -> Mapping[str, Any] | None:
@@ -57,7 +65,7 @@ def enter(connection: Connection, wanted: Wanted, now: datetime) -> Life | None:
     elif row["outcome"] is None:
         _change(connection, row["id"], {"wanted": wanted.records})
         row = {**row, "wanted": wanted.records}
-    give_up(connection, col(Page.session_id) == row["session_id"], now)
+    connection.execute(_GIVE_UP_SEAT, {"seat": row["session_id"], "now": now})
     return _life(connection, row)
 
 
@@ -123,10 +131,9 @@ def leftovers(connection: Connection, account: str, job: str) -> list[str]:
     return list(connection.execute(names).scalars())
 
 
-def give_up(connection: Connection, whose: ColumnElement[bool], now: datetime) -> None:
-    """Count as spent what was asked without a key, and whose answer nobody waits for any more."""
-    lost = {"state": Fate.UNKNOWN.value, "billed": col(Page.take), "settled_at": now, "message": NOBODY_WAITED}
-    connection.execute(update(Page).where(whose, *_KEYLESS_OPEN).values(**lost))
+def give_up_run(connection: Connection, run_id: int, now: datetime) -> None:
+    """Count as spent what a run has asked without a key, and whose answer nobody waits for any more."""
+    connection.execute(_GIVE_UP_RUN, {"run": run_id, "now": now})
 
 
 def leave_to_the_original(connection: Connection, now: datetime) -> None:
@@ -167,7 +174,7 @@ def _abandon(connection: Connection, row: Mapping[str, Any], now: datetime) -> b
     open_key = (col(Page.session_id) == row["session_id"], col(Page.state) == "asked", ~col(Page.keyless))
     if connection.execute(select(col(Page.id)).where(*open_key)).first() is not None:
         return False
-    give_up(connection, col(Page.session_id) == row["session_id"], now)
+    connection.execute(_GIVE_UP_SEAT, {"seat": row["session_id"], "now": now})
     end(connection, row["id"], Outcome.INTERRUPTED, now)
     return True
 

@@ -3,12 +3,12 @@
 A run's figures are added up from its pages when it ends, so they are right whoever ends it, also after a crash.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, case, func, insert, or_, select, update
+from sqlalchemy import Connection, Select, and_, bindparam, case, func, insert, or_, select, update
 from sqlmodel import col
 
 from leadsync.core.model import End, Outcome, Route, Tally
@@ -31,6 +31,7 @@ _SUMS: Final = select(
         )
     ),
 ).where(col(Page.run_id) == bindparam("run"), or_(_STORED, col(Page.state) == "unknown"))
+_SUMS_THERE: Final = _SUMS.where(col(Page.session_id) == bindparam("of_session"))
 _NEW: Final = insert(Run).returning(col(Run.id))
 _LEFT: Final = select(col(Run.id), col(Run.job)).where(col(Run.outcome).is_(None))
 _OF_JOB: Final = col(Run.job) == bindparam("of_job")
@@ -101,8 +102,8 @@ def end(connection: Connection, run_id: int, ended: End, waited_s: float, now: d
 
     What it leaves open without a key is lost with it.
     """
-    one_shots.give_up(connection, col(Page.run_id) == run_id, now)
-    figures, cost_micros = _figures(connection, run_id)
+    one_shots.give_up_run(connection, run_id, now)
+    figures, cost_micros = _added(connection.execute(_SUMS, {"run": run_id}).one())
     values: dict[str, Any] = {
         "ended_at": now,
         "outcome": ended.outcome.value,
@@ -126,7 +127,8 @@ def add_up(connection: Connection, run_id: int, session_id: int) -> None:
 
     `session_id` is where its pages are counted: it finds them without a look at all.
     """
-    figures, cost_micros = _figures(connection, run_id, col(Page.session_id) == session_id)
+    sums = connection.execute(_SUMS_THERE, {"run": run_id, "of_session": session_id}).one()
+    figures, cost_micros = _added(sums)
     values = {"pages": figures.pages, "records": figures.records, "new": figures.new, "cost_micros": cost_micros}
     connection.execute(update(Run).where(col(Run.id) == run_id, col(Run.outcome).is_not(None)).values(**values))
 
@@ -143,7 +145,7 @@ def _running(connection: Connection, left: Select[int | None, str], place: Mappi
     return [(run_id or 0, job) for run_id, job in connection.execute(left, place)]
 
 
-def _figures(connection: Connection, run_id: int, *where: ColumnElement[bool]) -> tuple[Figures, int]:
+def _added(sums: Sequence[Any]) -> tuple[Figures, int]:
     """A page whose answer was lost is none, and costs what it may have cost."""
-    pages, records, new, replays, micros = connection.execute(_SUMS.where(*where), {"run": run_id}).one()
+    pages, records, new, replays, micros = sums
     return Figures(pages, records, new, replays, micros / MICROS), micros

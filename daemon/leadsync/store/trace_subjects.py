@@ -31,6 +31,7 @@ WANTED_MAX: Final = 10_000
 """Subjects that are packed together: ten batches, some megabytes."""
 
 _LAST_DELIVERY: Final = select(func.coalesce(func.max(col(Delivery.id)), 0))
+_MARKS: Final = select(col(TraceJob.job), col(TraceJob.looked_at))
 _LOOKED_AT: Final = select(col(TraceJob.looked_at)).where(col(TraceJob.job) == bindparam("of_job"))
 _NEXT: Final = (
     select(col(Delivery.id), col(Property.vendor_id), col(Delivery.body), col(Run.outcome))
@@ -136,12 +137,12 @@ def follow(connection: Connection, jobs: Collection[str], now: datetime) -> dict
 
     Return how many deliveries of the others nobody has looked at, by job, where there are any.
     """
-    others = select(col(TraceJob.job), col(TraceJob.looked_at)).where(col(TraceJob.job).not_in(jobs))
-    left = {job: _not_looked_at(connection, job, mark) for job, mark in connection.execute(others).all()}
-    connection.execute(delete(TraceJob).where(col(TraceJob.job).in_(left)))
-    there = set(connection.execute(select(col(TraceJob.job))).scalars())
-    last = connection.execute(_LAST_DELIVERY).scalar_one()
-    for job in sorted(set(jobs) - there):
+    marks = {row.job: row.looked_at for row in connection.execute(_MARKS)}
+    left = {job: _not_looked_at(connection, job, mark) for job, mark in marks.items() if job not in jobs}
+    if left:
+        connection.execute(delete(TraceJob).where(col(TraceJob.job).in_(left)))
+    for job in sorted(set(jobs) - marks.keys()):
+        last = connection.execute(_LAST_DELIVERY).scalar_one()
         values = {"job": job, "since": now, "looked_at": last, "properties": 0}
         connection.execute(insert(TraceJob).values(**values, owners=0, no_owner=0, no_address=0))
     return {job: count for job, count in left.items() if count}

@@ -9,14 +9,10 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from typing import Concatenate, ParamSpec, TypeVar
 
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
-from sqlmodel import col
 
 from leadsync.errors import Fenced, StoreFailed
-from leadsync.store.tables import Installation
-
-_FENCE = select(col(Installation.fence))
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -73,7 +69,10 @@ class Writer:
             raise _failed(error) from error
 
     def _check_fence(self, connection: Connection) -> None:
-        found = connection.execute(_FENCE).scalar_one()
+        # Every transaction asks this, and SQLAlchemy would take longer over it than SQLite over a short one.
+        cursor = connection.connection.cursor()
+        cursor.execute("SELECT fence FROM installation")
+        (found,) = cursor.fetchone() or (None,)
         if found != self._fence:
             raise Fenced(f"another leadsync has taken this store over (fence {found}, ours is {self._fence})")
 
