@@ -1,9 +1,14 @@
 """Options of the test run, and the figures that some tests report at its end."""
 
+from datetime import UTC, datetime
+from typing import Final
+
 import hypothesis
 import pytest
 
 from tests.simulation.figures import Figures
+
+SEEDS_A_DAY: Final = 1_000_000
 
 # A shared machine is slow now and then; how long an example takes is no promise.
 hypothesis.settings.register_profile("leadsync", deadline=None)
@@ -23,10 +28,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--inbox-seconds", type=int, default=4, help="how long tests/system sends webhooks")
     parser.addoption("--inbox-kill-every", type=float, default=1.5, help="how long a daemon may receive them")
     parser.addoption("--long", action="store_true", help="also what takes minutes and is shown by its shorter kin")
-    parser.addoption("--seeds", type=int, default=150, help="how many seeds tests/simulation lives through")
-    parser.addoption("--first-seed", type=int, default=0, help="the first of them")
+    parser.addoption("--seeds", type=int, default=2_000, help="how many seeds tests/simulation lives through")
+    parser.addoption("--first-seed", type=int, default=None, help="the first of them; else today's")
     parser.addoption("--seed", type=int, default=None, help="the one seed that tests/simulation lives through")
     parser.addoption("--daemon-days", type=int, default=1, help="how long the daemon runs around a change of the clock")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Each day has seeds of its own. Workers are started after this, and get the options as they are then."""
+    if config.option.first_seed is None:
+        config.option.first_seed = datetime.now(UTC).date().toordinal() * SEEDS_A_DAY
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

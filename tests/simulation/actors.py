@@ -25,6 +25,9 @@ from tests.simulation.tenants import NEIGHBOURS, TENANTS, delete
 if TYPE_CHECKING:
     from tests.simulation.world import World
 
+AHEAD_MAX: Final = timedelta(hours=4)
+"""What is due by a clock that is ahead comes that much later once it is right again: the end waits no longer."""
+
 LISTS: Final = ('orQuickLists = ["high-equity"]', 'orQuickLists = ["high-equity", "absentee-owner"]')
 
 
@@ -33,7 +36,7 @@ async def stranger(world: "World") -> None:
     draws = world.machine.draws("stranger")
     sim = world.machine.sim
     while True:
-        await asyncio.sleep(draws.expovariate(1 / 250))
+        await asyncio.sleep(draws.expovariate(1 / 150))
         act = draws.choice(("pull", "delete", "grow"))
         session = draws.choice(world.jobs)
         if act == "grow":
@@ -53,7 +56,7 @@ async def operator(world: "World") -> None:
     """Edits job files and the budget, restarts the daemon, has jobs run, and answers what is parked."""
     draws = world.machine.draws("operator")
     while True:
-        await asyncio.sleep(draws.expovariate(1 / 150))
+        await asyncio.sleep(draws.expovariate(1 / 90))
         job = draws.choice(world.jobs)
         match draws.choice(("edit", "edit", "budget", "once", "answer", "restart", "kill", "delete")):
             case "edit":
@@ -80,7 +83,7 @@ async def impatient(world: "World") -> None:
     """Has another job run while one is in the middle of its pages, and that one once more after it."""
     draws, flying = world.machine.draws("impatient"), world.watch.flying
     while True:
-        await asyncio.sleep(draws.expovariate(1 / 60))
+        await asyncio.sleep(draws.expovariate(1 / 40))
         while not any(flying.values()):  # noqa: ASYNC110 - a look now and then is what impatient people have
             await asyncio.sleep(1)
         first = draws.choice(sorted(session for (_, session), count in flying.items() if count))
@@ -95,7 +98,7 @@ async def twin(world: "World") -> None:
     """Starts a second leadsync on the store, which the first one does not let in."""
     draws = world.machine.draws("twin")
     while True:
-        await asyncio.sleep(draws.expovariate(1 / 200))
+        await asyncio.sleep(draws.expovariate(1 / 120))
         hang_up = world.machine.hang_up
 
         def begun(app: App, _: Service, hang_up: Callable[[], None] = hang_up) -> None:
@@ -111,18 +114,19 @@ async def twin(world: "World") -> None:
 
 async def clock(world: "World") -> None:
     """Sets the clock that leadsync looks at, by up to two hours; or the machine sleeps, which looks the same."""
-    draws = world.machine.draws("clock")
+    draws, wall = world.machine.draws("clock"), world.machine.wall
     while True:
-        await asyncio.sleep(draws.expovariate(1 / 350))
+        await asyncio.sleep(draws.expovariate(1 / 200))
         world.acted["clock"] += 1
-        world.machine.wall.ahead += timedelta(seconds=draws.choice((-7_200, -600, 600, 7_200)))
+        ahead = wall.ahead + timedelta(seconds=draws.choice((-7_200, -600, 600, 7_200)))
+        wall.ahead = max(-AHEAD_MAX, min(ahead, AHEAD_MAX))
 
 
 async def disk(world: "World") -> None:
     """Fails now and then, for one operation or for minutes, or for the witness alone, or is nearly full."""
     draws = world.machine.draws("failing disk")
     while True:
-        await asyncio.sleep(draws.expovariate(1 / 250))
+        await asyncio.sleep(draws.expovariate(1 / 150))
         act = draws.choice(("disk_full", "disk_error", "disk_low", "witness_error"))
         world.acted[act] += 1
         if act == "disk_low":
@@ -149,7 +153,7 @@ async def sky(world: "World") -> None:
     """Cuts the line for minutes."""
     draws = world.machine.draws("sky")
     while True:
-        await asyncio.sleep(draws.expovariate(1 / 350))
+        await asyncio.sleep(draws.expovariate(1 / 200))
         world.weather.outage = True
         await asyncio.sleep(draws.choice((30, 150, 700)))
         world.weather.outage = False

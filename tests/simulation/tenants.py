@@ -34,7 +34,7 @@ async def neighbour(world: "World") -> None:
     draws = world.machine.draws("neighbour")
     sim = world.machine.sim
     while True:
-        await asyncio.sleep(draws.expovariate(1 / 200))
+        await asyncio.sleep(draws.expovariate(1 / 120))
         theirs = [name for name in sim.sessions if name.startswith(NEIGHBOURS)]
         mould = next(iter(sim.sessions.values()), None)
         if draws.random() < 0.6 and mould is not None and len(sim.sessions) < world.cap:
@@ -50,15 +50,15 @@ async def projects(world: "World") -> None:
     """Gives short projects a job each, and takes its file away when they are over: their sessions are orphans then."""
     draws, machine = world.machine.draws("projects"), world.machine
     while True:
-        await asyncio.sleep(draws.expovariate(1 / 100))
+        await asyncio.sleep(draws.expovariate(1 / 50))
         world.acted["project"] += 1
         name = f"project-{world.acted['project']}"
         world.watch.retired.add(name)
         world.watch.edited.add(name)
-        machine.job(name, page_size=draws.randint(2, PAGE_MAX), schedule='every = "2m"', buy_again=True)
+        machine.job(name, page_size=draws.randint(2, PAGE_MAX), schedule='every = "1m"', buy_again=True)
         stop(world)
         try:
-            await asyncio.sleep(draws.uniform(60, 200))
+            await asyncio.sleep(draws.uniform(40, 120))
             if draws.random() < 0.3:
                 await _end_in_a_hurry(world, name)
         finally:

@@ -17,9 +17,7 @@ STEPS_MIN = 150
 """Fewer than this, and the search for a place to die has missed the pages."""
 
 PARTS = 4
-"""The steps are dealt to so many tests, so that workers share them; one of them runs daily, all with `--long`."""
-
-DEALT = [0, *(pytest.param(part, marks=pytest.mark.long) for part in range(1, PARTS))]
+"""The steps are dealt to so many tests, so that workers share them."""
 
 
 def points(first: int, stride: int, *, power: bool) -> Iterator[Script]:
@@ -28,7 +26,7 @@ def points(first: int, stride: int, *, power: bool) -> Iterator[Script]:
         yield one_cycle(dooms=(Doom(step, power=power),))
 
 
-@pytest.mark.parametrize("part", DEALT)
+@pytest.mark.parametrize("part", range(PARTS))
 @pytest.mark.parametrize("power", [False, True], ids=["kill", "power"])
 @pytest.mark.parametrize("seed", BASE_SEEDS)
 def test_the_end_at_every_step(seed: int, power: bool, part: int) -> None:

@@ -1,7 +1,7 @@
 """Worlds of many seeds, and of all that have failed once: every promise holds, and it ends well (P1-P5, P8, P10, L1).
 
-The same ones each day; `--first-seed=N` begins where nobody has been, `--seeds=100000` lives through so many, and
-`--seed=N` through that one alone.
+Each day has 2,000 of its own, so that a run can be had again on its day; `--first-seed=N` begins with another one,
+`--seeds=100000` lives through so many, and `--seed=N` through that one alone.
 """
 
 import json

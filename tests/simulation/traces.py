@@ -136,7 +136,7 @@ async def operator(world: "World") -> None:
     """A person looks in now and then."""
     draws = world.draws("operator of traces")
     while True:
-        await asyncio.sleep(draws.expovariate(1 / 150))
+        await asyncio.sleep(draws.expovariate(1 / 90))
         await answer(world)
 
 

@@ -112,7 +112,7 @@ async def pushing(world: "World") -> None:
     sim, draws = world.machine.sim, world.draws("pushing")
     sim.fates.storm(draws.choice((0.0, 0.2, 0.6)), (*Fate, Fate.HELD), draws.randrange(1 << 30))
     while True:
-        await asyncio.sleep(draws.expovariate(1 / 300))
+        await asyncio.sleep(draws.expovariate(1 / 150))
         await _send_held(world)
 
 
@@ -126,7 +126,7 @@ async def operator(world: "World") -> None:
     """A person: has the one-shot run, and asks again for what has expired, or for all of it."""
     draws = world.draws("operator of windows")
     while True:
-        await asyncio.sleep(draws.expovariate(1 / 600))
+        await asyncio.sleep(draws.expovariate(1 / 300))
         again = draws.random() < 0.2
         world.acted["bulk_again"] += again
         await hands.command(world, "once", JOB, {"again": again})

@@ -172,7 +172,7 @@ class World:
         cap = len(self.jobs) + reserve + draws.randint(0, 1)
         self.terms += (
             f"\nsession_cap = {cap}\nsession_reserve = {reserve}\n"
-            f'[housekeeping]\nevery = "{draws.choice((1, 5))}m"\ndelete = "orphans"\norphan_after_days = 0'
+            f'[housekeeping]\nevery = "{draws.choice((1, 3))}m"\ndelete = "orphans"\norphan_after_days = 0'
         )
         return cap
 
