@@ -1,5 +1,6 @@
 """Storing a page: one transaction for deliveries, totals and the key; bytes as they came; numbers without reuse."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -7,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from leadsync.core.model import Lead, Reason
+from leadsync.core.model import Lead, PageReply, Reason
 from leadsync.errors import StoreFailed
-from tests.store.hand import Hand, lead, leads
+from leadsync.store.spending import used
+from tests.store.hand import NOW, UNLIMITED, Hand, lead, leads
 
 
 @pytest.fixture
@@ -98,6 +100,22 @@ def test_a_session_made_anew_begins_an_epoch(hand: Hand) -> None:
     assert receipt.stored.reason is Reason.SESSION_VANISHED
     assert hand.rows("SELECT epoch, number FROM page ORDER BY id") == [(1, 1), (2, 1)]
     assert hand.key(hand.order(hand.session(), run_id)).key.endswith("-2-2")
+
+
+@pytest.mark.parametrize(("fresh", "lost"), [(True, []), (False, [("unknown", 1, 2, 10)])])
+def test_what_a_key_may_have_brought_in_a_deleted_session_is_spent(
+    hand: Hand, fresh: bool, lost: list[tuple[str, int, int, int]]
+) -> None:
+    """A key that was sent before, and now begins another life of its session, may be billed twice (P10)."""
+    pulled(hand, leads(3))
+    run_id = hand.run("other")
+    page = hand.key(hand.order(hand.session(), run_id))
+    arrival = hand.arrival(page, run_id, PageReply(leads(2), 2, is_new=True, has_cursor=True, request_id="01K"))
+    hand.do(hand.ledger.store(replace(arrival, fresh=fresh), NOW))
+    rows = hand.rows("SELECT state, epoch, number, billed FROM page WHERE id > 1 ORDER BY id")
+    assert rows == [("stored", 2, 1, 2), *lost]
+    spent = hand.do(hand.writer.write(used, "main", UNLIMITED, NOW))
+    assert spent.records_day == 3 + 2 + sum(billed for _, _, _, billed in lost)
 
 
 def test_another_total_parks_in_the_same_transaction(hand: Hand) -> None:

@@ -33,6 +33,8 @@ _NEW_PAGE: Final = insert(Page).returning(col(Page.id))
 _ACCOUNT: Final = select(Account).where(col(Account.name) == bindparam("account"))
 _INSTALLATION: Final = select(col(Installation.name))
 
+WENT_ALONG: Final = "its session was deleted while the key was open; if its page was billed, it went along"
+
 PAGES_LOOKED_AT: Final = 100
 """The last pages that are left of a session show which takes its old keys may have had."""
 
@@ -235,6 +237,8 @@ def store(connection: Connection, arrival: Arrival, now: datetime) -> Receipt:
         "request_id": arrival.reply.request_id,
     }
     _leave_asked(connection, arrival.page_id, values)
+    if epoch != page["epoch"] and not arrival.fresh:
+        _lose(connection, page, arrival.run_id, now)
     _enter_books(connection, session, arrival, judgement, now)
     learned = judgement.counts_own if account["counts_own"] is None else None
     if learned is not None:
@@ -254,6 +258,16 @@ def store(connection: Connection, arrival: Arrival, now: datetime) -> Receipt:
         resumed=_resumed(connection, account, arrival, keyless=page["keyless"]),
         learned=learned,
     )
+
+
+def _lose(connection: Connection, page: RowMapping, run_id: int, now: datetime) -> None:
+    """Count as spent what earlier sendings of a key may have been billed for, in the session that was there then.
+
+    Their page went with that session, and their key has brought the first page of another.
+    """
+    lost = {name: value for name, value in page.items() if name != "id"} | _settled(Fate.UNKNOWN.value, run_id, now)
+    lost |= {"key": f"{page['key']}-lost", "billed": page["take"], "message": WENT_ALONG}
+    connection.execute(_NEW_PAGE, lost)
 
 
 def close(connection: Connection, page_id: int, run_id: int, effect: Close, now: datetime) -> None:

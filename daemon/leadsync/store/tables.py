@@ -226,8 +226,8 @@ class Page(SQLModel, table=True):
     A window's is awaited from the first: its answer comes by webhook, whatever becomes of its run (see `AsyncRequest`).
     `take` is the reservation in records while the row is open, `billed` what the vendor billed. `epoch` and `number`
     say where the page stands; the key keeps the place where it was asked. A keyless request is known by the key here
-    alone. Where its answer was lost, or a session was begun anew with a key open, it is unknown, and `billed` is all
-    that it may have cost.
+    alone. Where its answer was lost, or a session was deleted with a key open, it is unknown, and `billed` is all that
+    it may have cost.
     """
 
     __tablename__: ClassVar[Any] = "page"
