@@ -5,7 +5,7 @@ moment. The tuples stand at the end. P1, P4 and the slots are looked at where so
 start and at the end, and not at each step: they read the whole store.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
@@ -56,13 +56,19 @@ def p5_one_at_a_time(watch: "Watch", request: "Request") -> Iterator[str]:
 def p10_within_budget(watch: "Watch", request: "Request") -> Iterator[str]:
     """What the vendor has billed for the keys of today, and what those without an answer may cost, is in the budget.
 
-    In that of now, or of when the key was sent first: a budget that was cut since takes nothing back.
+    In that of now, or of when the key was sent first: a budget that was cut since takes nothing back. A key whose
+    session was deleted under it may be billed in both of its lives, and counts with the second: when other keys were
+    asked for, nobody knew of the first.
     """
     bound = watch.budget_for(request.key)
     today = f"{watch.machine.wall():%Y-%m-%d}%"
     open_takes = dict(watch.rows("SELECT key, take FROM page WHERE state = 'asked' AND asked_at LIKE ?", today))
     settled = {key for (key,) in watch.rows("SELECT key FROM page WHERE state != 'asked' AND asked_at LIKE ?", today)}
-    used = sum(each.charge.records for each in watch.charges if each.charge.key in settled) + sum(open_takes.values())
+    spent = Counter[str]()
+    for charge in (each.charge for each in watch.charges if each.charge.key in settled):
+        died = Reason.SESSION_VANISHED in watch.posed[charge.session]
+        spent[charge.key] = charge.records + (0 if died else spent[charge.key])
+    used = spent.total() + sum(open_takes.values())
     if request.key in open_takes and used > bound:
         yield f"{used} records are spent or asked for today, of {bound:.0f}"
 

@@ -9,15 +9,19 @@ class Trace:
 
     def __init__(self, elapsed_s: Callable[[], float]) -> None:
         self._elapsed_s = elapsed_s
-        self._digest = hashlib.blake2b(digest_size=16)
-        self.steps = 0
+        self._taken: list[tuple[float, str]] = []
 
     def step(self, label: str) -> None:
         """Something happened."""
-        self.steps += 1
-        self._digest.update(f"{self._elapsed_s():.6f} {label}\n".encode())
+        self._taken.append((self._elapsed_s(), label))
+
+    @property
+    def steps(self) -> int:
+        """How much has happened."""
+        return len(self._taken)
 
     @property
     def digest(self) -> str:
-        """All of it so far."""
-        return self._digest.hexdigest()
+        """All of it so far; few ask, so it is made when somebody does."""
+        told = "".join(f"{elapsed_s:.6f} {label}\n" for elapsed_s, label in self._taken)
+        return hashlib.blake2b(told.encode(), digest_size=16).hexdigest()

@@ -29,7 +29,7 @@ from tests.simulation.trace_rules import ITEMS_MIN, Answered, Hunt, digest_of, s
 if TYPE_CHECKING:
     from tests.simulation.world import World
 
-SHARE: Final = 0.1
+SHARE: Final = 0.08
 """Of the worlds that nothing else is said of."""
 
 ITEMS_MAX: Final = 6

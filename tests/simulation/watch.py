@@ -173,6 +173,7 @@ class Watch:
 
     def started(self) -> None:
         """A process has opened the store that another left."""
+        self._in_force.add(_records_per_day(self.settings))
         self._ask(invariants.AT_START, None)
 
     def ended(self) -> None:

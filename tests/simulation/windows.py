@@ -27,7 +27,7 @@ from tests.simulation.window_rules import digest_of, subject_of
 if TYPE_CHECKING:
     from tests.simulation.world import World
 
-SHARE: Final = 0.12
+SHARE: Final = 0.08
 """Of the worlds that nothing else is said of."""
 
 JOB: Final = "bulk"

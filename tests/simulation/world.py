@@ -27,6 +27,7 @@ from tests.simulation.machine import Life, Machine
 from tests.simulation.mail import is_quiet
 from tests.simulation.network import Network
 from tests.simulation.process import CALLBACK, Doom
+from tests.simulation.trace import Trace
 from tests.simulation.watch import Watch
 from tests.simulation.weather import Weather
 
@@ -96,12 +97,11 @@ def one_cycle(**more: Any) -> Script:
 
 @dataclass(slots=True)
 class Report:
-    """What happened: how often each fault, act and death; the digest of all steps; what was broken, if anything."""
+    """What happened: how often each fault, act and death; the trace of all steps; what was broken, if anything."""
 
     seed: int
+    trace: Trace
     broken: str = ""
-    trace: str = ""
-    steps: int = 0
     virtual_s: float = 0.0
     met: Counter[str] = field(default_factory=Counter)
     acted: Counter[str] = field(default_factory=Counter)
@@ -119,8 +119,6 @@ class World:
     def __init__(self, folder: Path, seed: int, script: Script) -> None:
         self.seed = seed
         self.script = script
-        self.report = Report(seed)
-        self.acted = self.report.acted
         self._streams: dict[str, random.Random] = {}
         draws = self.draws("world")
         self.jobs = [f"job-{letter}" for letter in "abc"[: script.jobs or draws.randint(1, 3)]]
@@ -142,6 +140,8 @@ class World:
         self.hunt = traces.drawn(self)
         self.terms += traces.terms(self)
         self.machine = Machine(folder, self.draws, size=size, account=self.terms, session_cap=self.cap, **vendor)
+        self.report = Report(seed, self.machine.trace)
+        self.acted = self.report.acted
         traces.furnish(self)
         if self.pull is not None:
             self.machine.job(windows.JOB, **self.pull.keys)
@@ -193,7 +193,6 @@ class World:
                 report.broken = f"{type(error).__name__}: {error}"
             report.virtual_s = loop.time()
         machine.disk.let_go()
-        report.trace, report.steps = machine.trace.digest, machine.trace.steps
         report.met.update({str(fate): count for fate, count in self.network.met.items()})
         report.checked.update(self.watch.checked)
         return report
