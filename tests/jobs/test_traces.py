@@ -3,6 +3,7 @@
 import asyncio
 import json
 from pathlib import Path
+from unittest import mock
 
 import httpx  # noqa: TID251 - the test edge speaks to the simulator in process
 import pytest
@@ -10,8 +11,9 @@ import pytest
 from leadsync.app import App
 from leadsync.core.witness import StoreAnswer
 from leadsync.simulator import Fault
+from leadsync.store.trace_ledger import TraceLedger
 from tests.jobs.tracing import DAY_S, TRACED, TracedStage
-from tests.stage import Wire
+from tests.stage import Stage, Wire
 
 
 class Unconnected(Wire):
@@ -312,3 +314,26 @@ def test_the_list_is_honoured_before_a_cent_is_spent(tmp_path: Path) -> None:
     )
     assert {vendor_id for (vendor_id,) in asked_for} == {body["_id"] for body in bodies[30:] if "owner" in body}
     assert sum(line["count"] for line in stage.wrote("owners.suppressed")) == suppressed
+
+
+def test_where_nobody_is_to_be_found_runs_ask_the_store_nothing_more(tmp_path: Path) -> None:
+    """One look at the start, since others may have left a batch; a run and a webhook then have nothing to tell."""
+    stage = Stage(tmp_path)
+    stage.job()
+    looks: list[None] = []
+
+    async def run_twice(app: App) -> None:
+        for _ in range(2):
+            await asyncio.sleep(60)
+            await app.dispatch.run("phoenix", "once")
+
+    reap = TraceLedger.reap
+
+    async def counted(ledger: TraceLedger) -> list[tuple[str, int]]:
+        looks.append(None)
+        return await reap(ledger)
+
+    with mock.patch.object(TraceLedger, "reap", counted):
+        stage.serve(600, run_twice)
+    assert len(stage.logged("run.ended")) > 1
+    assert len(looks) == 1

@@ -89,8 +89,8 @@ class Deferred(Immediate):
     _begin = "BEGIN"
 
 
-for _dialect in (Immediate, Deferred):
-    registry.register(f"sqlite.{_dialect.__name__.lower()}", __name__, _dialect.__name__)
+registry.register("sqlite.immediate", __name__, Immediate.__name__)
+registry.register("sqlite.deferred", __name__, Deferred.__name__)
 
 
 def open_writer(creator: Creator) -> Engine:
