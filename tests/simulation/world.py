@@ -241,12 +241,19 @@ class World:
         traces.put_right(self)
         if self.script.dooms is None:
             self.life.process.doom = Doom()
-        hands.stop(self)
+        await self._begin_anew()
         await self._come_to_rest()
         self._over = True
         hands.stop(self)
         await supervisor
         self.watch.ended()
+
+    async def _begin_anew(self) -> None:
+        """Have the daemon read what was put right; one that is starting has read its files already."""
+        life = self.life
+        while life.app is None and not life.process.over.is_set():  # noqa: ASYNC110 - nobody rings when it has begun
+            await asyncio.sleep(1)
+        hands.stop(self)
 
     def _cast(self) -> Iterable[Callable[["World"], object]]:
         draws = self.draws("cast")
