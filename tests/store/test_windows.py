@@ -1,117 +1,29 @@
-"""Windows in the store: durable before they are sent, stored whenever they come, and counted as what they are."""
+"""Windows in the store: durable before they are sent, within the budget, asked again by a word alone."""
 
-from collections.abc import Sequence
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from sqlmodel import col
 
-from leadsync.core.asking import Untaken
 from leadsync.core.budget import Limits
-from leadsync.core.hooks import Address
-from leadsync.core.letters import Letter, Unreadable, Why
-from leadsync.core.model import End, Lead, Outcome, Reason, Route
-from leadsync.core.one_shot import Life, Wanted
-from leadsync.core.protocol import BudgetReserved, BudgetSpent, Wait
-from leadsync.core.windows import TRIES_MAX, AskWindow, AwaitWindows, StillMissing, WindowsDone, WindowState
+from leadsync.core.model import End, Outcome, Reason
+from leadsync.core.protocol import BudgetReserved, BudgetSpent
+from leadsync.core.windows import AskWindow, AwaitWindows, StillMissing, WindowState
 from leadsync.core.witness import StoreAnswer
-from leadsync.store import windows
-from leadsync.store.inbox import Hold
 from leadsync.store.pulls import Counts, counts
 from leadsync.store.standing import Said
 from leadsync.store.tables import AsyncRequest
-from leadsync.store.windows import Arrived, Expired, Failed, WindowAsked, WindowOrder
-from tests.store.hand import NOW, PRICE, UNLIMITED, Hand, leads
-
-SEAT = "bulk-0123456789abcdef-1"
-HOUR = timedelta(hours=1)
-STATES = "SELECT state FROM page ORDER BY id"
-
-
-class Pull:
-    """One life of a one-shot by windows, with its run."""
-
-    def __init__(self, hand: Hand, wanted: int = 3_200) -> None:
-        self.hand = hand
-        self.wanted = Wanted("main", "bulk", wanted)
-        life = hand.do(hand.ledger.life(self.wanted, NOW))
-        assert life is not None
-        self.life: Life = life
-        self.run_id = 0
-        self.begin()
-        hand.do(hand.ledger.take_route(life, self.run_id, Route.ASYNC))
-
-    def begin(self) -> None:
-        """Begin a run of it."""
-        self.run_id = self.hand.run("bulk")
-        self.hand.do(self.hand.ledger.take_route(self.life, self.run_id, Route.ASYNC))
-
-    def end(self, outcome: Outcome = Outcome.WAITING, reason: Reason | None = None) -> None:
-        """End the run."""
-        self.hand.do(self.hand.ledger.end_run(self.run_id, End(outcome, "", reason), 0.0, NOW))
-        self.hand.alive.discard(self.run_id)
-
-    def order(self, limits: Limits = UNLIMITED, most: int | None = None) -> WindowOrder:
-        """What it wants next; three may be out at once."""
-        seat = self.hand.session(SEAT, job="bulk")
-        return WindowOrder(self.life, seat.session_id, self.run_id, limits, "these", 3, HOUR, _request, most)
-
-    def ask(self, limits: Limits = UNLIMITED, most: int | None = None, now: datetime = NOW) -> object:
-        """Ask for what is next."""
-        return self.hand.do(self.hand.ledger.windows.ask(self.order(limits, most), now))
-
-    def asked(self, now: datetime = NOW) -> WindowAsked:
-        """Ask for a window that there is."""
-        asked = self.ask(now=now)
-        assert isinstance(asked, WindowAsked)
-        return asked
-
-    def arrive(self, asked: WindowAsked, came: Sequence[Lead], request_id: str | None = None) -> Arrived:
-        """A result comes."""
-        return self.hand.do(self.hand.writer.write(windows.arrive, asked.page.key, request_id, came, NOW + HOUR))
-
-    def fail(self, asked: WindowAsked) -> Failed:
-        """An error comes."""
-        return self.hand.do(self.hand.writer.write(windows.fail, asked.page.key, None, "broken", NOW + HOUR))
-
-    def expire(self, *again: str, now: datetime = NOW + HOUR) -> list[Expired]:
-        """Let expire what is due."""
-        return self.hand.do(self.hand.ledger.windows.expire(again, now))
-
-    def states(self) -> list[str]:
-        """What became of each request."""
-        return [state for (state,) in self.hand.rows(STATES)]
-
-    def message(self, asked: WindowAsked, *, hold: bool = False) -> None:
-        """Something has come for a window, and is not read yet; or lies in quarantine."""
-        letter = Letter(Address("batchdata", asked.page.key), {}, b"?", "digest")
-        self.hand.do(self.hand.ledger.receive([letter], NOW))
-        if hold:
-            (waiting,) = self.hand.do(self.hand.ledger.begin_letters())
-            self.hand.do(self.hand.ledger.settle_letters([Hold(waiting.message_id, Why.NOT_READABLE, "")], NOW))
-
-
-def _request(key: str, window: AskWindow) -> bytes:
-    return f"{key} {window.skip} {window.take}".encode()
+from leadsync.store.windows import WindowAsked
+from tests.store.hand import NOW, Hand, leads
+from tests.store.pulling import HOUR, Pull, day, untaken
 
 
 @pytest.fixture
 def pull(tmp_path: Path) -> Pull:
     """A pull of 3,200 records that has asked for nothing yet."""
     return Pull(Hand(tmp_path / "leadsync.db"))
-
-
-def day(records: int) -> Limits:
-    """A budget of so many records a day."""
-    return Limits(UTC, PRICE, records_day=records)
-
-
-def untaken(end: End | None = None) -> Untaken:
-    """The vendor has not taken a request."""
-    return Untaken(429, "slow down", end or Wait(1.0, "slow down", 1))
 
 
 def test_a_window_is_durable_with_its_bytes_and_deadline(pull: Pull) -> None:
@@ -214,133 +126,6 @@ def test_what_was_not_taken_is_no_window(pull: Pull) -> None:
     pull.hand.do(pull.hand.ledger.windows.withdraw(again.page.page_id, refused, NOW))
     assert pull.states() == ["void", "stored"]
     assert pull.hand.one("SELECT park_reason FROM search_session WHERE name LIKE 'bulk%'") == "refused"
-
-
-def test_a_result_is_stored_with_books_and_figures(pull: Pull) -> None:
-    """P4: deliveries, what they cost, how many were new; an id that comes twice in it counts once."""
-    asked = pull.asked()
-    pull.end()
-    came = pull.arrive(asked, [*leads(150), *leads(2)])
-    assert (came.records, came.new, came.duplicates, came.redelivered, came.cost) == (152, 150, 2, 0, 1.52)
-    assert [came.late, came.further, came.other_id, came.completes] == [False] * 4
-    assert pull.states() == ["stored"]
-    assert pull.hand.one("SELECT delivered FROM search_session WHERE name LIKE 'bulk%'") == 150
-    assert pull.hand.rows("SELECT pages, records, new, cost_micros FROM run") == [(1, 152, 150, 1_520_000)]
-    assert pull.ask() == WindowsDone(Outcome.PARTIAL, "the list has nothing more")
-
-
-def test_another_result_adds_what_it_has_beyond_the_first(pull: Pull) -> None:
-    """A copy that differs in a byte brings nothing; other records are paid for as well."""
-    asked = pull.asked()
-    pull.arrive(asked, leads(100))
-    same = pull.arrive(asked, leads(100))
-    assert (same.records, same.further, same.late) == (0, True, False)
-    more = pull.arrive(asked, leads(40, 90))
-    assert (more.records, more.new) == (30, 30)
-    assert pull.hand.rows("SELECT billed, new FROM page") == [(130, 130)]
-    assert pull.hand.one("SELECT count(*) FROM delivery") == 130
-
-
-@pytest.mark.parametrize("fate", ["expired", "failed", "void"])
-def test_what_comes_late_is_stored(pull: Pull, fate: str) -> None:
-    """Whatever was thought of it before, it is paid for, and costs what it brought."""
-    asked = pull.asked()
-    match fate:
-        case "expired":
-            pull.expire()
-        case "failed":
-            pull.fail(asked)
-        case _:
-            pull.hand.do(pull.hand.ledger.windows.withdraw(asked.page.page_id, untaken(), NOW))
-    came = pull.arrive(asked, leads(1_000))
-    assert (came.late, pull.states()) == (True, ["stored"])
-    assert pull.hand.one("SELECT sum(billed) FROM page") == 1_000
-    assert isinstance(pull.ask(), WindowAsked)
-
-
-def test_a_late_result_completes_what_had_ended(tmp_path: Path) -> None:
-    """The life had ended partial, and is whole now."""
-    pull = Pull(Hand(tmp_path / "leadsync.db"), wanted=500)
-    asked = pull.asked()
-    pull.expire()
-    pull.hand.do(pull.hand.ledger.end_life(pull.life, Outcome.PARTIAL, NOW))
-    assert pull.arrive(asked, leads(499)).completes is False
-    assert pull.arrive(asked, leads(500)).completes is True
-    assert pull.hand.one("SELECT outcome FROM one_shot") == "complete"
-
-
-def test_whose_id_it_is(pull: Pull) -> None:
-    """An id that the vendor changed loses nothing; one of another window, or no window at all, is for a person."""
-    first = pull.asked()
-    pull.hand.do(pull.hand.ledger.windows.acknowledge(first.page.page_id, "01A", NOW))
-    assert pull.arrive(first, leads(1_000), "01Z").other_id is True
-    second = pull.asked()
-    pull.hand.do(pull.hand.ledger.windows.acknowledge(second.page.page_id, "01B", NOW))
-    with pytest.raises(Unreadable) as wrong:
-        pull.arrive(second, leads(1_000), "01A")
-    assert wrong.value.why is Why.WRONG_ID
-    with pytest.raises(Unreadable) as unknown:
-        pull.arrive(replace(second, page=replace(second.page, key="nobody's")), leads(1_000))
-    assert unknown.value.why is Why.NOT_ASKED
-
-
-def test_an_error_frees_what_was_counted(pull: Pull) -> None:
-    """Reserved or counted as spent; where a result is here, an error changes nothing."""
-    first = pull.asked()
-    failed = pull.fail(first)
-    assert (failed.message, failed.counts, pull.fail(first).counts) == ("broken", True, False)
-    pull.arrive(first, leads(1_000))
-    assert pull.fail(first).counts is False
-    pull.asked()
-    pull.expire(now=NOW + 2 * HOUR)
-    assert pull.hand.one("SELECT sum(billed) FROM page") == 2_000
-    second = pull.hand.one("SELECT key FROM page WHERE state = 'unknown'")
-    pull.hand.do(pull.hand.writer.write(windows.fail, second, None, "broken", NOW))
-    assert pull.hand.one("SELECT sum(billed) FROM page") == 1_000
-    assert pull.states() == ["stored", "refused"]
-
-
-def test_what_expires_counts_as_spent(pull: Pull) -> None:
-    """Not before its deadline, and then with all that it may have cost, on its run, too."""
-    asked = pull.asked()
-    pull.end()
-    assert pull.expire(now=NOW + HOUR - timedelta(seconds=1)) == []
-    (expired,) = pull.expire()
-    assert (expired.place.window, expired.records, expired.cost, expired.again) == (1, 1_000, 10.0, False)
-    assert pull.hand.rows("SELECT state, billed FROM page") == [("unknown", 1_000)]
-    assert pull.hand.one("SELECT cost_micros FROM run") == 10_000_000
-    assert pull.expire() == []
-    assert pull.hand.do(pull.hand.ledger.windows.next_deadline()) is None
-    assert asked.page.take == 1_000
-
-
-def test_what_has_come_and_is_not_read_does_not_expire(pull: Pull) -> None:
-    """Its deadline is over, but not because nothing came."""
-    pull.message(pull.asked())
-    assert pull.expire("bulk") == []
-
-
-def test_what_waits_in_quarantine_is_not_bought_again(pull: Pull) -> None:
-    """It expires, and a person must look: the result may be here."""
-    pull.message(pull.asked(), hold=True)
-    assert [one.again for one in pull.expire("bulk")] == [False]
-
-
-def test_asking_again_by_itself_is_bounded(pull: Pull) -> None:
-    """Each try may be billed; nor is anything asked for a life that has ended."""
-    agains = []
-    for hour in range(TRIES_MAX):
-        pull.asked(NOW + hour * HOUR)
-        agains += [one.again for one in pull.expire("bulk", now=NOW + (hour + 1) * HOUR)]
-    assert agains == [True] * (TRIES_MAX - 1) + [False]
-    assert isinstance(pull.ask(), WindowsDone)
-
-
-def test_nothing_is_asked_again_for_a_life_that_was_left(pull: Pull) -> None:
-    """Somebody has begun the list anew."""
-    pull.asked()
-    pull.hand.do(pull.hand.ledger.life(replace(pull.wanted, again=True), NOW))
-    assert [one.again for one in pull.expire("bulk")] == [False]
 
 
 def test_which_pulls_may_go_on(pull: Pull) -> None:
