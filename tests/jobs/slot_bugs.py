@@ -30,6 +30,7 @@ def _foreign_goes(row: Any, tenant: Tenant | None, *about: Any) -> Fate:
 async def _without_looking(self: Any, planned: SlotPlan, _: Any) -> Any:
     """Go by the first look: what is still listed is what it was."""
     row = self._wish.row
+    self._desk.listed = None
     as_it_was = tuple(
         Fate(row, fate.tenant, Action.DELETE, fate.why) if fate.session == row.session else fate
         for fate in planned.fates

@@ -3,12 +3,15 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
+from unittest import mock
 
 import pytest
 
+from leadsync.core.model import Listing
 from leadsync.jobs.housekeep import HOUSEKEEPING, Round
 from leadsync.simulator import Fault
+from leadsync.store.ledger import SlotAsked, Wish
 from tests.jobs.books import assert_books_agree
 from tests.jobs.deaths import Death, Fate, MortalExecutor, MortalWire
 from tests.jobs.house import DAY_S, HOUR_S, actions, asked_to_delete, assert_deletions_in_order, foreign, keep_house
@@ -175,6 +178,34 @@ def test_what_has_moved_stays(build: Build, meddle: Callable[[Stage], None]) -> 
     tidy(stage)
     assert wire.deletes == 0
     assert [line["why"] for line in stage.logged("session.spared")] == ["it has moved since it was looked at"]
+
+
+@pytest.mark.parametrize("meddle", [somebody_pulls, somebody_asks, somebody_remakes])
+def test_what_another_look_shows_meanwhile_stays(build: Build, meddle: Callable[[Stage], None]) -> None:
+    """The deletion is written down and waits for the line, which an audit has: what that has seen counts."""
+    stage = build(size=20)
+    wire = orphans(stage, "old")
+
+    async def act() -> Round:
+        async with stage.app() as app:
+            keepers, begin = app.household.of["main"], app.ledger.begin_deletion
+
+            async def and_audit(wish: Wish, now: datetime) -> SlotAsked | str:
+                asked = await begin(wish, now)
+                meddle(stage)
+                await keepers.lister.take(_look_away)
+                return asked
+
+            with mock.patch.object(app.ledger, "begin_deletion", and_audit):
+                return await keepers.housekeeper.round(HOUSEKEEPING)
+
+    stage.play(act())
+    assert wire.deletes == 0
+    assert states(stage) == [("old", "kept")]
+
+
+async def _look_away(_: Listing) -> None:
+    """Who takes the list for itself."""
 
 
 @pytest.mark.parametrize("meddle", [somebody_pulls, somebody_asks, somebody_remakes])

@@ -1,7 +1,8 @@
 """One deletion of a session: a fresh look, a row before, the request, a row after (P7).
 
-The session must be what it was when somebody wanted it deleted: same total, same last request, same life. Where no
-answer came, the next look says whether it is gone; if it is still there and has not moved, it is asked for again.
+The session must be what it was when somebody wanted it deleted: same total, same last request, same life, also by a
+list that somebody else has taken while this waited for the line. Where no answer came, the next look says whether it is
+gone; if it is still there and has not moved, it is asked for again.
 """
 
 import asyncio
@@ -78,6 +79,8 @@ class InHand:
         if not await desk.client.turn(self._around.stopping):
             return Lost("leadsync was asked to stop")
         async with desk.traffic.sending():
+            if desk.listed is not None and desk.listed.get(session) != self._wish.row:
+                return Lost("another look, which had the line until now, has shown it otherwise")
             reply = await desk.client.delete_session(session)
         desk.hear(session, reply, self._around)
         return reply

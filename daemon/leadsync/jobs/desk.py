@@ -14,7 +14,7 @@ from leadsync.config import Job, Settings
 from leadsync.core.audit import Leave
 from leadsync.core.budget import Limits
 from leadsync.core.criteria import criteria_hash
-from leadsync.core.model import End, Outcome, Route
+from leadsync.core.model import End, Listing, Outcome, Route
 from leadsync.core.one_shot import Life
 from leadsync.core.replies import Denied, Lost
 from leadsync.core.routes import Wish
@@ -82,7 +82,8 @@ class Terms:
 class Desk:
     """One account at work. `denied` is set while the vendor turns the account down, so that its other runs end too.
 
-    `in_use`: the configuration has the account; `renewed` is set where its terms have changed.
+    `in_use`: the configuration has the account; `renewed` is set where its terms have changed. `listed` is the vendor's
+    last session list, whoever has asked for it; None before the first.
     """
 
     name: str
@@ -94,6 +95,7 @@ class Desk:
     vacancy: Vacancy = field(default_factory=Vacancy)
     denied: Denied | None = None
     in_use: bool = True
+    listed: Listing | None = None
     renewed: asyncio.Event = field(default_factory=asyncio.Event)
 
     def renew(self, terms: Terms) -> None:
