@@ -128,6 +128,7 @@ class Machine(Stage):
                 yield loop
             finally:
                 loop.leave()
+                self._vfs.leave()
         self._look_at_log()
 
     def job(self, name: str = "phoenix", *, search: str = EVERYTHING, **keys: Any) -> None:

@@ -4,6 +4,7 @@ Python's own `sqlite3` is another SQLite, which cannot see apsw's file systems. 
 dialect for it as much of `sqlite3` as the store uses, with the same errors and codes.
 """
 
+import random
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,24 +15,45 @@ from typing import Any, Final
 import apsw
 
 from tests.simulation.disk import Disk, kind_of
-from tests.simulation.process import PROCESS, Process
+from tests.simulation.process import PROCESS, Doom, Process
 
 VFS: Final = "forgetful"
+
+NOBODY: Final = Process(Doom(), lambda _: None, dead=True)
+NOWHERE: Final = Disk(Path(), random.Random(0))  # noqa: S311 - nothing is drawn there
+"""Whom an open file belongs to, and where it lies, once its world is over."""
 
 
 class FileSystem(apsw.VFS):
     """The file system of one disk; a new one takes the place of the last."""
 
-    disk: Disk
+    present: "FileSystem"
 
     def __init__(self, disk: Disk) -> None:
         super().__init__(VFS, "")
-        self._disk = FileSystem.disk = disk
+        self._disk = disk
+        self._open: list[DiskFile | Connection] = []
+        FileSystem.present = self
+
+    def connect(self, file: Path) -> "Connection":
+        """Open a store."""
+        connection = Connection(apsw.Connection(str(file), vfs=VFS), self._disk)
+        self._open.append(connection)
+        return connection
+
+    def leave(self) -> None:
+        """Let go of the world: SQLite and SQLAlchemy hold on to what the dead left open, where no collector looks."""
+        for each in self._open:
+            each.leave()
+        self._open.clear()
+        self._disk = NOWHERE
 
     def xOpen(self, name: str | apsw.URIFilename | None, flags: list[int]) -> apsw.VFSFile:  # noqa: N802 - SQLite's name
         """Open a file of the store."""
         path = name.filename() if isinstance(name, apsw.URIFilename) else name or ""
-        return DiskFile(self._disk, Path(path).name, name, flags)
+        file = DiskFile(self._disk, Path(path).name, name, flags)
+        self._open.append(file)
+        return file
 
     def xDelete(self, filename: str, syncdir: bool) -> None:  # noqa: N802 - SQLite's name
         """Delete a log or a journal."""
@@ -50,6 +72,10 @@ class DiskFile(apsw.VFSFile):
         self._name = name
         self._process: Process | None = PROCESS.get()
         disk.opened(name)
+
+    def leave(self) -> None:
+        """Belong to nobody who lives, and to no disk."""
+        self._process, self._disk = NOBODY, NOWHERE
 
     def xWrite(self, data: bytes, offset: int) -> None:  # noqa: N802 - SQLite's name
         """Write."""
@@ -92,7 +118,7 @@ def _trouble(kind: type[apsw.Error]) -> Iterator[None]:
 
 def connector(file: Path) -> Callable[[], Any]:
     """Return what makes connections to a store on the forgetful disk, in autocommit."""
-    return lambda: Connection(apsw.Connection(str(file), vfs=VFS), FileSystem.disk)
+    return lambda: FileSystem.present.connect(file)
 
 
 class Connection:
@@ -104,6 +130,10 @@ class Connection:
         self.database = database
         self._disk = disk
         self._process = PROCESS.get()
+
+    def leave(self) -> None:
+        """Belong to nobody who lives, and to no disk."""
+        self._process, self._disk = NOBODY, NOWHERE
 
     def cursor(self) -> "Cursor":
         """Return a new cursor."""
