@@ -9,6 +9,7 @@ import pytest
 from tests.simulation.figures import Figures
 
 SEEDS_A_DAY: Final = 1_000_000
+"""So many are a day's own; the run takes the first of them."""
 
 # A shared machine is slow now and then; how long an example takes is no promise.
 hypothesis.settings.register_profile("leadsync", deadline=None)

@@ -1,7 +1,7 @@
 """Large one-shots by async windows, in a share of the worlds: their vendor loses, doubles and delays what it pushes.
 
 A window has four records here, so that a list of a dozen has some. The vendor sends a result once, some times or until
-it is taken, to whatever lives; some are never sent, some an hour late, some are errors or nonsense. The rules that the
+it is taken, to whatever lives; some are never sent, some late, some are errors or nonsense. The rules that the
 vendor sees kept or broken stand in `window_rules.py`, planted bugs in `window_bugs.py`.
 """
 
