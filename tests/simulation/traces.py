@@ -1,7 +1,7 @@
 """Owners found, in a share of the worlds: their vendor loses, doubles, delays and mixes up what it sends back.
 
 A batch has from three to six owners here. The vendor calls back once, some times or until it is taken, to whatever
-lives; some results are never sent, some a quarter of an hour late, some speak of somebody else or lack our key. The rules that the
+lives; some results are never sent, some minutes late, some speak of somebody else or lack our key. The rules that the
 vendor sees kept or broken stand in `trace_rules.py`, planted bugs in `trace_bugs.py`.
 """
 
