@@ -19,13 +19,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
-
-from sqlalchemy import Connection
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
@@ -35,8 +33,8 @@ from leadsync.core.hooks import Address, HookKey, hook_url
 from leadsync.core.letters import Opened, check_json
 from leadsync.jobs.unpack import Handler, Unpack
 from leadsync.simulator import World
-from leadsync.store.writer import Writer
 from leadsync.vendors.records import leads_of
+from tests.system.slow_disk import slow_down
 
 SMALL = json.dumps({"requestId": "01K", "pad": "x" * 2_000}).encode()
 RECORDS = 1_000
@@ -174,28 +172,6 @@ def free_port() -> int:
     with closing(socket.create_server(("127.0.0.1", 0))) as free:
         port: int = free.getsockname()[1]
         return port
-
-
-def slow_down(delay_ms: int) -> None:
-    """Have every commit of this process take so much longer; one that has written nothing waits for no disk."""
-    at_once = Writer._transaction  # noqa: SLF001 - the disk is made slower here
-
-    def slowly(self: Writer, do: Callable[[Connection], Any]) -> Any:
-        wrote = False
-
-        def counted(connection: Connection) -> Any:
-            nonlocal wrote
-            driver: Any = connection.connection.driver_connection
-            before = driver.total_changes
-            result = do(connection)
-            wrote = driver.total_changes != before
-            return result
-
-        done = at_once(self, counted)
-        time.sleep(delay_ms / 1_000 if wrote else 0)
-        return done
-
-    setattr(Writer, "_transaction", slowly)  # noqa: B010 - mypy knows that nobody should
 
 
 def serve(delay_ms: int) -> None:
