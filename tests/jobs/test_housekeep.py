@@ -9,9 +9,10 @@ from unittest import mock
 import pytest
 
 from leadsync.core.model import Listing
+from leadsync.core.slots import SlotPlan
 from leadsync.jobs.housekeep import HOUSEKEEPING, Round
 from leadsync.simulator import Fault
-from leadsync.store.ledger import SlotAsked, Wish
+from leadsync.store.ledger import SlotAsked, State, Wish
 from tests.jobs.books import assert_books_agree
 from tests.jobs.deaths import Death, Fate, MortalExecutor, MortalWire
 from tests.jobs.house import DAY_S, HOUR_S, actions, asked_to_delete, assert_deletions_in_order, foreign, keep_house
@@ -112,6 +113,28 @@ def test_a_deletion_without_an_answer_is_looked_at_by_the_next_round(build: Buil
     assert tidy(stage).trouble is None
     assert states(stage) == [("old", "gone" if advances else "deleted")]
     assert not wire.wrongs
+
+
+def test_what_a_person_named_and_a_job_uses_by_now_stays(build: Build) -> None:
+    """No answer came to the deletion, and the job has its file back when it is looked at again."""
+    stage = build(size=20)
+    orphans(stage, "old")
+    stage.sim.delete_faults.storm(1.0, [Fault.BAD_GATEWAY], seed=0)
+
+    async def name_it() -> None:
+        async with stage.app() as app:
+            keeper = app.household.of["main"].housekeeper
+            planned = await keeper.look()
+            assert isinstance(planned, SlotPlan)
+            deed = await keeper.delete(planned.fates[0].row, force=False)
+            assert deed.state is State.ASKED
+
+    stage.play(name_it())
+    stage.sim.delete_faults.calm()
+    stage.job("old", buy_again=True)
+    tidy(stage)
+    assert states(stage) == [("old", "kept")]
+    assert "job old is enabled" in stage.logged("session.spared")[-1]["why"]
 
 
 def test_what_somebody_else_deleted_is_gone(build: Build) -> None:

@@ -161,6 +161,7 @@ class World:
         self._over = False
         self.out: set[str] = set()
         self.life: Life
+        self._unwanted: Life | None = None
         self.watch: Watch
         self.network: Network
 
@@ -241,18 +242,16 @@ class World:
         traces.put_right(self)
         if self.script.dooms is None:
             self.life.process.doom = Doom()
-        await self._begin_anew()
+        self._stop()
         await self._come_to_rest()
         self._over = True
-        hands.stop(self)
+        self._stop()
         await supervisor
         self.watch.ended()
 
-    async def _begin_anew(self) -> None:
-        """Have the daemon read what was put right; one that is starting has read its files already."""
-        life = self.life
-        while life.app is None and not life.process.over.is_set():  # noqa: ASYNC110 - nobody rings when it has begun
-            await asyncio.sleep(1)
+    def _stop(self) -> None:
+        """Have the daemon end, so that the next reads what was put right; one that is starting ends as it begins."""
+        self._unwanted = self.life
         hands.stop(self)
 
     def _cast(self) -> Iterable[Callable[["World"], object]]:
@@ -306,6 +305,8 @@ class World:
             await asyncio.sleep(draws.uniform(1, 60))
 
     def _begun(self, app: App, _: Service) -> None:
+        if self.life is self._unwanted:
+            app.around.stopping.set()
         self.watch.app = app
         self.watch.started()
 

@@ -5,7 +5,7 @@ leadsync dies is looked at first by the next round.
 """
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -151,7 +151,7 @@ class Housekeeper:
             return Deed(row.session, None, State.KEPT, DOUBTS[self._ledger.doubt])
         wish = Wish(self._desk.name, row, OPERATOR, "deleted by name")
         async with self._one_at_a_time:
-            deed, trouble = await self._delete(wish, lambda _, fate: refusal(fate, self._desk.terms.jobs, force=force))
+            deed, trouble = await self._delete(wish, self._by_name(force=force))
         await self._close(Round(None, (deed,), trouble))
         return deed
 
@@ -182,11 +182,16 @@ class Housekeeper:
         """Look after the deletions that have no answer yet."""
         deeds: list[Deed] = []
         for asked in await self._ledger.unanswered_deletions(self._desk.name):
-            deed, trouble = await self._delete(asked.wish, _MAY[asked.wish.asked_by], asked)
+            may = _MAY.get(asked.wish.asked_by) or self._by_name(force=False)
+            deed, trouble = await self._delete(asked.wish, may, asked)
             deeds.append(deed)
             if trouble is not None:
                 return deeds, trouble
         return deeds, None
+
+    def _by_name(self, *, force: bool) -> May:
+        """A person has named it. A word given with force counts for its own moment: jobs may use it by now."""
+        return lambda _, fate: refusal(fate, self._desk.terms.jobs, force=force)
 
     async def _delete(self, wish: Wish, may: May, asked: SlotAsked | None = None) -> Done:
         """Delete a session while no run has it; an End where nothing more can be done just now."""
@@ -252,19 +257,13 @@ def _by_policy(planned: SlotPlan, fate: Fate) -> str | None:
     return None if fate.action is Action.DELETE else fate.why
 
 
-def _by_name(planned: SlotPlan, fate: Fate) -> str | None:
-    """A person has named it: what they have seen is what it must still be, and the ledger guards its open key."""
-    del planned, fate
-    return None
-
-
 def _if_done(planned: SlotPlan, fate: Fate) -> str | None:
     """Every policy lets a drained throw-away session go; not one that has delivered to somebody else, too."""
     del planned
     return fate.why if fate.action is Action.KEEP else None
 
 
-_MAY: Final = {HOUSEKEEPING: _by_policy, PRUNE: _by_policy, OPERATOR: _by_name, ONE_SHOT: _if_done}
+_MAY: Final[Mapping[str, May]] = {HOUSEKEEPING: _by_policy, PRUNE: _by_policy, ONE_SHOT: _if_done}
 
 
 def _cut_short(around: Surroundings) -> End:
