@@ -260,16 +260,23 @@ def p1_contacts_are_the_vendors(watch: "Watch", _: object) -> Iterator[str]:
 
 
 def l1_nobody_is_forgotten(watch: "Watch", _: object) -> Iterator[str]:
-    """At the end nobody is waited for, and whoever is wanted still has a reason that the operator is told."""
+    """At the end nobody is waited for, and whoever is wanted still has a reason that the operator is told.
+
+    A batch that went out as the daemon was asked to stop has its time before it.
+    """
     if watch.hunt is None:
         return
-    for (name,) in watch.rows("SELECT name FROM trace_batch WHERE settled_at IS NULL"):
+    now = f"{watch.machine.wall():%Y-%m-%d %H:%M:%S}"
+    for (name,) in watch.rows("SELECT name FROM trace_batch WHERE settled_at IS NULL AND deadline_at < ?", now):
         yield f"batch {name} is never settled"
     wanted = watch.value("SELECT count(*) FROM trace_subject WHERE state = 'wanted'")
     hindered = watch.hunt.owners_per_day is not None or watch.rows("SELECT 1 FROM trace_desk WHERE parked_until > ''")
     if wanted >= ITEMS_MIN and not hindered:
         yield f"{wanted} owners are wanted, and nobody asks for them"
-    for (subject,) in watch.rows("SELECT id FROM trace_subject WHERE state = 'sent'"):
+    for (subject,) in watch.rows(
+        "SELECT id FROM trace_subject WHERE state = 'sent' AND id NOT IN"
+        " (SELECT subject_id FROM trace_item JOIN trace_batch AS b ON b.id = batch_id WHERE settled_at IS NULL)"
+    ):
         yield f"owner {subject} is waited for, and no batch is out"
 
 
