@@ -154,8 +154,8 @@ def assert_room(house: House, planned: SlotPlan) -> None:
     room = house.rules.room
     assert planned.allowed + planned.waiting == house.wanted
     used = planned.occupancy.used
-    held = {row.session for row in house.rows} | {one.session for one in house.tenants if one.life.reserved_at}
-    assert used == len(held)
+    coming = {one.session for one in house.tenants if one.life.reserved_at or (one.running and one.open_key)}
+    assert used == len({row.session for row in house.rows} | coming)
     if planned.allowed:
         assert used + len(planned.allowed) <= room.cap - room.reserve
     if planned.waiting:
@@ -267,6 +267,13 @@ def test_who_holds_the_slots_is_said_in_one_line() -> None:
     assert str(planned.occupancy) == (
         "11 of 100 are used, 5 kept free: 9 ours (job-0 2, job-1 2, job-2, job-3, job-4, 2 of other jobs), 2 foreign"
     )
+
+
+@pytest.mark.parametrize(("running", "open_key", "used"), [(True, True, 1), (True, False, 0), (False, True, 0)])
+def test_a_request_that_is_on_its_way_holds_a_slot(running: bool, open_key: bool, used: int) -> None:
+    """Its session was deleted, and it makes it anew; a key that no run sends makes nothing."""
+    gone = Tenant("s0", "phoenix", 1, asked=True, life=OURS, running=running, open_key=open_key)
+    assert plan([], [gone], NOBODY, RULES_30, RIGHT).occupancy.used == used
 
 
 def test_who_waits_hears_who_holds_the_slots_and_what_to_do() -> None:

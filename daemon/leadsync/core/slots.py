@@ -244,13 +244,18 @@ def admit(planned: SlotPlan, wanted: Sequence[str]) -> SlotPlan:
 
 
 def occupancy(listed: Iterable[str], tenants: Iterable[Tenant], room: Room) -> Occupancy:
-    """Count who holds slots: the vendor's list, and what of ours it may not show yet."""
+    """Count who holds slots: the vendor's list, and what of ours it may not show yet.
+
+    That is a session with a slot reserved, and one that was deleted under a request that is on its way: it makes it
+    anew.
+    """
     names = set(listed)
     foreign = set(names)
     ours: Counter[str] = Counter()
     for tenant in tenants:
-        is_listed = tenant.session in names
-        if tenant.life.reserved_at is not None or (is_listed and tenant.owner is not Owner.FOREIGN):
+        is_listed = tenant.session in names and tenant.owner is not Owner.FOREIGN
+        is_coming = tenant.life.reserved_at is not None or (tenant.running and tenant.open_key)
+        if is_listed or is_coming:
             foreign.discard(tenant.session)
             ours[tenant.job] += 1
     return Occupancy(room, ours, len(foreign), len(names))
