@@ -4,13 +4,12 @@ import fcntl
 import os
 import re
 import struct
-import subprocess
 import termios
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.system.process import command, environment
+from tests.system.process import begin
 
 __all__ = ["Screen", "on_terminal"]
 
@@ -66,13 +65,7 @@ def on_terminal(arguments: Sequence[object], *, stdout: Path, columns: int = 400
     ours, theirs = os.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
     with os.fdopen(theirs, "wb") as terminal, stdout.open("wb") as file:
-        process = subprocess.Popen(
-            command(*arguments),
-            stdin=subprocess.DEVNULL,
-            stdout=file,
-            stderr=terminal,
-            env=environment(TERM=term),
-        )
+        process = begin(*arguments, stdout=file.fileno(), stderr=terminal.fileno(), TERM=term)
     written = b"".join(iter(lambda: _read(ours), b""))
     os.close(ours)
     return Screen(process.wait(), written.decode())

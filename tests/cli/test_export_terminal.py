@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.system.house import House
-from tests.system.process import command, environment
+from tests.system.process import begin, command, environment
 
 ERASE_LINE = "\x1b[2K"
 
@@ -18,13 +18,9 @@ def on_terminal(house: House, *arguments: object, stdout: Path | None = None, te
     """Run the command on a terminal, or with stdout in a file; return its exit code and what the terminal got."""
     screen, keyboard = os.openpty()
     with os.fdopen(keyboard, "wb") as terminal, (stdout or Path(os.devnull)).open("wb") as file:
-        process = subprocess.Popen(
-            command("export", *arguments, "--config", house.config),
-            stdin=subprocess.DEVNULL,
-            stdout=file if stdout else terminal,
-            stderr=terminal,
-            env=environment(TERM=term),
-        )
+        out = (file if stdout else terminal).fileno()
+        line = ("export", *arguments, "--config", house.config)
+        process = begin(*line, stdout=out, stderr=terminal.fileno(), TERM=term)
     shown = b"".join(iter(lambda: _read(screen), b""))
     os.close(screen)
     return process.wait(), shown.decode().replace("\r\n", "\n")

@@ -13,11 +13,11 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Final, Self
+from typing import Any, Final, Protocol, Self
 
 import httpx  # noqa: TID251 - the test edge turns the simulator's knobs over its own socket
 import pytest
@@ -25,7 +25,20 @@ import pytest
 import leadsync
 from leadsync.simulator import TOKEN
 
-__all__ = ["Answer", "Running", "Vendor", "command", "environment", "run", "without_power"]
+__all__ = [
+    "Answer",
+    "Process",
+    "Running",
+    "Streams",
+    "Vendor",
+    "begin",
+    "beginning",
+    "command",
+    "environment",
+    "execute",
+    "run",
+    "without_power",
+]
 
 PATIENCE_S: Final = 60.0
 """No process of a test needs so long, on whatever machine."""
@@ -80,18 +93,71 @@ def environment(**more: str) -> dict[str, str]:
     return {"PATH": os.environ["PATH"], "PYTHONPATH": str(package), "LC_ALL": "C.UTF-8", **more}
 
 
+class Process(Protocol):
+    """A process under way, as `subprocess.Popen` has it."""
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for its exit code (negative: the signal). Raises TimeoutExpired."""
+
+    def send_signal(self, number: int, /) -> None:
+        """Send a signal, unless it has ended."""
+
+    def kill(self) -> None:
+        """End it at once."""
+
+
+Streams = tuple[int, int, int]
+"""The descriptors of stdin, stdout and stderr."""
+
+STDERR: Final = 2
+"""The tester's own: what should never be said there is seen."""
+
+Begin = Callable[[Sequence[str], Sequence[str], Streams, Mapping[str, str]], Process]
+"""Begins a program with its arguments, streams and environment."""
+
+
+def execute(program: Sequence[str], arguments: Sequence[str], streams: Streams, environ: Mapping[str, str]) -> Process:
+    """Begin as an operator does: a Python of its own, which imports what it needs."""
+    stdin, stdout, stderr = streams
+    return subprocess.Popen(
+        command(*arguments, program=program), stdin=stdin, stdout=stdout, stderr=stderr, env=environ
+    )
+
+
+_begins: list[Begin] = [execute]
+
+
+@contextmanager
+def beginning(way: Begin) -> Iterator[None]:
+    """Let processes begin in another way."""
+    _begins.append(way)
+    try:
+        yield
+    finally:
+        _begins.pop()
+
+
+def begin(
+    *arguments: object,
+    stdout: int,
+    stderr: int,
+    program: Sequence[str] = LEADSYNC,
+    **settings: str,
+) -> Process:
+    """Begin leadsync, or another program of Python; its stdin is empty; settings are environment variables."""
+    with open(os.devnull, "rb") as nothing:  # noqa: PTH123 - it is no path of ours
+        streams = (nothing.fileno(), stdout, stderr)
+        return _begins[-1](program, [*map(str, arguments)], streams, environment(**settings))
+
+
 def run(*arguments: object, **settings: str) -> Answer:
     """Run a command to its end; settings are environment variables."""
-    ended = subprocess.run(
-        command(*arguments),
-        capture_output=True,
-        check=False,
-        encoding="utf-8",
-        env=environment(**settings),
-        stdin=subprocess.DEVNULL,
-        timeout=PATIENCE_S,
-    )
-    return Answer(ended.returncode, ended.stdout, ended.stderr)
+    with Running(*arguments, **settings) as process:
+        return process.end()
 
 
 def without_power(*arguments: object) -> Answer:
@@ -111,18 +177,20 @@ class Running:
     """
 
     def __init__(self, *arguments: object, program: Sequence[str] = LEADSYNC, **settings: str) -> None:
-        self._process = subprocess.Popen(
-            command(*arguments, program=program),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            stdin=subprocess.DEVNULL,
-            encoding="utf-8",
-            env=environment(**settings),
-        )
+        out, their_out = os.pipe()
+        err, their_err = os.pipe()
+        self._process = begin(*arguments, stdout=their_out, stderr=their_err, program=program, **settings)
+        os.close(their_out)
+        os.close(their_err)
+        self._out = ""
         self._said: list[str] = []
         self._coming: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-        self._reader = threading.Thread(target=self._read, args=(_pipe(self._process.stderr),), daemon=True)
-        self._reader.start()
+        self._readers = [
+            threading.Thread(target=read, args=(pipe,), daemon=True)
+            for read, pipe in ((self._read_out, out), (self._read_log, err))
+        ]
+        for reader in self._readers:
+            reader.start()
 
     def __enter__(self) -> Self:
         """Give itself."""
@@ -131,8 +199,9 @@ class Running:
     def __exit__(self, *_: object) -> None:
         """Leave nothing behind."""
         self._process.kill()
-        self._reader.join()
-        self._process.communicate()
+        self._process.wait()
+        for reader in self._readers:
+            reader.join()
 
     @property
     def pid(self) -> int:
@@ -177,8 +246,9 @@ class Running:
     def end(self, wait_s: float = PATIENCE_S) -> Answer:
         """Wait for its end."""
         code = self._process.wait(wait_s)
-        self._reader.join()
-        return Answer(code, _pipe(self._process.stdout).read(), "".join(self._said))
+        for reader in self._readers:
+            reader.join()
+        return Answer(code, self._out, "".join(self._said))
 
     def _next_line(self) -> str | None:
         line = self._coming.get(timeout=PATIENCE_S)
@@ -186,16 +256,16 @@ class Running:
             self._coming.put(None)
         return line
 
-    def _read(self, stderr: IO[str]) -> None:
-        for line in stderr:
-            self._said.append(line)
-            self._coming.put(line)
+    def _read_out(self, pipe: int) -> None:
+        with os.fdopen(pipe, encoding="utf-8") as stdout:
+            self._out = stdout.read()
+
+    def _read_log(self, pipe: int) -> None:
+        with os.fdopen(pipe, encoding="utf-8") as stderr:
+            for line in stderr:
+                self._said.append(line)
+                self._coming.put(line)
         self._coming.put(None)
-
-
-def _pipe(stream: IO[str] | None) -> IO[str]:
-    assert stream is not None
-    return stream
 
 
 class Vendor:
@@ -208,12 +278,16 @@ class Vendor:
     @contextmanager
     def open(cls, *, properties: int, seed: int = 7) -> Iterator[Self]:
         """Serve until the end."""
-        arguments = command("simulate", "--port", 0, "--properties", properties, "--seed", seed)
-        with subprocess.Popen(arguments, stdout=subprocess.PIPE, encoding="utf-8", env=environment()) as process:
+        ours, theirs = os.pipe()
+        line = ("simulate", "--port", 0, "--properties", properties, "--seed", seed)
+        process = begin(*line, stdout=theirs, stderr=STDERR)
+        os.close(theirs)
+        with os.fdopen(ours, encoding="utf-8") as stdout:
             try:
-                yield cls(_pipe(process.stdout).readline().removeprefix("simulator listening on ").strip())
+                yield cls(stdout.readline().removeprefix("simulator listening on ").strip())
             finally:
                 process.kill()
+                process.wait()
 
     def bill(self) -> dict[str, Any]:
         """What was billed, and what was asked."""
