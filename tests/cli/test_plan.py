@@ -120,7 +120,7 @@ def test_a_vendor_that_cannot_be_reached_is_a_sentence(house: House) -> None:
 def test_one_account_does_not_wait_for_another(tmp_path: Path) -> None:
     """Each has what can be said of it, though the vendor of one cannot be reached."""
     with Vendor.open(properties=10) as vendor:
-        house = House(tmp_path / "house", vendor.url)
+        house = House(tmp_path / "house", vendor.url, furnished=True)
         house.job("phoenix", account="main")
         house.job("tampa", account="agency")
         config = house.config.read_text()

@@ -44,7 +44,7 @@ PLACES = pytest.mark.parametrize("place", [nullcontext, beside_a_daemon], ids=["
 
 def somebody_pulls(house: House, vendor: Vendor) -> None:
     """Another installation pulls from the session, or makes it."""
-    other = House(house.folder.parent / "other", vendor.url)
+    other = House(house.folder.parent / "other", vendor.url, furnished=True)
     other.job("phoenix", adopt=True, records_per_run=10)
     assert other.say("once phoenix").code == 0
 

@@ -22,7 +22,7 @@ def vendor() -> Iterator[Vendor]:
 @pytest.fixture
 def house(tmp_path: Path, vendor: Vendor) -> House:
     """One job, `phoenix`, that has pulled 50 of the vendor's properties."""
-    house = House(tmp_path / "house", vendor.url)
+    house = House(tmp_path / "house", vendor.url, furnished=True)
     house.job("phoenix", page_size=25, records_per_run=50)
     assert house.say("once phoenix").code == 0
     return house

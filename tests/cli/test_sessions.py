@@ -38,8 +38,9 @@ def vendor() -> Iterator[Vendor]:
 @pytest.fixture
 def house(tmp_path: Path, vendor: Vendor) -> House:
     """Job `phoenix` with its session, one more whose file is gone, and one that somebody else has made."""
-    house = House(tmp_path / "house", vendor.url, more='[housekeeping]\nevery = "30d"\ndelete = "never"\n')
-    other = House(tmp_path / "other", vendor.url)
+    kept = '[housekeeping]\nevery = "30d"\ndelete = "never"\n'
+    house = House(tmp_path / "house", vendor.url, more=kept, furnished=True)
+    other = House(tmp_path / "other", vendor.url, furnished=True)
     other.job("theirs", page_size=40)
     assert other.say("once theirs").code == 0
     for name in ("phoenix", "old"):

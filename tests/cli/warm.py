@@ -116,7 +116,7 @@ def warm_up() -> None:
 def _opened_anew(number: int, like: TextIO) -> TextIO:
     """A standard stream as Python opens it at its start: what the old one knew of its file may be wrong now."""
     mode = "wb" if number else "rb"
-    by_line = number == 2 or os.isatty(number)
+    by_line = like is sys.stderr or os.isatty(number)
     stream = open(number, mode, closefd=False)  # noqa: SIM115 - it stays open
     return io.TextIOWrapper(
         stream, encoding=like.encoding, errors=like.errors, newline="\n" if number else None, line_buffering=by_line
