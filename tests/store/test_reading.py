@@ -8,6 +8,7 @@ import pytest
 
 from leadsync.errors import StoreRefused
 from leadsync.store.reading import reading
+from tests.ready_store import empty_store
 from tests.store.hand import Hand
 
 
@@ -20,12 +21,12 @@ def test_what_was_committed_is_seen(tmp_path: Path) -> None:
         assert connection.exec_driver_sql("SELECT name FROM search_session").all() == [("phoenix",)]
 
 
-@pytest.mark.parametrize("there", [False, True])
-def test_a_store_that_was_never_made_is_none(tmp_path: Path, there: bool) -> None:
-    """No file, or one that a first start left empty: nothing to see, and nothing to complain of."""
+@pytest.mark.parametrize("left", [None, b"", empty_store()], ids=["no file", "empty", "tables alone"])
+def test_a_store_that_was_never_made_is_none(tmp_path: Path, left: bytes | None) -> None:
+    """Whatever a first start has left that was cut short: nothing to see, and nothing to complain of."""
     file = tmp_path / "leadsync.db"
-    if there:
-        file.touch()
+    if left is not None:
+        file.write_bytes(left)
     with reading(file) as connection:
         assert connection is None
 

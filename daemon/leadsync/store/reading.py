@@ -4,18 +4,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, func, select
 from sqlalchemy.exc import DatabaseError
 
 from leadsync.errors import StoreRefused
 from leadsync.store.engine import open_reader
 from leadsync.store.migrate import HEAD, revision
 from leadsync.store.refusals import because_of
+from leadsync.store.tables import Installation
 
 
 @contextmanager
 def reading(file: Path) -> Iterator[Connection | None]:
-    """Open the store for a moment; None where nothing was ever stored.
+    """Open the store for a moment; None where nothing was ever stored, or a first start was cut short.
 
     Raises StoreRefused where it is not one of this version, or cannot be read.
     """
@@ -29,6 +30,11 @@ def reading(file: Path) -> Iterator[Connection | None]:
                 raise StoreRefused(
                     f"the store {file} is older than this leadsync; `leadsync run` or `once` upgrades it"
                 )
-            yield connection if found else None
+            yield connection if found and _has_begun(connection) else None
     except DatabaseError as error:
         raise because_of(file, error) from error
+
+
+def _has_begun(connection: Connection) -> bool:
+    """Whether an instance has ever opened the store, and not only made its tables."""
+    return connection.execute(select(func.count()).select_from(Installation)).scalar_one() > 0
