@@ -1,6 +1,7 @@
 """Looking at a store beside its daemon: short, read-only, and a sentence where it cannot be looked at."""
 
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -21,12 +22,12 @@ def test_what_was_committed_is_seen(tmp_path: Path) -> None:
         assert connection.exec_driver_sql("SELECT name FROM search_session").all() == [("phoenix",)]
 
 
-@pytest.mark.parametrize("left", [None, b"", empty_store()], ids=["no file", "empty", "tables alone"])
-def test_a_store_that_was_never_made_is_none(tmp_path: Path, left: bytes | None) -> None:
+@pytest.mark.parametrize("left", [None, bytes, empty_store], ids=["no file", "empty", "tables alone"])
+def test_a_store_that_was_never_made_is_none(tmp_path: Path, left: Callable[[], bytes] | None) -> None:
     """Whatever a first start has left that was cut short: nothing to see, and nothing to complain of."""
     file = tmp_path / "leadsync.db"
     if left is not None:
-        file.write_bytes(left)
+        file.write_bytes(left())
     with reading(file) as connection:
         assert connection is None
 
