@@ -105,7 +105,9 @@ class Desk:
         self.vacancy.tell()
 
     def hear(self, asker: str, reply: object, around: Surroundings) -> None:
-        """Tell the breaker what came of an asker's request, and the log what came of the breaker."""
+        """Tell the breaker what came of an asker's request, and the log what came of the breaker; remember a list."""
+        if isinstance(reply, dict):
+            self.listed = reply
         now_s = asyncio.get_running_loop().time()
         if not isinstance(reply, Lost):
             open_s = self.breaker.answered(now_s)

@@ -44,7 +44,6 @@ class Lister:
                 listed = await self._desk.client.list_sessions(self._around.stopping)
                 self._desk.hear(THE_LIST, listed, self._around)
                 if isinstance(listed, dict):
-                    self._desk.listed = listed
                     await self._note(listed)
                     await look(listed)
                     return None

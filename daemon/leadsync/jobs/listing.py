@@ -47,8 +47,6 @@ async def _list(desk: Desk, around: Surroundings, quiet: AsyncExitStack) -> List
     if not isinstance(listed, Lost):
         # An answer is an answer, whoever asked. A silence is not counted: who looks does not wait at the breaker.
         desk.hear(THE_LIST, listed, around)
-    if isinstance(listed, dict):
-        desk.listed = listed
     if isinstance(listed, Throttled):
         # The vendor means the whole account, whoever asked.
         desk.client.hold(throttle_wait_s(1, listed.retry_after_s, around.draw()))
