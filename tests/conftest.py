@@ -2,18 +2,15 @@
 
 import os
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Final
 
 import hypothesis
 import pytest
 
+from tests.memory import SCRATCH
 from tests.simulation.figures import Figures
 
-MEMORY: Final = Path("/dev/shm")  # noqa: S108 - what is there is no secret, and goes with its test
-if MEMORY.is_dir():
-    # Thousands of small stores: no test's promise is the speed of a disk, and the power is cut on disks of their own.
-    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
+os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(SCRATCH))
 
 SEEDS_A_DAY: Final = 1_000_000
 """So many are a day's own; the run takes the first of them."""

@@ -5,22 +5,17 @@ import os
 import select
 import signal
 import socket
-import struct
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final, Self
+from typing import Self
 
+from tests.cli import warm
 from tests.system.process import LEADSYNC, Process, Streams, environment, execute
 
 __all__ = ["Nursery"]
-
-WARM: Final = Path(__file__).with_name("warm.py")
-
-NUMBER: Final = struct.Struct("i")
-"""What a pid and a code are on the pipe."""
 
 
 class Forked:
@@ -52,9 +47,9 @@ class Forked:
         self.send_signal(signal.SIGKILL)
 
     def _told(self) -> int:
-        told = os.read(self._report, NUMBER.size)
+        told = os.read(self._report, warm.NUMBER.size)
         assert told, "what commands are forked from has ended: can leadsync be imported?"
-        (number,) = NUMBER.unpack(told)
+        (number,) = warm.NUMBER.unpack(told)
         return int(number)
 
 
@@ -70,11 +65,11 @@ class Nursery:
         """Keep it until the end; it ends by itself where this process dies."""
         link, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with link, theirs:
-            line = [sys.executable, "-W", "error", "-P", str(WARM), str(theirs.fileno())]
-            warm = subprocess.Popen(line, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()], env=environment())
+            line = [sys.executable, "-W", "error", "-P", warm.__file__, str(theirs.fileno())]
+            source = subprocess.Popen(line, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()], env=environment())
             theirs.close()
             yield cls(link)
-        warm.wait()
+        source.wait()
 
     def cut(self) -> None:
         """Let go of it, as a process that dies does: it kills what it has forked, and ends."""

@@ -8,23 +8,21 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import gettempdir
 from typing import Any, Final
 from unittest import mock
 
+from tests.memory import SCRATCH
 from tests.simulation.world import Report, Script, World, one_cycle
 
 KEPT: Final = Path(__file__).with_name("seeds.txt")
 """Seeds that have failed once; every run lives through them again."""
-
-MEMORY: Final = Path("/dev/shm")  # noqa: S108 - a simulated disk wants no real one
 
 FRESH: Final = Script()
 
 
 def live(seed: int, script: Script = FRESH) -> Report:
     """Live through one seed."""
-    folder = (MEMORY if MEMORY.is_dir() else Path(gettempdir())) / f"leadsync-simulation-{os.getpid()}"
+    folder = SCRATCH / f"leadsync-simulation-{os.getpid()}"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(mode=0o700)
     try:

@@ -1,11 +1,8 @@
 """What tests of the skip trace do to a store: follow a job, deliver, look at owners, ask, and take answers."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 from leadsync.core.budget import Limits
@@ -22,15 +19,6 @@ PRICE = replace(UNLIMITED, price=Decimal("0.1"))
 DAY = timedelta(days=1)
 PHONE, MAIL = Contact("phone", "+16025550117", "mobile", do_not_call=False), Contact("email", "pat@example.com")
 OURS = "0" * 64
-
-
-@contextmanager
-def traced(folder: Path) -> Iterator[Hand]:
-    """An opened store in which the owners of `phoenix` are traced."""
-    hand = Hand(folder / "leadsync.db")
-    follow(hand, "phoenix")
-    yield hand
-    hand.close()
 
 
 def follow(hand: Hand, *jobs: str) -> dict[str, int]:

@@ -1,8 +1,6 @@
 """Answers of the skip trace: each counts once, only what speaks of whom we asked for, late ones too."""
 
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +13,7 @@ from leadsync.store.trace_answers import Answer, Proof
 from leadsync.store.trace_batches import EndedBatch
 from leadsync.store.trace_contacts import forbidden_among
 from tests.store.hand import NOW, Hand
-from tests.store.tracing import (
+from tests.store.traces.acts import (
     DAY,
     MAIL,
     OURS,
@@ -26,15 +24,7 @@ from tests.store.tracing import (
     out,
     people,
     states,
-    traced,
 )
-
-
-@pytest.fixture
-def hand(tmp_path: Path) -> Iterator[Hand]:
-    """An opened store in which the owners of `phoenix` are traced."""
-    with traced(tmp_path) as hand:
-        yield hand
 
 
 def test_an_answer_refutes_a_refusal(hand: Hand) -> None:

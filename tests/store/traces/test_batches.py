@@ -1,6 +1,5 @@
 """Batches of owners: durable before they are sent, within the budget, none asked twice at once."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -18,7 +17,7 @@ from leadsync.store.standing import Said
 from leadsync.store.trace_answers import Answer
 from leadsync.store.trace_batches import NoBudget, OpenBatch
 from tests.store.hand import NOW, Hand
-from tests.store.tracing import (
+from tests.store.traces.acts import (
     DAY,
     MAIL,
     OURS,
@@ -31,15 +30,7 @@ from tests.store.tracing import (
     out,
     people,
     states,
-    traced,
 )
-
-
-@pytest.fixture
-def hand(tmp_path: Path) -> Iterator[Hand]:
-    """An opened store in which the owners of `phoenix` are traced."""
-    with traced(tmp_path) as hand:
-        yield hand
 
 
 def test_a_batch_is_durable_with_its_items(hand: Hand) -> None:

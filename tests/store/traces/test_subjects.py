@@ -1,10 +1,7 @@
 """Whom jobs have brought: nobody is forgotten, nobody is two, what is left out is counted."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from leadsync.core.model import End, Outcome
 from leadsync.core.subjects import Place, Subject
@@ -12,7 +9,7 @@ from leadsync.core.trace import TraceRoute
 from leadsync.store import trace_figures
 from leadsync.store.trace_subjects import PORTION, Entered, Looked, Owner, subject_as, subject_from
 from tests.store.hand import NOW, Hand
-from tests.store.tracing import (
+from tests.store.traces.acts import (
     DAY,
     MAIL,
     PHONE,
@@ -24,15 +21,7 @@ from tests.store.tracing import (
     out,
     portion,
     states,
-    traced,
 )
-
-
-@pytest.fixture
-def hand(tmp_path: Path) -> Iterator[Hand]:
-    """An opened store in which the owners of `phoenix` are traced."""
-    with traced(tmp_path) as hand:
-        yield hand
 
 
 def test_it_begins_where_the_ledger_ends(tmp_path: Path) -> None:
