@@ -93,6 +93,18 @@ def test_who_waits_for_leave_to_send_gets_it_at_a_right_address_alone(tmp_path: 
     assert asyncio.run(act()) == ["HTTP/1.1 100 Continue", "HTTP/1.1 404 Not Found"]
 
 
+def test_the_same_body_with_another_key_is_another_message(tmp_path: Path) -> None:
+    """One may be taken and the other not: a stranger's copy that comes first must not stand for the vendor's."""
+
+    async def act() -> tuple[list[int], object]:
+        async with doorway(tmp_path) as door:
+            keys = ("X-Api-Key: not-ours\r\n", "X-Api-Key: ours\r\n", "", "X-Api-Key: ours\r\n")
+            statuses = [await door.post(b"{}", head=key) for key in keys]
+            return statuses, door.rows("SELECT version, copies FROM inbox_message ORDER BY id")
+
+    assert asyncio.run(act()) == ([200] * 4, [(1, 1), (2, 2), (3, 1)])
+
+
 def test_duplicates_are_one_and_another_body_is_a_version(tmp_path: Path) -> None:
     """All are answered 200; the key that a vendor sends back and the type are kept, the cookie is not."""
 

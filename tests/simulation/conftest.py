@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.simulation.runs import live, one_cycle
 from tests.stage import log_put_back
 
 
@@ -17,6 +18,7 @@ def _log_put_back() -> Iterator[None]:
 
 @pytest.fixture(autouse=True, scope="session")
 def _heap_settled() -> None:
-    """What pytest and the imports have made stays; else each world's collection would go over all of it."""
+    """What pytest, the imports and a first world have made stays; else each collection would go over all of it."""
+    live(0, one_cycle())
     gc.collect()
     gc.freeze()

@@ -42,7 +42,8 @@ def live_through(seeds: Iterable[int]) -> Counter[str]:
         report = live(seed)
         if report.broken:
             keep(seed)
-            raise AssertionError(f"seed {seed}: {report.broken}\nagain: pytest tests/simulation --seed={seed} -n 0")
+            again = f"pytest tests/simulation/test_seeds.py --seed={seed} -n 0"
+            raise AssertionError(f"seed {seed}: {report.broken}\nagain: {again}")
         for counted in (report.met, report.acted, report.died):
             met.update(counted)
     return met

@@ -214,7 +214,8 @@ class Courier:
     def _note(self, path: str, body: bytes, headers: Mapping[str, str]) -> None:
         self._world.watch.brought(hashlib.sha256(body).hexdigest())
         said, kind, subject = json.loads(body), path.split("/")[2], subject_of(path)
-        rightly = headers.get("x-api-key") == API_KEY and said.get("statusCode") != 500
+        api_key = headers.get("x-api-key")
+        rightly = api_key == API_KEY and said.get("statusCode") != 500
         if kind == "trace-item":
             rightly = rightly and said["batchRequestId"].rpartition("-")[2] == subject.rpartition("-")[2]
-        self._hunt.answered.add(Answered(kind, subject, digest_of(body), rightly))
+        self._hunt.answered.add(Answered(kind, subject, digest_of(body, api_key), rightly))

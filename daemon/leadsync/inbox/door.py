@@ -80,8 +80,9 @@ class Door:
         headers = {name: request.headers[name][:HEADER_MAX_CHARS] for name in KEPT_HEADERS if name in request.headers}
         if KEY_HEADER in request.headers:
             headers[KEY_HEADER] = hashlib.sha256(request.headers[KEY_HEADER].encode()).hexdigest()
-        # The same bytes in another encoding are another message.
-        digest = hashlib.sha256(headers.get("content-encoding", "").encode() + b"\n")
+        # The same bytes in another encoding, or with another key, are another message: one may be taken, the other not.
+        apart = "\n".join(headers[name] for name in ("content-encoding", KEY_HEADER) if name in headers)
+        digest = hashlib.sha256(apart.encode() + b"\n")
         body = bytearray()
         async for chunk in request.stream():
             body += chunk
