@@ -226,6 +226,15 @@ def test_a_slot_taken_by_another_is_waited_for(tally: Tally) -> None:
     assert (state.end.outcome, state.end.reason) == (Outcome.WAITING, None)
 
 
+def test_a_key_that_may_be_on_its_way_is_kept_where_no_slot_is_free() -> None:
+    """Sent before and not answered, it may arrive once a slot is free, and be billed: the next run sends it again."""
+    full = SlotsFull(403, "session limit", DENIED)
+    state, effect = _step(Sending(Tally(replays=1), AGAIN), full, NEW_SESSION)
+    assert isinstance(state, Ended)
+    assert effect == Finish(state.end)
+    assert (state.end.outcome, state.end.reason) == (Outcome.WAITING, None)
+
+
 @pytest.mark.parametrize("plan", [PLAN, NEW_SESSION])
 @pytest.mark.parametrize("otherwise", [DENIED, Throttled(3.0), Refused(400, "no"), Lost("HTTP 409")])
 def test_where_the_session_is_known_the_status_alone_speaks(plan: Plan, otherwise: PlainTrouble) -> None:

@@ -1,6 +1,7 @@
 """A team's house for the tests of its slots: foreign sessions, jobs of ours, and what may never be deleted."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from tests.simulator.caller import page
 from tests.stage import Stage
@@ -16,6 +17,11 @@ def foreign(stage: Stage, count: int) -> list[str]:
     for name in names:
         page(stage.sim, f"key-{name}", session=name, take=1)
     return names
+
+
+def somebody_is_faster(stage: Stage) -> None:
+    """Another program of the team makes a session."""
+    stage.sim.sessions["faster"] = replace(stage.sim.sessions["other-00"], id="faster")
 
 
 def keep_house(stage: Stage, delete: str = "orphans", *, orphans: int = 0, stale: int = 1, every: str = "6h") -> None:

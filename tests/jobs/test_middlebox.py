@@ -6,8 +6,10 @@ from collections.abc import Callable
 import httpx  # noqa: TID251 - the test edge plays the network
 import pytest
 
+from leadsync.app import App
 from leadsync.core.model import Outcome
 from tests.jobs.books import assert_books_agree
+from tests.jobs.house import HOUR_S, foreign, somebody_is_faster
 from tests.stage import Stage, Wire
 
 Build = Callable[..., Stage]
@@ -79,3 +81,38 @@ def test_a_request_that_comes_after_a_later_key_costs_nothing(build: Build) -> N
     assert stage.end().outcome is Outcome.COMPLETE
     assert stage.sim.bill.records == 250
     assert stage.end().outcome is Outcome.COMPLETE
+
+
+def refused_with_a_key_on_its_way(build: Build) -> Stage:
+    """A job whose first request is not answered, and whose replay finds that somebody has taken the last slot."""
+    stage = build(size=250, account="session_cap = 3\nsession_reserve = 0", session_cap=3)
+    foreign(stage, 2)
+    stage.job(schedule='every = "7d"')
+    late = Late(stage.wire, 1, delay=1)
+    late.before[1] = lambda: somebody_is_faster(stage)
+    stage.change(transport=late)
+    end = stage.end()
+    assert (end.outcome, end.reason) == (Outcome.WAITING, None)
+    assert stage.rows("SELECT state FROM page") == [("asked",)]
+    return stage
+
+
+def test_a_request_that_comes_once_a_slot_is_free_costs_nothing(build: Build) -> None:
+    """Its replay was refused for want of a slot: the same key is sent again then, so that its page is not lost."""
+    stage = refused_with_a_key_on_its_way(build)
+    stage.sim.delete_session("faster")
+    assert stage.end().outcome is Outcome.COMPLETE
+    assert_books_agree(stage)
+
+
+def test_who_waits_with_a_key_on_its_way_is_called(build: Build) -> None:
+    """The slot that it needs is its own: a running daemon sends the key again as soon as the vendor may have room."""
+    stage = refused_with_a_key_on_its_way(build)
+
+    async def then_there_is_room(_: App) -> None:
+        await asyncio.sleep(HOUR_S)
+        stage.sim.delete_session("faster")
+
+    stage.serve(3 * HOUR_S, then_there_is_room)
+    assert [outcome for (outcome,) in stage.rows("SELECT outcome FROM run ORDER BY id")][-1] == "complete"
+    assert_books_agree(stage)

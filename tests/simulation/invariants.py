@@ -57,17 +57,18 @@ def p10_within_budget(watch: "Watch", request: "Request") -> Iterator[str]:
     """What the vendor has billed for the keys of today, and what those without an answer may cost, is in the budget.
 
     In that of now, or of when the key was sent first: a budget that was cut since takes nothing back. A key whose
-    session was deleted under it may be billed in both of its lives, and counts with the second: when other keys were
-    asked for, nobody knew of the first.
+    session was deleted under it may be billed in both of its lives, and counts with that which answered it: when other
+    keys were asked for, nobody knew of the other.
     """
     bound = watch.budget_for(request.key)
     today = f"{watch.machine.wall():%Y-%m-%d}%"
     open_takes = dict(watch.rows("SELECT key, take FROM page WHERE state = 'asked' AND asked_at LIKE ?", today))
     settled = {key for (key,) in watch.rows("SELECT key FROM page WHERE state != 'asked' AND asked_at LIKE ?", today)}
     spent = Counter[str]()
-    for charge in (each.charge for each in watch.charges if each.charge.key in settled):
+    for charge, was_settled in ((each.charge, each.settled) for each in watch.charges if each.charge.key in settled):
         died = Reason.SESSION_VANISHED in watch.posed[charge.session]
-        spent[charge.key] = charge.records + (0 if died else spent[charge.key])
+        if not (died and was_settled):
+            spent[charge.key] = charge.records + (0 if died else spent[charge.key])
     used = spent.total() + sum(open_takes.values())
     if request.key in open_takes and used > bound:
         yield f"{used} records are spent or asked for today, of {bound:.0f}"

@@ -32,6 +32,7 @@ The table; a pair that is not in it is a bug:
     Sending  Denied       Ended    Finish failed
     Sending  Refused      Closing  Close; where it names other bytes of an old key: Rewording  Reword
     Sending  SlotsFull    Closing  Close where the session is new, else as its status says
+    Sending  SlotsFull    Ended    Finish waiting, key open: the same, sent before, which may arrive later
     Pausing  Waited       Sending  Send
     Pausing  Halted       Ended    Finish interrupted, key open; failed where its time is over: no answer came
     Pausing  Denied       Ended    Finish failed, key open
@@ -134,10 +135,13 @@ def step(plan: Plan, state: State, event: Event, *, now_s: float, draw: float) -
             return Sending(tally, Attempt(1, now_s, maybe_seen=True)), Send(replay=True)
         case Rewording(tally, refused), AtALoss():
             return _refused(tally, refused)
-        case Sending(tally), SlotsFull(status, message, otherwise):
-            if plan.new_session and not tally.pages:
-                return Closing(tally, _no_slot(status, message)), Close(status, message, None)
+        case Sending(tally), SlotsFull(otherwise=otherwise) if tally.pages or not plan.new_session:
             return step(plan, state, otherwise, now_s=now_s, draw=draw)
+        case Sending(tally, attempt), SlotsFull(status, message):
+            sentence = f"the vendor has no slot for a new session (HTTP {status}: {message})"
+            if attempt.maybe_seen:
+                return _finish(tally, End(Outcome.WAITING, f"{sentence}; {KEY_STAYS_OPEN}"))
+            return Closing(tally, End(Outcome.WAITING, sentence)), Close(status, message, None)
         case Pausing(tally, attempt), Waited():
             return Sending(tally, attempt), Send(replay=True)
         case Storing(tally, has_cursor), Stored():
@@ -182,10 +186,6 @@ def _refused(tally: Tally, refused: Refused) -> Step:
     sentence = f"the vendor refused the request with HTTP {refused.status}: {refused.message}"
     end = End(Outcome.PARKED, sentence, Reason.REFUSED)
     return Closing(tally, end), Close(refused.status, sentence, Reason.REFUSED)
-
-
-def _no_slot(status: int, message: str) -> End:
-    return End(Outcome.WAITING, f"the vendor has no slot for a new session (HTTP {status}: {message})")
 
 
 def _after_page(plan: Plan, tally: Tally, stored: Stored, *, has_cursor: bool) -> Step:

@@ -68,8 +68,10 @@ class Line:
         # Who was called and has not begun yet will take a slot that still looks free.
         called = self._called.items()
         self._called = {place: at_s for place, at_s in called if place in waiting and now_s - at_s < CALL_AGAIN_S}
-        room = min(holders.free, 1) if desk.vacancy.doubted else holders.free
-        there = [place for place in waiting if place not in self._called]
+        room = holders.free + sum(place.has_slot for place in waiting)
+        if desk.vacancy.doubted:
+            room = min(room, 1)
+        there = sorted((place for place in waiting if place not in self._called), key=lambda place: not place.has_slot)
         for place in there[: max(room - len(self._called), 0)]:
             await call(place.job)
             self._called[place] = now_s

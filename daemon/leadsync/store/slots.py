@@ -48,6 +48,8 @@ _RUNNING: Final = exists().where(
     col(Run.outcome).is_(None),
 )
 
+_OF_ITS_RUN: Final = and_(col(SearchSession.account) == col(Run.account), col(SearchSession.name) == col(Run.session))
+
 # What every run asks is built once: building a statement costs three times as much as running it.
 _OF_ACCOUNT: Final = col(SearchSession.account) == bindparam("of_account")
 _UNDER_WAY: Final = select(col(SearchSession.name)).where(_OF_ACCOUNT, _RUNNING)
@@ -72,7 +74,8 @@ _NOTE: Final = update(Account).where(_ACCOUNT)
 _HOUSEKEPT_AT: Final = select(col(Account.housekept_at)).where(_ACCOUNT)
 _LAST_RUNS: Final = select(func.max(col(Run.id))).where(col(Run.account) == bindparam("of_account"))
 _WAITING: Final = (
-    select(col(Run.job), col(Run.id))
+    select(col(Run.job), col(Run.id), col(SearchSession.reserved_at).is_not(None))
+    .outerjoin(SearchSession, _OF_ITS_RUN)
     .where(
         col(Run.id).in_(_LAST_RUNS.group_by(col(Run.job))),
         col(Run.outcome) == Outcome.WAITING,
@@ -138,10 +141,14 @@ class SlotAsked:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A job's place in the line of those who wait for a slot: the run that ended so."""
+    """A job's place in the line of those who wait for a slot: the run that ended so.
+
+    `has_slot`: one is reserved for it, since a key of its session may be on its way yet; the vendor had none.
+    """
 
     job: str
     run_id: int
+    has_slot: bool = False
 
 
 def all_tenants(connection: Connection, account: str) -> list[Tenant]:
@@ -317,7 +324,7 @@ def leave_actions(connection: Connection, now: datetime) -> None:
 def waiting(connection: Connection, account: str) -> list[Place]:
     """Return the jobs whose last run waits for a slot, the one that has waited longest first."""
     found = connection.execute(_WAITING, {"of_account": account})
-    return [Place(job, run_id or 0) for job, run_id in found]
+    return [Place(job, run_id or 0, bool(has_slot)) for job, run_id, has_slot in found]
 
 
 def births(connection: Connection, account: str, now: datetime) -> Births:
