@@ -134,6 +134,22 @@ def test_status_beside_a_bad_file(stocked: House) -> None:
     assert (problem["file"], problem["line"], problem["key"]) == (str(bad), 1, "")
 
 
+@pytest.mark.parametrize("line", ["runs --job phoenix", "export --job phoenix", "inbox list", "traces list"])
+def test_who_only_looks_is_not_stopped_by_a_bad_job_file(stocked: House, line: str) -> None:
+    """A nightly export goes on: what is wrong with another job's file is told beside it, on stderr."""
+    good = stocked.say(line)
+    bad = stocked.folder / "jobs.d" / "broken.toml"
+    bad.write_text("[job")
+    try:
+        beside = stocked.say(line)
+    finally:
+        bad.unlink()
+    assert (good.code, beside.code) == (0, 0)
+    assert beside.out == good.out
+    assert beside.err.startswith(f"{bad}:1: is not TOML")
+    assert beside.err.endswith(good.err)
+
+
 def test_status_for_the_eye(stocked: House) -> None:
     """One line an account, one a job, then what waits for a person, and what to do about it; stdout alone."""
     answer = stocked.say("status")

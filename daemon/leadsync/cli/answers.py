@@ -58,6 +58,21 @@ def load_settings(config: Path) -> "Settings":
     return load(config, os.environ)
 
 
+def load_to_look(config: Path) -> "Settings":
+    """Read the configuration for a command that only reads the store: a job's file that is not as it should be is told.
+
+    Raises ConfigInvalid where config.toml is not.
+    """
+    import os
+
+    from leadsync.config import load_whole_files
+
+    settings, problems = load_whole_files(config, os.environ)
+    for problem in problems:
+        typer.echo(str(problem), err=True)
+    return settings
+
+
 def require_word(*, yes: bool, instead: str) -> None:
     """Raise UsageMistake where nobody could answer: before anything is looked at."""
     if not yes and not sys.stdin.isatty():

@@ -13,6 +13,7 @@ from leadsync.cli.answers import (
     answering,
     ask_first,
     load_settings,
+    load_to_look,
     print_json,
     require_word,
 )
@@ -31,7 +32,7 @@ def listed(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -
     It reads the store, and works beside a daemon.
     """
     with answering():
-        settings = load_settings(config)
+        settings = load_to_look(config)
         from leadsync.reports.inbox import in_words, inbox
 
         report = inbox(settings)
@@ -51,7 +52,7 @@ def show(
     never to a terminal.
     """
     with answering():
-        settings = load_settings(config)
+        settings = load_to_look(config)
         from leadsync.errors import UsageMistake
         from leadsync.reports.inbox import message, message_in_words, write_body
 

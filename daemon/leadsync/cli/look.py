@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from leadsync.cli.answers import DEFAULT_CONFIG, ConfigOption, JsonOption, answering, load_settings, print_json
+from leadsync.cli.answers import DEFAULT_CONFIG, ConfigOption, JsonOption, answering, load_to_look, print_json
 from leadsync.reports.export import ExportFormat
 
 JobOption = Annotated[str | None, typer.Option("--job", help="Only this job.", metavar="JOB")]
@@ -44,7 +44,7 @@ def runs(
 ) -> None:
     """Show the history of runs."""
     with answering():
-        settings = load_settings(config)
+        settings = load_to_look(config)
         from leadsync.reports.runs import in_words
         from leadsync.reports.runs import runs as report_of
 
@@ -74,7 +74,7 @@ def export(
         from leadsync.cli.exporting import refuse_bytes_on_terminal, showing_progress, standard_output
 
         refuse_bytes_on_terminal(form, output)
-        settings = load_settings(config)
+        settings = load_to_look(config)
         from leadsync.reports.export.files import export_to_file, export_to_stream
         from leadsync.reports.export.rows import Wanted
 

@@ -4,7 +4,15 @@ from typing import Annotated
 
 import typer
 
-from leadsync.cli.answers import DEFAULT_CONFIG, ConfigOption, JsonOption, answering, load_settings, print_json
+from leadsync.cli.answers import (
+    DEFAULT_CONFIG,
+    ConfigOption,
+    JsonOption,
+    answering,
+    load_settings,
+    load_to_look,
+    print_json,
+)
 
 app = typer.Typer(help="See how the skip trace stands, and ask for what is missing.", no_args_is_help=True)
 
@@ -16,7 +24,7 @@ def listed(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -
     It reads the store, works beside a daemon, and names nobody.
     """
     with answering():
-        settings = load_settings(config)
+        settings = load_to_look(config)
         from datetime import UTC, datetime
 
         from leadsync.reports.traces import traces, traces_in_words
