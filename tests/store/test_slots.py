@@ -113,6 +113,15 @@ def test_a_slot_that_a_key_went_out_for_is_kept(hand: Hand, answered: bool) -> N
     assert used(hand) == 1
 
 
+def test_an_open_key_does_not_stand_in_its_own_way(hand: Hand) -> None:
+    """Its session was deleted, and is counted since the key may make it anew: that is the slot which it asks for."""
+    run_id = hand.run()
+    hand.key(hand.order(hand.session(), run_id))
+    assert note(hand, "theirs").used == 2
+    assert reserve(hand) is None
+    assert used(hand) == 2
+
+
 def test_the_list_takes_a_reservations_place(hand: Hand) -> None:
     """A session that it shows is counted by it; one that it does not show is over, unless it is on its way."""
     for name in ("shown", "lost"):

@@ -177,10 +177,11 @@ def _tenant(state: SessionState, running: set[str], refused: Mapping[str, dateti
     )
 
 
-def held(connection: Connection, account: str, room: Room) -> Occupancy:
-    """Count who holds slots: the last list, and what of ours has been reserved since."""
+def held(connection: Connection, account: str, room: Room, *, but: str | None = None) -> Occupancy:
+    """Count who holds slots, `but` for one session: the last list, and what of ours has been reserved since."""
     listed = connection.execute(_LISTED, {"of_account": account}).scalars()
-    return occupancy(listed, all_tenants(connection, account), room)
+    others = (tenant for tenant in all_tenants(connection, account) if tenant.session != but)
+    return occupancy((name for name in listed if name != but), others, room)
 
 
 def reserve(connection: Connection, session_id: int, room: Room, now: datetime) -> Occupancy | None:
@@ -188,7 +189,8 @@ def reserve(connection: Connection, session_id: int, room: Room, now: datetime) 
     row = connection.execute(select(SearchSession).where(col(SearchSession.id) == session_id)).mappings().one()
     if row["reserved_at"] is not None:
         return None
-    holders = held(connection, row["account"], room)
+    # One whose key may be on its way is counted already, and may not stand in its own way.
+    holders = held(connection, row["account"], room, but=row["name"])
     if not holders.free:
         return holders
     sessions.change(connection, session_id, {"reserved_at": now})
