@@ -142,7 +142,8 @@ def _may_be_partial(watch: "Watch", life: int) -> bool:
         not switches.skip_honoured
         or switches.skip_slips > 0
         or "refused" in windows.values()
-        or any(result.page and result.records < result.asked.ask.take for result in results)
+        # A request that somebody in between has doubled may fail the one time, and bring its page the other.
+        or any(result.failure or (result.page and result.records < result.asked.ask.take) for result in results)
         or bool(watch.machine.logged("window.expired"))  # its result may have come since
     )
 
