@@ -173,7 +173,10 @@ def test_a_key_that_may_be_billed_is_kept(house: House, vendor: Vendor, place: P
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("resume tampa --accept --new-epoch", "--accept and --new-epoch are two answers; give one"),
+        ("resume tampa --accept --new-epoch", "--accept and --new-epoch are 2 answers; give one"),
+        ("resume --store moved --accept", "--store moved speaks of the whole store: --accept does not go with it"),
+        ("resume tampa --store copied", "--store copied speaks of the whole store: tampa does not go with it"),
+        ("resume", "name a job, or say what has happened to the store: --store moved, copied or restored"),
         ("resume tampa --accept", "--accept is no answer to that"),
         ("resume tampa --void-key", "has no open key"),
         ("resume phoenix", "job phoenix is not parked"),

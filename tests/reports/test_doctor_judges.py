@@ -1,5 +1,6 @@
 """The doctor's judgements as tables: facts in, `ok`, `wrong` or `unknown` out, with what to do wherever it is wrong."""
 
+import sqlite3
 import stat
 from collections.abc import Iterable
 from dataclasses import replace
@@ -13,7 +14,7 @@ import pytest
 from leadsync.config import SecretSource
 from leadsync.core.model import Reason, SessionListing
 from leadsync.core.replies import Denied, Lost, Refused, SlotsFull, Throttled
-from leadsync.errors import Problem, StoreRefused
+from leadsync.errors import LeadsyncError, Problem
 from leadsync.reports.doctor.account import (
     AccountFacts,
     Heard,
@@ -36,7 +37,7 @@ from leadsync.reports.doctor.machine import (
     judge_time_zones,
 )
 from leadsync.reports.doctor.store import WAL_MAX_BYTES, Inside, StoreFacts, judge_store
-from leadsync.store.refusals import damaged, foreign, newer, out_of_reach
+from leadsync.store.refusals import because_of, damaged, foreign, newer, older, out_of_reach
 from leadsync.vendors.wire import Trouble, Wallet
 
 OK, WRONG, UNKNOWN = State.OK, State.WRONG, State.UNKNOWN
@@ -266,10 +267,11 @@ def test_the_store(changes: dict[str, Any], name: str, state: State, words: str)
         damaged(FILE, "file is not a database"),
         foreign(FILE),
         newer(FILE, "0009", "0002"),
-        StoreRefused(f"the store {FILE} is older than this leadsync; `leadsync once JOB` upgrades it"),
+        older(FILE),
+        because_of(FILE, sqlite3.OperationalError("database is locked")),
     ],
 )
-def test_a_store_that_cannot_be_read(refusal: StoreRefused) -> None:
+def test_a_store_that_cannot_be_read(refusal: LeadsyncError) -> None:
     """What is wrong and what to do are told apart, and what could not be looked at says why."""
     first, *others = judge_store(replace(STORE, inside=str(refusal)))
     assert first.state is WRONG

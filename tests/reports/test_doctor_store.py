@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from leadsync.reports.doctor import peek
 from tests.reports.examined import examine, line, wrongs
 from tests.stage import Stage
 from tests.store.hand import Hand
@@ -59,6 +60,18 @@ def test_a_store_that_is_not_as_it_was(well: Stage, damage: Callable[[Path], Non
     assert words in line(found, wrong)["message"]
     assert line(found, wrong)["do"]
     assert file.read_bytes() == before
+
+
+def test_a_store_that_cannot_be_read_just_now(well: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another program holds it: that is one line of the report, and all the others are there."""
+    monkeypatch.setattr(peek, "BUSY_WAIT_S", 0.0)
+    with closing(sqlite3.connect(well.folder / "leadsync.db", isolation_level=None)) as theirs:
+        theirs.execute("PRAGMA locking_mode=EXCLUSIVE")
+        theirs.execute("BEGIN EXCLUSIVE")
+        found = examine(well)
+    assert wrongs(found) == ["store"]
+    assert "cannot be used just now (database is locked)" in line(found, "store")["message"]
+    assert line(found, "store")["do"].startswith("Try again")
 
 
 def test_a_store_that_is_too_large_to_be_looked_through(well: Stage) -> None:

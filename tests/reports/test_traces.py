@@ -109,3 +109,11 @@ def test_without_a_skip_trace_nothing_is_said(tmp_path: Path) -> None:
     assert "there is no [skip_trace]" in traces_in_words(shown)
     assert "skip trace" not in status_in_words(status(stage.settings(), stage.clock()))
     assert outlook(stage.settings(), stage.clock()) is None
+
+
+def test_the_stores_doubt_has_its_own_way_out(stage: TracedStage) -> None:
+    """Nobody is asked for in a store that may be a copy, and what ends that is not said to the skip trace."""
+    stage.work()
+    stage.write("UPDATE installation SET doubt = 'store_copied'")
+    assert "`leadsync resume --store copied`" in told(stage)
+    assert "traces resume" not in told(stage)

@@ -71,7 +71,7 @@ def test_what_one_looks_at_works_beside_it(house: House) -> None:
     assert [(run["job"], run["trigger"], run["records"]) for run in history["runs"]] == [("phoenix", "schedule", 120)]
     assert len(leads.splitlines()) == 120
     words = house.say("status").out
-    assert words.startswith("the daemon is not running: no job runs by its schedule until `leadsync run`")
+    assert words.startswith("the daemon is not running: no job runs by its schedule until `systemctl start leadsync`")
     assert next_run_at[:16].replace("T", " ") in words
 
 

@@ -85,16 +85,24 @@ def resume(
         from leadsync.errors import UsageMistake
         from leadsync.outside import Outside
 
-        flags = (accept, new_epoch, void_key, ask_again)
-        chosen = [choice for choice, wanted in zip(Choice, flags, strict=True) if wanted]
-        if (job is None) == (store is None) or (store is not None and chosen):
-            raise UsageMistake("name a job, or say with --store what has happened to the store")
+        flags = {
+            Choice.ACCEPT: accept,
+            Choice.NEW_EPOCH: new_epoch,
+            Choice.VOID_KEY: void_key,
+            Choice.ASK_AGAIN: ask_again,
+        }
+        chosen = [choice for choice, wanted in flags.items() if wanted]
+        if store is not None and (job is not None or chosen):
+            beside = job or chosen[0]
+            raise UsageMistake(f"--store {store.value} speaks of the whole store: {beside} does not go with it")
         if len(chosen) > 1:
-            raise UsageMistake(f"{' and '.join(chosen)} are two answers; give one")
+            raise UsageMistake(f"{' and '.join(chosen)} are {len(chosen)} answers; give one")
         if store is not None:
             typer.echo(answer_store(settings, StoreAnswer(store.value), Outside()))
         elif job is not None:
             typer.echo(answer_job(settings, job, chosen[0] if chosen else None, Outside()))
+        else:
+            raise UsageMistake("name a job, or say what has happened to the store: --store moved, copied or restored")
 
 
 def plan(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> None:

@@ -104,7 +104,7 @@ CATALOGUE: Final[dict[Condition, About]] = {
     Condition.JOB_WAITING: About(
         Severity.WARNING,
         "the job needs a new session, and no slot is free",
-        "delete a session that nobody needs any more",
+        "leadsync sessions list shows who holds them; leadsync sessions delete ID frees one that nobody needs",
         patience=_minutes(15),
     ),
     Condition.JOB_EMPTY: About(
@@ -147,7 +147,7 @@ CATALOGUE: Final[dict[Condition, About]] = {
     Condition.SLOTS_LOW: About(
         Severity.WARNING,
         "hardly any session slot is left for a job that needs a new one",
-        "delete sessions that nobody needs any more",
+        "leadsync sessions list shows who holds them; leadsync sessions prune frees what the policy lets go",
     ),
     Condition.INBOX_QUARANTINED: About(
         Severity.WARNING,

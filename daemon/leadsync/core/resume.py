@@ -35,7 +35,7 @@ _WAYS_OUT: Final = {
     Reason.STORE_COPIED: "say what has happened: `leadsync resume --store copied`, or moved, or restored",
     Reason.STORE_RESTORED: "say what has happened: `leadsync resume --store restored`, or moved, or copied",
     Reason.TOKEN_REFUSED: "put a valid token where the configuration says; the next due run tries once by itself",
-    Reason.ABILITY_MISSING: "give the token the ability property-search-sessions; the next due run tries by itself",
+    Reason.ABILITY_MISSING: "give the token the ability that `leadsync doctor` misses; the next due run tries once",
     Reason.WALLET_EMPTY: "fill the wallet; the next due run tries once by itself",
 }
 

@@ -321,5 +321,5 @@ def _who_runs(report: Row) -> str:
             else f"{at_work}\nthe daemon goes by older files: a reload was refused: {refused}"
         )
     if any(job["next_run_at"] for job in report["jobs"]):
-        return "the daemon is not running: no job runs by its schedule until `leadsync run`"
+        return "the daemon is not running: no job runs by its schedule until `systemctl start leadsync`"
     return ""

@@ -15,6 +15,7 @@ from leadsync.config.limits import trace_limits_of
 from leadsync.core.budget import Limits, Spent
 from leadsync.core.model import Reason
 from leadsync.core.packing import ITEMS_MIN
+from leadsync.core.resume import way_out
 from leadsync.core.trace import MISSES_MAY_BE_BILLED, Items, State, Waiting
 from leadsync.core.witness import DOUBTS
 from leadsync.reports import SCHEMA_VERSION
@@ -104,7 +105,7 @@ def in_words(report: Row) -> Iterator[str]:
     yield f"skip trace: {report['state']}; owners: {found}; {spent_so_far}"
     if report["reason"]:
         until = f", tried again at {_minute(report['until'])}" if report["until"] else ""
-        yield f"skip trace: {report['reason']}: {report['message']}{until}; `leadsync traces resume` ends the pause"
+        yield f"skip trace: {report['reason']}: {report['message']}{until}; {_way_out(Reason(report['reason']))}"
     elif report["until"]:
         yield f"skip trace: the vendor's daily limit is reached; it goes on at {_minute(report['until'])}"
     if report["batches_out"]:
@@ -156,6 +157,10 @@ def _standing(connection: Connection | None, now: datetime) -> dict[str, Any]:
     parked_until = here.parked_until if here.parked_until and here.parked_until > now else None
     state, until = ("paused", here.again_at) if reason else ("parked" if parked_until else "ok", parked_until)
     return {"state": state, "reason": reason, "message": message, "until": until.isoformat() if until else None}
+
+
+def _way_out(reason: Reason) -> str:
+    return way_out(reason, "") if reason in DOUBTS else "`leadsync traces resume` ends the pause"
 
 
 def _used(section: SkipTrace, connection: Connection | None, now: datetime) -> Spent:

@@ -7,10 +7,9 @@ from pathlib import Path
 from sqlalchemy import Connection, func, select
 from sqlalchemy.exc import DatabaseError
 
-from leadsync.errors import StoreRefused
 from leadsync.store.engine import open_reader
 from leadsync.store.migrate import HEAD, revision
-from leadsync.store.refusals import because_of
+from leadsync.store.refusals import because_of, older
 from leadsync.store.tables import Installation
 
 
@@ -18,7 +17,7 @@ from leadsync.store.tables import Installation
 def reading(file: Path) -> Iterator[Connection | None]:
     """Open the store for a moment; None where nothing was ever stored, or a first start was cut short.
 
-    Raises StoreRefused where it is not one of this version, or cannot be read.
+    Raises StoreRefused where it is not one of this version or damaged, StoreFailed where it cannot be read just now.
     """
     if not file.exists():
         yield None
@@ -27,9 +26,7 @@ def reading(file: Path) -> Iterator[Connection | None]:
         with open_reader(file).connect() as connection:
             found = revision(connection, file)
             if found not in (None, HEAD):
-                raise StoreRefused(
-                    f"the store {file} is older than this leadsync; `leadsync run` or `once` upgrades it"
-                )
+                raise older(file)
             yield connection if found and _has_begun(connection) else None
     except DatabaseError as error:
         raise because_of(file, error) from error

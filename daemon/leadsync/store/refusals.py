@@ -30,6 +30,13 @@ def foreign(file: Path) -> StoreRefused:
     return StoreRefused(f"{file} is a database of another program; set [store] url to a file of leadsync's own")
 
 
+def older(file: Path) -> StoreRefused:
+    """Nobody has worked in it since leadsync was upgraded; who only looks changes nothing."""
+    return StoreRefused(
+        f"the store {file} is older than this leadsync; `leadsync run` or `leadsync once JOB` upgrades it"
+    )
+
+
 def newer(file: Path, found: str, known: str) -> StoreRefused:
     """A later leadsync has been here."""
     return StoreRefused(

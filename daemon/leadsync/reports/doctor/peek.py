@@ -17,12 +17,12 @@ from sqlalchemy.pool import NullPool
 from sqlmodel import col
 
 from leadsync.core.model import Reason
-from leadsync.errors import StoreRefused
+from leadsync.errors import StoreFailed, StoreRefused
 from leadsync.reports.doctor.look import mode_of
 from leadsync.reports.doctor.store import Inside, StoreFacts
 from leadsync.store.engine import APPLICATION_ID
 from leadsync.store.migrate import HEAD, revision
-from leadsync.store.refusals import because_of, foreign, out_of_reach
+from leadsync.store.refusals import because_of, foreign, older, out_of_reach
 from leadsync.store.tables import Installation
 
 BUSY_WAIT_S: Final = 5.0
@@ -49,7 +49,7 @@ def peek(file: Path, now: Callable[[], datetime]) -> StoreFacts:
 def reading(file: Path) -> Iterator[Connection | None]:
     """Open the store for a look that leaves nothing behind; None where nothing was ever stored.
 
-    Raises StoreRefused where it is not one of this version, or cannot be read.
+    Raises StoreRefused where it is not one of this version or damaged, StoreFailed where it cannot be read just now.
     """
     if not file.exists():
         yield None
@@ -78,7 +78,7 @@ def _schema(connection: Connection, file: Path) -> str | None:
         raise foreign(file)
     found = revision(connection, file)
     if found not in (None, HEAD):
-        raise StoreRefused(f"the store {file} is older than this leadsync; `leadsync once JOB` upgrades it")
+        raise older(file)
     return found
 
 
@@ -86,7 +86,7 @@ def _inside(file: Path, now: Callable[[], datetime]) -> Inside | str | None:
     try:
         with reading(file) as connection:
             return _read(connection, now) if connection else None
-    except StoreRefused as refusal:
+    except (StoreRefused, StoreFailed) as refusal:
         return str(refusal)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from leadsync.config import Settings, load
-from leadsync.errors import ConfigInvalid, StoreRefused
+from leadsync.errors import ConfigInvalid, StoreFailed, StoreRefused
 from leadsync.reports import SCHEMA_VERSION
 from leadsync.reports.doctor import look
 from leadsync.reports.doctor.account import AccountFacts, Heard, judge_account
@@ -99,7 +99,7 @@ def _run_costs(settings: Settings, heard: Mapping[str, Heard], hands: Hands) -> 
     try:
         with reading(sqlite_file(settings.store.url)) as connection:
             views = {name: view_of(settings, connection, name, totals, now) for name, totals in lists.items()}
-    except (StoreRefused, OSError):
+    except (StoreRefused, StoreFailed, OSError):
         return {}
     at_most = {one["name"]: one["at_most"]["dollars"] for one in plan(settings, views)["accounts"]}
     return {name: Decimal(str(dollars)) for name, dollars in at_most.items() if dollars is not None}
