@@ -26,6 +26,14 @@ def test_no_force_takes_what_is_in_use(jobs: Jobs, change: dict[str, bool], word
     assert words in (refusal(fate, jobs, force=force) or "")
 
 
+def test_an_open_key_that_no_job_reaches_says_what_to_put_back() -> None:
+    """Its job's file names another session by now, or is gone: `once` and `resume` would speak of something else."""
+    fate = replace(OURS, tenant=replace(TENANT, open_key=True))
+    words = 'put `session = "phoenix"` back into a file first'
+    assert words in (refusal(fate, NOBODY, force=False) or "")
+    assert words not in (refusal(fate, LIVE, force=False) or "")
+
+
 @pytest.mark.parametrize(("fate", "jobs"), [(OURS, LIVE), (FOREIGN, NOBODY)])
 def test_force_takes_what_others_need(fate: Fate, jobs: Jobs) -> None:
     """A live job's session and a stranger's: refused with the word to type, and then not."""

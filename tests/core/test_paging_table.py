@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from leadsync.core import paging, protocol
 from leadsync.core.model import End, Outcome, PageReply, Reason, Tally
-from leadsync.core.paging import BARREN_MAX, begin, step
+from leadsync.core.paging import BARREN_MAX, KEY_STAYS_OPEN, begin, step
 from leadsync.core.protocol import (
     Ask,
     Asking,
@@ -216,23 +216,32 @@ def test_what_was_throttled_or_lost_is_not_fresh_any_more() -> None:
         assert state.attempt.maybe_seen
 
 
-@pytest.mark.parametrize("tally", [Tally(), Tally(replays=2)])
-def test_a_slot_taken_by_another_is_waited_for(tally: Tally) -> None:
-    """On the first page of a new session a refusal for want of a slot closes the key and parks nothing."""
-    full = SlotsFull(403, "session limit", DENIED)
-    state, effect = _step(Sending(tally, FIRST), full, NEW_SESSION)
-    assert effect == Close(403, "session limit", None)
-    assert isinstance(state, Closing)
-    assert (state.end.outcome, state.end.reason) == (Outcome.WAITING, None)
-
-
-def test_a_key_that_may_be_on_its_way_is_kept_where_no_slot_is_free() -> None:
-    """Sent before and not answered, it may arrive once a slot is free, and be billed: the next run sends it again."""
-    full = SlotsFull(403, "session limit", DENIED)
-    state, effect = _step(Sending(Tally(replays=1), AGAIN), full, NEW_SESSION)
+@pytest.mark.parametrize(("tally", "attempt"), [(Tally(), FIRST), (Tally(replays=2), AGAIN)])
+def test_a_slot_taken_by_another_is_waited_for(tally: Tally, attempt: Attempt) -> None:
+    """On the first page of a new session a refusal for want of a slot parks nothing, and the key is sent again."""
+    state, effect = _step(Sending(tally, attempt), SlotsFull(403, "session limit", DENIED), NEW_SESSION)
     assert isinstance(state, Ended)
     assert effect == Finish(state.end)
     assert (state.end.outcome, state.end.reason) == (Outcome.WAITING, None)
+    assert KEY_STAYS_OPEN in state.end.message
+
+
+@pytest.mark.parametrize("plan", [PLAN, NEW_SESSION])
+def test_what_was_sent_before_is_not_closed_for_want_of_a_slot(plan: Plan) -> None:
+    """Its session was deleted and its slot taken since: what was sent first may arrive, once a slot is free."""
+    state, effect = _step(Sending(TALLY, AGAIN), SlotsFull(400, "session limit", Refused(400, "no")), plan)
+    assert isinstance(state, Ended)
+    assert effect == Finish(state.end)
+    assert (state.end.outcome, state.end.reason) == (Outcome.FAILED, None)
+
+
+def test_other_bytes_of_an_old_key_are_found_by_its_own_run() -> None:
+    """While pages are missing since a restore, whoever only settles leaves the key open: its page is billed."""
+    other = Refused(409, "used with a different body", other_body=True)
+    state, effect = _step(Sending(TALLY, AGAIN), other, replace(PLAN, recovering=True))
+    assert isinstance(state, Ended)
+    assert effect == Finish(state.end)
+    assert (state.end.outcome, state.end.reason) == (Outcome.FAILED, None)
 
 
 @pytest.mark.parametrize("plan", [PLAN, NEW_SESSION])

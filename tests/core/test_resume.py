@@ -90,8 +90,9 @@ def test_a_new_epoch_names_its_cost(
             Fate.UNKNOWN,
             "no such session, and if its page was billed before that was deleted, the page is lost",
         ),
+        (0, None, Fate.UNKNOWN, "if its page was billed before that was deleted, the page is lost"),
         (30, 30, Fate.VOID, "the vendor's total has not moved, so nothing was billed"),
-        (0, None, Fate.VOID, "the vendor's total has not moved, so nothing was billed"),
+        (0, 0, Fate.VOID, "the vendor's total has not moved, so nothing was billed"),
     ],
 )
 def test_a_key_is_closed_where_no_page_can_come(

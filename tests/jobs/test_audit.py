@@ -3,11 +3,13 @@
 Where a person has to answer, the bill does not move, and asking again does not move it either.
 """
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
+from leadsync.app import App
 from leadsync.core.model import Outcome, Reason
 from leadsync.simulator import Fault
 from tests.jobs.books import assert_books_agree, assert_nothing_lost, run_rows
@@ -301,14 +303,14 @@ def test_jobs_side_by_side_share_the_free_slots(build: Build) -> None:
 @pytest.mark.parametrize("status", [400, 403, 409, 422, 429])
 @pytest.mark.parametrize("fault", [None, Fault.CUT_BEFORE])
 def test_the_vendors_own_refusal_of_a_session_waits(build: Build, status: int, fault: Fault | None) -> None:
-    """Another client was faster to the last slot: the key is closed, nothing is hot, and a later run is complete."""
+    """Another client was faster to the last slot: the key stays open, nothing is hot, and a later run is complete."""
     stage = build(size=50, lists_unused=False, cap_status=status, session_cap=1)
     page(stage.sim, session="other", criteria={"query": "Nowhere, ZZ"})
     stage.job()
     stage.sim.faults.next(fault)
     assert stage.end().outcome is Outcome.WAITING
     assert stage.wire.searches == (2 if fault else 1)
-    assert stage.rows("SELECT state, status FROM page") == [("refused", status)]
+    assert stage.rows("SELECT state FROM page") == [("asked",)]
     assert stage.one("SELECT paused_reason FROM account") is None
     stage.sim.switches = replace(stage.sim.switches, session_cap=2)
     assert stage.end().outcome is Outcome.COMPLETE
@@ -326,3 +328,33 @@ def test_one_list_call_serves_all_jobs_of_an_account(build: Build) -> None:
     stage.once(*names)
     assert stage.wire.lists == before + 1
     assert [row[1] for row in run_rows(stage)] == ["complete"] * 20
+
+
+def test_a_session_that_we_have_deleted_since_the_list_is_not_bought_again(build: Build) -> None:
+    """What the list said is kept for a quarter of an hour; a deletion by name makes it untrue: the job parks."""
+    stage = build(size=250)
+    stage.job(schedule='every = "5m"')
+
+    async def then_it_is_deleted(app: App) -> None:
+        await asyncio.sleep(700)
+        seen = await app.household.look_at("phoenix", None, force=True)
+        await app.household.delete("main", seen["seen"], force=True)
+
+    stage.serve(1_300, then_it_is_deleted)
+    assert stage.sim.bill.records == 250
+    assert stage.one("SELECT park_reason FROM search_session") == Reason.SESSION_VANISHED
+
+
+def test_what_somebody_else_made_meanwhile_is_not_ours(build: Build) -> None:
+    """Made under our name between the list and our page, and gone on with: no policy may ever delete it (P7)."""
+    stage = build(size=250)
+    stage.job(on_drift="continue", records_per_run=50)
+    page(stage.sim, session="ghost", take=30)
+    stage.wire.before[1] = lambda: rename(stage, "ghost", "phoenix")
+    assert stage.end().outcome is Outcome.LIMITED
+    assert stage.rows("SELECT base_line, created_at FROM search_session") == [(30, None)]
+
+
+def rename(stage: Stage, session: str, name: str) -> None:
+    """Let a session that somebody else has made have another name."""
+    stage.sim.sessions[name] = replace(stage.sim.sessions.pop(session), id=name)

@@ -110,6 +110,26 @@ def test_pages_of_odd_sizes_are_found(build: Build, other_body: str) -> None:
     whole(stage)
 
 
+@pytest.mark.parametrize("settled_by", ["the daemon", "another job"])
+def test_who_only_settles_closes_no_key_of_before(build: Build, settled_by: str) -> None:
+    """Stopped while it looks for a page's size, a recovery leaves its key open: the job's own run goes on there."""
+    stage = build(size=550, other_body="conflict")
+    in_mid_session(stage, 100, 237)
+    stage.job(schedule='every = "7d"')
+    stage.answer_store(StoreAnswer.RESTORED)
+
+    async def stopped_at_the_third_size() -> None:
+        async with stage.app("phoenix") as app:
+            stage.wire.before[stage.wire.searches + 6] = app.around.stopping.set
+            await app.once(["phoenix"])
+
+    stage.play(stopped_at_the_third_size())
+    assert [state for (state,) in stage.rows("SELECT state FROM page ORDER BY id")][-1] == "asked"
+    stage.end("other") if settled_by == "another job" else stage.serve(600)
+    assert stage.rows("SELECT state FROM page WHERE state = 'refused'") == []
+    whole(stage)
+
+
 def test_criteria_that_changed_since_park_when_everything_is_back(build: Build) -> None:
     """The old pages were asked with the old list, and come first; what the new list would bring is a question."""
     stage = build(size=550)

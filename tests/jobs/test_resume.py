@@ -184,14 +184,28 @@ def test_an_acceptance_is_for_one_run(build: Build) -> None:
 def test_a_key_that_is_never_answered_can_be_closed(build: Build) -> None:
     """Where the vendor's total has not moved nothing was billed: the key is closed, and the next one goes out."""
     stage = build(size=250)
+    stage.job(records_per_run=100)
+    stage.end()
     stage.job()
     stage.sim.faults.storm(1.0, [Fault.CUT_BEFORE], seed=0)
     assert stage.end().outcome is Outcome.FAILED
     stage.sim.faults.calm()
     assert "nothing was billed" in stage.resume(choice=Choice.VOID_KEY)
-    assert stage.rows("SELECT state FROM page") == [("void",)]
+    assert stage.rows("SELECT state FROM page") == [("stored",), ("void",)]
     assert stage.end().outcome is Outcome.COMPLETE
     assert_books_agree(stage)
+
+
+def test_a_first_key_of_a_session_that_is_not_there_may_be_billed(build: Build) -> None:
+    """Its page was billed, its answer lost, and somebody has deleted the session: closing the key says what is lost."""
+    stage = build(size=250)
+    stage.job()
+    stage.sim.faults.storm(1.0, [Fault.CUT_AFTER], seed=0)
+    assert stage.end().outcome is Outcome.FAILED
+    stage.sim.faults.calm()
+    stage.sim.delete_session("phoenix")
+    assert "the budget counts it as spent" in stage.resume(choice=Choice.VOID_KEY)
+    assert stage.rows("SELECT state, take FROM page") == [("unknown", stage.sim.bill.records)]
 
 
 def test_a_key_whose_page_was_billed_is_kept(build: Build) -> None:

@@ -217,6 +217,18 @@ def test_a_session_that_is_gone_holds_no_slot(hand: Hand, state: State) -> None:
     assert hand.do(hand.ledger.unanswered_deletions("main")) == []
 
 
+def test_a_session_that_is_gone_keeps_the_slot_of_an_open_key(hand: Hand) -> None:
+    """Its deletion had no answer, and a key has gone out since: it makes the session anew."""
+    end(hand, delivered(hand))
+    deletion = asked(hand)
+    run_id = hand.run()
+    reserve(hand)
+    hand.key(hand.order(hand.session(), run_id))
+    end(hand, run_id, End(Outcome.FAILED, "outage"))
+    hand.do(hand.ledger.end_deletion(deletion, State.GONE, None, LATER))
+    assert (used(hand), hand.session().deleted) == (1, True)
+
+
 @pytest.mark.parametrize("state", [State.KEPT, State.REFUSED])
 def test_a_session_that_stayed_holds_its_slot(hand: Hand, state: State) -> None:
     """What was not done has no effect on the books; the row says how it ended."""

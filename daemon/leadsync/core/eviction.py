@@ -15,9 +15,11 @@ def refusal(fate: Fate, jobs: Jobs, *, force: bool) -> str | None:
     """Say why the session is not deleted, and what to type instead; None where it is."""
     tenant, session = fate.tenant, fate.session
     if tenant is not None and tenant.open_key:
+        named = tenant.life.throwaway or session in jobs.sessions
+        first = "" if named else f'no job names it any more: put `session = "{session}"` back into a file first. '
         return (
-            f"a key of session {session} is open: its page may be billed, and would be lost with it. `leadsync once"
-            f" {tenant.job}` fetches the page; or `leadsync resume {tenant.job} --void-key` closes the key where"
+            f"a key of session {session} is open: its page may be billed, and would be lost with it. {first}`leadsync"
+            f" once {tenant.job}` fetches the page; or `leadsync resume {tenant.job} --void-key` closes the key where"
             " nothing was billed"
         )
     if tenant is not None and tenant.running:

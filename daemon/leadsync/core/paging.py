@@ -8,6 +8,7 @@ The rules, in words:
    `failed` and the key stays open.
 4. A 429 waits, and holds the whole account.
 5. A refusal closes the key, uses its number up and parks the job. A denial (401, 403) ends the run with the key open.
+   So does a refusal for want of a slot: what was sent, or a copy of it, may arrive once a slot is free.
 6. An empty page without a cursor is the end, and so are three pages in a row without anything new. A short page is not.
 7. A run stops only between requests: before a key is journaled, or while it waits for its turn to be sent.
 8. After a restore the bytes of the old keys are not known for certain. A vendor that knows a key with other bytes says
@@ -31,8 +32,9 @@ The table; a pair that is not in it is a bug:
     Sending  Throttled    Pausing  Wait for the account, or Finish failed
     Sending  Denied       Ended    Finish failed
     Sending  Refused      Closing  Close; where it names other bytes of an old key: Rewording  Reword
-    Sending  SlotsFull    Closing  Close where the session is new, else as its status says
-    Sending  SlotsFull    Ended    Finish waiting, key open: the same, sent before, which may arrive later
+    Sending  Refused      Ended    Finish failed, key open: other bytes, and only the job's own run may find them
+    Sending  SlotsFull    Ended    Finish waiting, key open, where the session is new; failed, where it was sent before
+    Sending  SlotsFull    *        as its status says, else
     Pausing  Waited       Sending  Send
     Pausing  Halted       Ended    Finish interrupted, key open; failed where its time is over: no answer came
     Pausing  Denied       Ended    Finish failed, key open
@@ -41,7 +43,7 @@ The table; a pair that is not in it is a bug:
     Rewording  Halted     Ended    Finish interrupted, key open
     Rewording  Denied     Ended    Finish failed, key open
     Storing  Stored       Asking   Ask, or Finish
-    Closing  Closed       Ended    Finish parked or waiting
+    Closing  Closed       Ended    Finish parked
 
 The machine holds no key, no page and no books: those are durable, and a new run begins from what the ledger has.
 """
@@ -129,19 +131,20 @@ def step(plan: Plan, state: State, event: Event, *, now_s: float, draw: float) -
             return _finish(tally, End(Outcome.FAILED, f"HTTP {status}: {message}", reason))
         case Sending(tally), Refused(other_body=True) if plan.old_keys_max:
             return Rewording(tally, event), Reword()
+        case Sending(tally), Refused(other_body=True, status=status, message=message) if plan.recovering:
+            return _stays_open(tally, Outcome.FAILED, f"the vendor has it with other bytes (HTTP {status}: {message})")
         case Sending(tally), Refused():
             return _refused(tally, event)
         case Rewording(tally), Reworded():
             return Sending(tally, Attempt(1, now_s, maybe_seen=True)), Send(replay=True)
         case Rewording(tally, refused), AtALoss():
             return _refused(tally, refused)
-        case Sending(tally), SlotsFull(otherwise=otherwise) if tally.pages or not plan.new_session:
+        case Sending(tally), SlotsFull(status, message) if plan.new_session and not tally.pages:
+            return _stays_open(tally, Outcome.WAITING, f"the vendor has no slot for it (HTTP {status}: {message})")
+        case Sending(tally, Attempt(maybe_seen=True)), SlotsFull(status, message, Refused()):
+            return _stays_open(tally, Outcome.FAILED, f"the vendor has no slot for it (HTTP {status}: {message})")
+        case Sending(), SlotsFull(otherwise=otherwise):
             return step(plan, state, otherwise, now_s=now_s, draw=draw)
-        case Sending(tally, attempt), SlotsFull(status, message):
-            sentence = f"the vendor has no slot for a new session (HTTP {status}: {message})"
-            if attempt.maybe_seen:
-                return _finish(tally, End(Outcome.WAITING, f"{sentence}; {KEY_STAYS_OPEN}"))
-            return Closing(tally, End(Outcome.WAITING, sentence)), Close(status, message, None)
         case Pausing(tally, attempt), Waited():
             return Sending(tally, attempt), Send(replay=True)
         case Storing(tally, has_cursor), Stored():
@@ -154,6 +157,10 @@ def step(plan: Plan, state: State, event: Event, *, now_s: float, draw: float) -
 
 def _finish(tally: Tally, end: End) -> Step:
     return Ended(tally, end), Finish(end)
+
+
+def _stays_open(tally: Tally, outcome: Outcome, why: str) -> Step:
+    return _finish(tally, End(outcome, f"{why}; {KEY_STAYS_OPEN}"))
 
 
 def _next_page(plan: Plan, tally: Tally) -> Step:

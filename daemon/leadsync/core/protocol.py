@@ -16,7 +16,8 @@ class Plan:
     """What one run may do. `settle_only`: how it ends once no key is open; None goes on asking.
 
     `new_session`: the vendor does not have the session yet, so a refusal for want of a slot can be meant.
-    `old_keys_max`: the store was restored, and so many keys of before that may be asked again before `settle_only`.
+    `old_keys_max`: the store was restored, and so many keys of before that may be asked again before `settle_only`;
+    `recovering`: what the vendor delivered after the backup is not all here yet, whoever asks.
     """
 
     page_size: int
@@ -24,6 +25,7 @@ class Plan:
     new_session: bool = False
     settle_only: End | None = None
     old_keys_max: int = 0
+    recovering: bool = False
 
 
 # States ---------------------------------------------------------------------------------------------------------------

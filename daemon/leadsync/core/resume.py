@@ -147,7 +147,7 @@ def asking_again(job: str, missing: StillMissing, price: Decimal) -> str:
 def voiding(question: Question, ledger_total: int, vendor_total: int | None) -> Remedy | str:
     """Close a key that the vendor never answers, unless the vendor's total says that its page was billed.
 
-    A session that has delivered nothing yet has no total where its first page was not billed either.
+    A session that is not there says nothing: it was never made, or it was deleted with what its first page had brought.
     """
     if vendor_total is not None and vendor_total != ledger_total:
         return (
@@ -155,7 +155,7 @@ def voiding(question: Question, ledger_total: int, vendor_total: int | None) -> 
             f" and closing the key would lose it; nothing was changed, the next run of {question.job} asks for it again"
         )
     closed = f"the open key of job {question.job} is closed"
-    if vendor_total is None and ledger_total:
+    if vendor_total is None:
         lost = "if its page was billed before that was deleted, the page is lost: the budget counts it as spent"
         return Remedy(f"{closed}; the vendor has no such session, and {lost}", unpark=False, closes=Fate.UNKNOWN)
     message = f"{closed}; the vendor's total has not moved, so nothing was billed"

@@ -39,8 +39,11 @@ class Auditor:
         self._failed: tuple[float, End] | None = None
 
     async def verdict(self, ticket: Ticket, *, anew: bool = False) -> Verdict | End:
-        """Say whether the run may go on, by what is known or by asking `anew`; an End where that was in vain."""
-        if anew:
+        """Say whether the run may go on, by what is known or by asking `anew`; an End where that was in vain.
+
+        Of a session that we have deleted since, what is known is not true any more.
+        """
+        if anew or ticket.session.deleted:
             self.forget(ticket.session.name)
         return await self.look(ticket.session.name) or self._kept(ticket)
 

@@ -231,6 +231,7 @@ class Runner:
             records_max=brief.records_max,
             new_session=verdict.needs_slot or not (used or ticket.is_plain),
             settle_only=End(Outcome.PARKED, doubt.message, doubt.reason) if doubt else brief.settle_only,
+            recovering=verdict.recover_until is not None,
         )
         ended = await self._drive(ticket, plan)
         if doubt is not None and ended.end is plan.settle_only:

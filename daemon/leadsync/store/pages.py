@@ -333,8 +333,9 @@ def _enter_books(
         "deleted_at": None,
     }
     # A page that began a life says so. A first page whose answer was lost may not say it when it comes again; then the
-    # session is ours too, if the audit saw that it was not there, and the vendor's total is what we had from it.
-    unseen_birth = session["created_at"] is None and session["reserved_at"] is not None and judgement.reason is None
+    # session is ours too, if the audit saw that it was not there, and all that the vendor counts we had from it.
+    all_ours = judgement.reason is None and arrival.reply.total is not None and not books.base_line
+    unseen_birth = session["created_at"] is None and session["reserved_at"] is not None and all_ours
     if arrival.reply.is_new or unseen_birth:
         # It holds a slot from now on, whether one was reserved or not; the next list shows it.
         born = {"created_at": now, "created_by": session["job"], "adopted_at": None}

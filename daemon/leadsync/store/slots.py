@@ -299,8 +299,9 @@ def _forget(connection: Connection, account: str, session: str, now: datetime) -
     listed = (col(ListedSession.account) == account, col(ListedSession.name) == session)
     connection.execute(delete(ListedSession).where(*listed))
     mine = (col(SearchSession.account) == account, col(SearchSession.name) == session)
-    gone = {"deleted_at": now, "vendor_total": None, "reserved_at": None}
-    connection.execute(update(SearchSession).where(*mine).values(**gone))
+    connection.execute(update(SearchSession).where(*mine).values(deleted_at=now, vendor_total=None))
+    # A key that is on its way makes the session anew, in the slot that it has.
+    connection.execute(update(SearchSession).where(*mine, ~_OPEN_KEY).values(reserved_at=None))
 
 
 def unanswered(connection: Connection, account: str) -> list[SlotAsked]:
