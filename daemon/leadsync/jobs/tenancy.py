@@ -48,15 +48,12 @@ class Tenancy:
         self._desk.vacancy.refused(holders.listed, asyncio.get_running_loop().time())
         return End(Outcome.WAITING, turned_away(end.message, holders))
 
-    def ended(self, session: str, end: End) -> None:
+    def ended(self, session: str) -> None:
         """A run of the session has ended: the slot that it had reserved may be free again."""
         if session not in self._new:
             return
         self._new.discard(session)
-        if end.outcome.ended_well:
-            self._desk.vacancy.made()
-        else:
-            self._desk.vacancy.tell()
+        self._desk.vacancy.tell()
 
     async def _has_room(self) -> bool:
         desk = self._desk
