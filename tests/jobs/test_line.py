@@ -5,10 +5,75 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from leadsync.app import App
+from leadsync.core.model import Outcome
+from leadsync.simulator import Fault
+from tests.jobs.books import assert_books_agree, our_charges
 from tests.jobs.house import HOUR_S, foreign, keep_house
+from tests.jobs.test_middlebox import refused_with_a_key_on_its_way
 from tests.stage import Stage
 
 Build = Callable[..., Stage]
+
+RUNS = "SELECT session, trigger, outcome FROM run ORDER BY id"
+
+
+def test_who_waits_is_not_forgotten_for_an_old_sessions_key(build: Build) -> None:
+    """The job has moved; the key that its old session left open is settled after its new one had found no slot."""
+    stage = build(size=20, account="session_cap = 3\nsession_reserve = 0", session_cap=3)
+    foreign(stage, 2)
+    keep_house(stage, "never", every="1h")
+    stage.job()
+    stage.sim.faults.storm(1.0, [Fault.CUT_AFTER], seed=0)
+    assert stage.end().outcome is Outcome.FAILED
+    stage.job(session="phoenix-b", buy_again=True)
+
+    async def then_there_is_room(app: App) -> None:
+        await asyncio.sleep(700)  # the old key was sent in vain, and rests
+        stage.sim.faults.calm()
+        ends = await app.run_all(["phoenix"], again=False)
+        assert ends["phoenix"].outcome is Outcome.WAITING
+        await asyncio.sleep(2 * HOUR_S)
+        stage.sim.delete_session("other-00")
+
+    stage.serve(5 * HOUR_S, then_there_is_room)
+    assert stage.rows(RUNS)[1:] == [
+        ("phoenix", "start", "failed"),
+        ("phoenix-b", "once", "waiting"),
+        ("phoenix", "start", "limited"),
+        ("phoenix-b", "slot", "complete"),
+    ]
+    assert_books_agree(stage)
+
+
+def test_nobody_is_called_for_a_session_that_the_job_has_no_more(build: Build) -> None:
+    """The old session's key waits for a slot, and is settled once there is one; the job keeps its own times."""
+    stage = refused_with_a_key_on_its_way(build)
+    stage.job(schedule='every = "7d"', session="other-00", adopt=True, records_per_run=10)
+
+    async def then_there_is_room(_: App) -> None:
+        await asyncio.sleep(3 * HOUR_S)
+        stage.sim.delete_session("faster")
+
+    stage.serve(6 * HOUR_S, then_there_is_room)
+    assert {(session, trigger) for session, trigger, _ in stage.rows(RUNS)[1:]} == {("phoenix", "start")}
+    assert stage.rows(RUNS)[-1][2] == "limited"
+    assert [charge.session for charge in our_charges(stage)] == ["phoenix"]
+    assert_books_agree(stage)
+
+
+def test_who_waits_is_called_though_its_key_was_settled_before(build: Build) -> None:
+    """The settling has made its session, with the last slot: the job needs no further one, and goes on."""
+    stage = refused_with_a_key_on_its_way(build)
+    stage.sim.delete_session("faster")
+    stage.job("tucson", search='query = "Tucson, AZ"')
+    assert stage.end("tucson").outcome is Outcome.WAITING
+    stage.serve(HOUR_S)
+    assert stage.rows(RUNS)[1:] == [
+        ("phoenix", "start", "limited"),
+        ("tucson", "once", "waiting"),
+        ("phoenix", "retry", "complete"),
+    ]
+    assert_books_agree(stage)
 
 
 def test_a_page_of_a_new_session_ends_the_vendors_refusal(build: Build) -> None:

@@ -6,7 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from leadsync.core.model import End, Listing, Outcome, PageReply, Route, SessionListing
+from leadsync.core.model import (
+    SETTLING,
+    End,
+    Listing,
+    Outcome,
+    PageReply,
+    Route,
+    SessionListing,
+)
 from leadsync.core.pace import Births
 from leadsync.core.slots import Occupancy, Owner, Room, Tenant
 from leadsync.core.witness import StoreAnswer
@@ -261,11 +269,22 @@ def test_a_restored_session_is_barred(hand: Hand) -> None:
     assert not tenant(hand).barred
 
 
-def wait(hand: Hand, job: str, route: Route = Route.SESSION, outcome: Outcome = Outcome.WAITING) -> int:
+WAITS = End(Outcome.WAITING, "")
+
+
+def wait(
+    hand: Hand,
+    job: str,
+    route: Route = Route.SESSION,
+    *,
+    ended: End = WAITS,
+    trigger: str = "schedule",
+    session: str = "",
+) -> int:
     """A run that has ended, as one that waits unless said."""
-    new = NewRun(job, "main", job, route, "schedule")
+    new = NewRun(job, "main", session or job, route, trigger)
     run_id = hand.do(hand.ledger.begin_run(new, frozenset(), NOW))
-    end(hand, run_id, End(outcome, ""))
+    end(hand, run_id, ended)
     return run_id
 
 
@@ -275,10 +294,28 @@ def test_who_waits_longest_is_first_in_the_line(hand: Hand) -> None:
     first = wait(hand, "c", Route.THROWAWAY)
     wait(hand, "hooked", Route.ASYNC)
     wait(hand, "done")
-    wait(hand, "done", outcome=Outcome.COMPLETE)
+    wait(hand, "done", ended=DONE)
     last = wait(hand, "b")
-    assert hand.do(hand.ledger.waiting("main")) == [Place("c", first), Place("b", last)]
+    assert hand.do(hand.ledger.waiting("main")) == [Place("c", first), Place("b", last, "b")]
     assert hand.do(hand.ledger.waiting("second")) == []
+
+
+def test_a_run_that_settles_a_key_is_not_its_jobs_own(hand: Hand) -> None:
+    """It takes the job out of no line, and brings it into none."""
+    own = wait(hand, "phoenix", session="phoenix-b")
+    wait(hand, "phoenix", ended=End(Outcome.LIMITED, ""), trigger=SETTLING)
+    wait(hand, "done", ended=DONE)
+    wait(hand, "done", trigger=SETTLING)
+    assert hand.do(hand.ledger.waiting("main")) == [Place("phoenix", own, "phoenix-b")]
+
+
+def test_who_waits_and_needs_no_further_slot_is_told(hand: Hand) -> None:
+    """Its session is there by now, made by a request that came late."""
+    listed = wait(hand, "phoenix")
+    wait(hand, "tucson")
+    note(hand, "phoenix")
+    with_slot = [place.run_id for place in hand.do(hand.ledger.waiting("main")) if place.has_slot]
+    assert with_slot == [listed]
 
 
 def test_the_pace_counts_what_was_born_and_what_old_ones_left(hand: Hand) -> None:

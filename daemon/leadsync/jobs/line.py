@@ -58,7 +58,7 @@ class Line:
 
     async def _call(self, call: Call) -> float:
         desk, now_s = self._desk, asyncio.get_running_loop().time()
-        waiting = [place for place in await self._ledger.waiting(desk.name) if place.job in desk.terms.jobs.enabled]
+        waiting = [place for place in await self._ledger.waiting(desk.name) if self._is_wanted(place)]
         if not waiting:
             return 0.0
         holders = await self._ledger.held(desk.name, desk.terms.room)
@@ -77,6 +77,10 @@ class Line:
             self._called[place] = now_s
             _log.info(events.JOB_CALLED, account=desk.name, job=place.job, free=holders.free)
         return CALL_AGAIN_S if self._called else 0.0
+
+    def _is_wanted(self, place: Place) -> bool:
+        """Whether its job still wants that session: for another one nobody has asked for a run now."""
+        return (place.job, place.session) in self._desk.terms.jobs.enabled.items()
 
 
 _log = structlog.get_logger()

@@ -17,6 +17,7 @@ from sqlalchemy import (
     RowMapping,
     and_,
     bindparam,
+    case,
     delete,
     exists,
     func,
@@ -28,7 +29,7 @@ from sqlalchemy import (
 from sqlalchemy.sql.dml import Update
 from sqlmodel import col
 
-from leadsync.core.model import Listing, Outcome, Route, SessionListing
+from leadsync.core.model import SETTLING, Listing, Outcome, Route, SessionListing
 from leadsync.core.pace import WINDOW, Births
 from leadsync.core.slots import Occupancy, Room, Tenant, occupancy
 from leadsync.errors import Bug
@@ -72,12 +73,24 @@ _TOTAL: Final = (
 )
 _NOTE: Final = update(Account).where(_ACCOUNT)
 _HOUSEKEPT_AT: Final = select(col(Account.housekept_at)).where(_ACCOUNT)
-_LAST_RUNS: Final = select(func.max(col(Run.id))).where(col(Run.account) == bindparam("of_account"))
+_LAST_RUNS: Final = (
+    select(func.max(col(Run.id)))
+    .where(col(Run.account) == bindparam("of_account"), col(Run.trigger) != SETTLING)
+    .group_by(col(Run.job))
+)
+_IS_THERE: Final = exists().where(
+    col(ListedSession.account) == col(Run.account), col(ListedSession.name) == col(Run.session)
+)
 _WAITING: Final = (
-    select(col(Run.job), col(Run.id), col(SearchSession.reserved_at).is_not(None))
+    select(
+        col(Run.job),
+        col(Run.id),
+        case((col(Run.route) == Route.SESSION, col(Run.session))),
+        or_(col(SearchSession.reserved_at).is_not(None), _IS_THERE),
+    )
     .outerjoin(SearchSession, _OF_ITS_RUN)
     .where(
-        col(Run.id).in_(_LAST_RUNS.group_by(col(Run.job))),
+        col(Run.id).in_(_LAST_RUNS),
         col(Run.outcome) == Outcome.WAITING,
         col(Run.route).in_((Route.SESSION, Route.THROWAWAY)),
     )
@@ -141,13 +154,15 @@ class SlotAsked:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A job's place in the line of those who wait for a slot: the run that ended so.
+    """A job's place in the line of those who wait for a slot: the run that ended so, and the session that it wanted.
 
-    `has_slot`: one is reserved for it, since a key of its session may be on its way yet; the vendor had none.
+    A one-shot's `session` is None: its life has one. `has_slot`: it needs no further one, since one is reserved for it
+    (a key of its session may be on its way yet), or the vendor has its session by now.
     """
 
     job: str
     run_id: int
+    session: str | None = None
     has_slot: bool = False
 
 
@@ -324,9 +339,12 @@ def leave_actions(connection: Connection, now: datetime) -> None:
 
 
 def waiting(connection: Connection, account: str) -> list[Place]:
-    """Return the jobs whose last run waits for a slot, the one that has waited longest first."""
+    """Return the jobs whose last own run waits for a slot, the one that has waited longest first.
+
+    A run that only settles an open key, maybe of a session that the job had before, takes nobody out of the line.
+    """
     found = connection.execute(_WAITING, {"of_account": account})
-    return [Place(job, run_id or 0, bool(has_slot)) for job, run_id, has_slot in found]
+    return [Place(job, run_id or 0, session, bool(has_slot)) for job, run_id, session, has_slot in found]
 
 
 def births(connection: Connection, account: str, now: datetime) -> Births:
