@@ -274,7 +274,7 @@ class App:
 
     def _ended(self, ticket: Ticket, end: End) -> None:
         """A run has ended, and others may have waited for that."""
-        self.household.ended(ticket.brief)
+        self.household.ended(ticket.brief, end)
         if not end.outcome.ended_well:
             self._auditors[ticket.brief.account].forget(ticket.session.name)
 

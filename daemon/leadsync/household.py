@@ -68,9 +68,9 @@ class Household:
         """The vendor has refused the new session; return that end with who holds the slots."""
         return await self.of[ticket.desk.name].tenancy.turned_away(end)
 
-    def ended(self, brief: Brief) -> None:
+    def ended(self, brief: Brief, end: End) -> None:
         """A run has ended: a slot that was reserved for it may be free again."""
-        self.of[brief.account].tenancy.ended(brief)
+        self.of[brief.account].tenancy.ended(brief, end)
 
     async def note_jobs(self, settings: Settings) -> None:
         """Note since when each session's job is gone, or disabled: whenever the files were read."""

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 
+import pytest
+
 from leadsync.app import App
 from leadsync.core.model import Outcome
 from leadsync.simulator import Fault
@@ -74,6 +76,67 @@ def test_who_waits_is_called_though_its_key_was_settled_before(build: Build) -> 
         ("phoenix", "retry", "complete"),
     ]
     assert_books_agree(stage)
+
+
+@pytest.mark.parametrize("restart", [False, True])
+@pytest.mark.parametrize("fault", [Fault.CUT_BEFORE, Fault.CUT_AFTER])
+def test_who_was_called_into_an_outage_is_called_again(build: Build, fault: Fault, restart: bool) -> None:
+    """A job that has no times ends complete once the weather clears, also where the daemon stopped meanwhile (L1)."""
+    stage = build(size=20, account="session_cap = 2\nsession_reserve = 0", session_cap=2)
+    foreign(stage, 2)
+    stage.job()
+    keep_house(stage, "never", every="1h")
+    assert stage.end().outcome is Outcome.WAITING
+
+    async def then_nobody_answers(_: App) -> None:
+        await asyncio.sleep(HOUR_S / 2)
+        stage.sim.delete_session("other-00")
+        await asyncio.sleep(HOUR_S / 2 - 60)
+        stage.sim.faults.storm(1.0, [fault], seed=0)
+        await asyncio.sleep(HOUR_S)
+        if not restart:
+            stage.sim.faults.calm()
+
+    stage.serve((2 if restart else 4) * HOUR_S, then_nobody_answers)
+    stage.sim.faults.calm()
+    if restart:
+        assert stage.rows(RUNS)[-1][2] != "complete"
+        stage.serve(HOUR_S)
+    assert ("phoenix", "slot", "failed") in stage.rows(RUNS)
+    assert stage.rows(RUNS)[-1] == ("phoenix", "slot", "complete")
+    assert_books_agree(stage)
+
+
+def test_the_key_of_who_was_called_and_turned_down_is_settled(build: Build) -> None:
+    """The account was denied: the job is not called again for that, but its page may be billed (P1)."""
+    stage = build(size=20, account="session_cap = 2\nsession_reserve = 0", session_cap=2)
+    foreign(stage, 2)
+    stage.job()
+    keep_house(stage, "never", every="1h")
+    assert stage.end().outcome is Outcome.WAITING
+
+    async def somebody_leaves(_: App) -> None:
+        await asyncio.sleep(HOUR_S / 2)
+        stage.sim.delete_session("other-00")
+        stage.sim.faults.next(Fault.CUT_AFTER)
+        stage.sim.faults.next(Fault.NO_TOKEN)
+
+    stage.serve(3 * HOUR_S, somebody_leaves)
+    assert stage.rows(RUNS)[1:] == [("phoenix", "slot", "failed"), ("phoenix", "start", "limited")]
+    assert_books_agree(stage)
+
+
+def test_an_outage_calls_nobody_hot(build: Build) -> None:
+    """Who was called is called again a quarter of an hour after its run has failed, and no sooner."""
+    stage = build(size=20, account="session_cap = 2\nsession_reserve = 0", session_cap=2)
+    foreign(stage, 2)
+    stage.job()
+    assert stage.end().outcome is Outcome.WAITING
+    stage.sim.delete_session("other-00")
+    stage.sim.faults.storm(1.0, [Fault.BAD_GATEWAY], seed=0)
+    stage.serve(10 * HOUR_S)
+    called = [run for run in stage.rows(RUNS) if run[1] == "slot"]
+    assert 10 <= len(called) <= 10 * 60 / 25 + 1
 
 
 def test_a_page_of_a_new_session_ends_the_vendors_refusal(build: Build) -> None:

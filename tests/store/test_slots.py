@@ -7,11 +7,13 @@ from pathlib import Path
 import pytest
 
 from leadsync.core.model import (
+    CALLED,
     SETTLING,
     End,
     Listing,
     Outcome,
     PageReply,
+    Reason,
     Route,
     SessionListing,
 )
@@ -309,13 +311,29 @@ def test_a_run_that_settles_a_key_is_not_its_jobs_own(hand: Hand) -> None:
     assert hand.do(hand.ledger.waiting("main")) == [Place("phoenix", own, "phoenix-b")]
 
 
+@pytest.mark.parametrize("outcome", Outcome)
+@pytest.mark.parametrize("trigger", [CALLED, "once", "schedule"])
+@pytest.mark.parametrize("reason", [None, Reason.TOKEN_REFUSED])
+def test_who_was_called_and_cut_short_waits_on(
+    hand: Hand, outcome: Outcome, trigger: str, reason: Reason | None
+) -> None:
+    """By weather or a crash; a run at a time of the job's own is made up for, and what has a reason is not."""
+    wait(hand, "phoenix")
+    run_id = wait(hand, "phoenix", ended=End(outcome, "", reason), trigger=trigger)
+    cut_short = outcome in {Outcome.FAILED, Outcome.INTERRUPTED} and trigger == CALLED and reason is None
+    is_there = cut_short or outcome is Outcome.WAITING
+    place = Place("phoenix", run_id, "phoenix", cut_short=cut_short)
+    assert hand.do(hand.ledger.waiting("main")) == ([place] if is_there else [])
+
+
 def test_who_waits_and_needs_no_further_slot_is_told(hand: Hand) -> None:
-    """Its session is there by now, made by a request that came late."""
+    """Its session is there by now, made by a request that came late; or it goes without one."""
     listed = wait(hand, "phoenix")
+    plain = wait(hand, "plain", Route.PLAIN, ended=End(Outcome.FAILED, ""), trigger=CALLED)
     wait(hand, "tucson")
     note(hand, "phoenix")
     with_slot = [place.run_id for place in hand.do(hand.ledger.waiting("main")) if place.has_slot]
-    assert with_slot == [listed]
+    assert with_slot == [listed, plain]
 
 
 def test_the_pace_counts_what_was_born_and_what_old_ones_left(hand: Hand) -> None:

@@ -34,6 +34,9 @@ class Outcome(StrEnum):
 SETTLING: Final = "start"
 """The trigger of a run that only settles an open key, which is not a run of its job's own."""
 
+CALLED: Final = "slot"
+"""The trigger of a run that its job, which has no times, had waited for a slot for."""
+
 
 class Reason(StrEnum):
     """Why a job is parked or an account paused. Each is a question that only a person can answer."""

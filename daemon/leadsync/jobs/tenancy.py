@@ -48,9 +48,10 @@ class Tenancy:
         self._desk.vacancy.refused(holders.listed, asyncio.get_running_loop().time())
         return End(Outcome.WAITING, turned_away(end.message, holders))
 
-    def ended(self, brief: Brief) -> None:
-        """A run has ended: the slot that it had reserved may be free again, or its job need none any more."""
-        if brief.settle_only is not None or brief.session in self._new:
+    def ended(self, brief: Brief, end: End) -> None:
+        """A run has ended: the slot that it had reserved may be free again, or its job have to be called."""
+        calls = brief.settle_only is not None or end.outcome in {Outcome.FAILED, Outcome.INTERRUPTED}
+        if calls or brief.session in self._new:
             self._desk.vacancy.tell()
         self._new.discard(brief.session)
 
