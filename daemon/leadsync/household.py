@@ -70,7 +70,7 @@ class Household:
 
     def ended(self, brief: Brief, end: End) -> None:
         """A run has ended: a slot that was reserved for it may be free again."""
-        self.of[brief.account].tenancy.ended(brief.session, end)
+        self.of[brief.account].tenancy.ended(brief, end)
 
     async def note_jobs(self, settings: Settings) -> None:
         """Note since when each session's job is gone, or disabled: whenever the files were read."""

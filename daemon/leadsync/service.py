@@ -18,7 +18,7 @@ from leadsync import __version__, events
 from leadsync.config import Settings
 from leadsync.config.fingerprint import fingerprint
 from leadsync.control.server import Command, Errand, Result
-from leadsync.core.model import End
+from leadsync.core.model import CALLED, End
 from leadsync.core.resume import Choice
 from leadsync.core.witness import StoreAnswer
 from leadsync.errors import BadWeather, Bug, Busy, DaemonDiffers, LeadsyncError, OperatorMistake
@@ -106,17 +106,23 @@ class Service:
         for timing in _timings(self._office.settings):
             if timing.job not in self._kept:
                 self._kept.add(timing.job)
-                group.create_task(self._keep(timing.job, jobs[timing.job].account, timetable, group))
+                group.create_task(self._keep(timing.job, jobs[timing.job].account, timetable))
 
     def _keep_all_houses(self, group: asyncio.TaskGroup) -> None:
         for account in self._office.desks.keys() - self._housed:
             self._housed.add(account)
-            group.create_task(self._hands.household.keep(account, partial(self._call, "slot")))
+            group.create_task(self._hands.household.keep(account, partial(self._call, CALLED)))
 
     def _attend_to_all(self, group: asyncio.TaskGroup) -> None:
         for account in self._office.settings.accounts.keys() - self._attended:
             self._attended.add(account)
             group.create_task(self._attend(account))
+
+    def _attend_again(self) -> None:
+        """Have what runs may have left open settled, where no time of a job's own sends it again, or none soon."""
+        if not self._around.stopping.is_set():
+            group, _ = self._at_work()
+            self._attend_to_all(group)
 
     def _at_work(self) -> tuple[asyncio.TaskGroup, Timetable]:
         if self._work is None or self._timetable is None:
@@ -152,9 +158,8 @@ class Service:
     async def _answer(self, job: str, choice: Choice | None) -> str:
         """Answer a parked job; the open key of one that has no times of its own is settled now, and not by its runs."""
         told = await self._hands.resume(job, choice)
-        group, _ = self._at_work()
         if job not in self._kept:
-            self._attend_to_all(group)
+            self._attend_again()
         return told
 
     def _answer_store(self, arguments: Mapping[str, Any]) -> Errand:
@@ -204,8 +209,12 @@ class Service:
         if await timetable.call(job) or job in self._called:
             return
         self._called.add(job)
-        run = group.create_task(self._dispatch.run(job, trigger))
-        run.add_done_callback(lambda _: self._called.discard(job))
+        group.create_task(self._run_called(job, trigger))
+
+    async def _run_called(self, job: str, trigger: str) -> None:
+        await self._dispatch.run(job, trigger)
+        self._called.discard(job)
+        self._attend_again()
 
     def _release(self, arguments: Mapping[str, Any]) -> Errand:
         """Let webhooks out of quarantine."""
@@ -239,6 +248,7 @@ class Service:
 
     async def _run_all(self, names: list[str], *, again: bool) -> Result:
         ends = await self._hands.run_all(names, again=again)
+        self._attend_again()
         return {"ends": {name: _plain(end) for name, end in ends.items()}}
 
     async def _attend(self, account: str) -> None:
@@ -252,13 +262,12 @@ class Service:
             rest_s = await self._settle(account)
         self._attended.discard(account)
 
-    async def _keep(self, job: str, account: str, timetable: Timetable, group: asyncio.TaskGroup) -> None:
+    async def _keep(self, job: str, account: str, timetable: Timetable) -> None:
         """Keep a job's times, once what was open in its account is settled."""
         await self._settled[account].wait()
         await timetable.keep(job)
         self._kept.discard(job)
-        if not self._around.stopping.is_set():
-            self._attend_to_all(group)  # it may have left a key open that no run of its own will send again
+        self._attend_again()
 
     async def _settle(self, account: str) -> float | None:
         """Settle what is open; return how long to rest until the next try, None where nothing is left to settle."""

@@ -14,7 +14,7 @@ ROW = SessionListing("phoenix", 250)
 TENANT = Tenant("phoenix", "phoenix", 240, asked=True, life=Life(created_at=datetime(2026, 11, 2, tzinfo=UTC)))
 OURS = Fate(ROW, TENANT, Action.KEEP, "")
 FOREIGN = Fate(ROW, None, Action.KEEP, "")
-NOBODY, LIVE = Jobs({}, frozenset()), Jobs({"phoenix": True}, frozenset({"phoenix"}))
+NOBODY, LIVE = Jobs({}, {}), Jobs({"phoenix": True}, {"phoenix": "phoenix"})
 
 
 @pytest.mark.parametrize("force", [True, False])
@@ -45,7 +45,7 @@ def test_what_a_one_shot_is_not_done_with_is_needed() -> None:
     """Its session stands in no file; an enabled one-shot parks without it, one that is done or disabled does not."""
     half = replace(TENANT, job="bulk", life=replace(TENANT.life, throwaway=True))
     mine = replace(OURS, tenant=half)
-    jobs = Jobs({}, frozenset({"bulk"}))
+    jobs = Jobs({}, {"bulk": None})
     assert "--force" in (refusal(mine, jobs, force=False) or "")
     assert "parks session_vanished" in consequence(mine, jobs, Decimal(0))
     assert refusal(mine, NOBODY, force=False) is None

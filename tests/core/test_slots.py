@@ -96,7 +96,7 @@ def houses(draw: st.DrawFn) -> House:
     rows = tuple(draw(listings(name)) for name in listed)
     ours = tuple(draw(tenants(name)) for name in known)
     wanted = tuple(draw(st.lists(st.sampled_from([f"new-{n}" for n in range(6)]), unique=True)))
-    enabled = frozenset(draw(st.lists(st.sampled_from(["job-a", "job-b"]), unique=True)))
+    enabled = dict.fromkeys(draw(st.lists(st.sampled_from(["job-a", "job-b"]), unique=True)))
     return House(rows, ours, Jobs(named, enabled), draw(RULES), draw(CLOCKS), wanted)
 
 
@@ -192,7 +192,7 @@ OURS = Life(created_at=NOW - 200 * DAY, orphaned_since=NOW - 40 * DAY)
 ROW = SessionListing("old", 10, NOW - 40 * DAY, NOW - 200 * DAY)
 TENANT = Tenant("old", "old", 10, asked=True, life=OURS)
 RULES_30 = Rules(Room(100, 5), Policy.ORPHANS, 30 * DAY, 90 * DAY)
-NOBODY = Jobs({}, frozenset())
+NOBODY = Jobs({}, {})
 RIGHT = Clocks(NOW, NOW)
 
 
@@ -215,7 +215,7 @@ def lives(**changes: object) -> Tenant:
 
 STALE = replace(RULES_30, policy=Policy.STALE)
 NEVER = replace(RULES_30, policy=Policy.NEVER)
-DISABLED, ENABLED = Jobs({"old": False}, frozenset()), Jobs({"old": True}, frozenset({"old"}))
+DISABLED, ENABLED = Jobs({"old": False}, {}), Jobs({"old": True}, {"old": "old"})
 RESTED = replace(ROW, last_request_at=NOW - 91 * DAY)
 
 
@@ -252,9 +252,9 @@ def test_what_is_kept() -> None:
     assert one_fate(replace(ROW, last_request_at=None, created_at=None)) is Action.KEEP
     assert one_fate(clocks=Clocks(NOW, None)) is Action.KEEP
     assert one_fate(jobs=DISABLED, rules=STALE) is Action.KEEP
-    busy = Jobs({}, frozenset({"old"}))
+    busy = Jobs({}, {"old": None})
     assert one_fate(tenant=lives(throwaway=True), jobs=busy) is Action.KEEP
-    asleep = Jobs({}, frozenset(), frozenset({"old"}))
+    asleep = Jobs({}, {}, frozenset({"old"}))
     assert one_fate(tenant=lives(throwaway=True), jobs=asleep) is Action.KEEP
     assert one_fate(tenant=lives(throwaway=True, drained_at=NOW), rules=NEVER, jobs=asleep) is Action.DELETE
 

@@ -156,6 +156,31 @@ def test_the_key_of_a_disabled_job_is_settled_once_a_person_has_answered(build: 
     assert stage.sim.bill.by_session["phoenix"] == billed
 
 
+@pytest.mark.parametrize("schedule", [{}, {"schedule": 'every = "7d"'}])
+def test_the_key_that_once_leaves_open_is_settled_by_the_daemon(build: Build, schedule: dict[str, str]) -> None:
+    """Its page may be billed, and no time of the job's own sends it soon: the daemon that carried `once` out does."""
+    stage = build()
+    stage.job(**schedule)
+
+    async def once(app: App, service: Service) -> None:
+        await sleep_unless(app.around.stopping, 60.0)
+        stage.sim.faults.storm(1.0, [Fault.CUT_AFTER], seed=0)
+        asked = {"jobs": {"phoenix": fingerprint(app.settings, "phoenix")}, "again": False}
+        await service.commands["once"](asked).work
+        stage.sim.faults.calm()
+        assert open_keys(stage) == 1
+        await sleep_unless(app.around.stopping, 1_800.0)
+        app.around.stopping.set()
+
+    async def act() -> None:
+        async with asyncio.TaskGroup() as group:
+            await stage.daemon(lambda app, service: _done(group.create_task(once(app, service))))
+
+    stage.play(act())
+    assert stage.rows("SELECT trigger, outcome FROM run") == [("once", "failed"), ("start", "limited")]
+    assert_books_agree(stage)
+
+
 def _done(_: object) -> None:
     """Whoever begins something here leaves it to its group."""
 

@@ -6,7 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from leadsync.core.model import End, Listing, Outcome, PageReply, Route, SessionListing
+from leadsync.core.model import (
+    CALLED,
+    SETTLING,
+    End,
+    Listing,
+    Outcome,
+    PageReply,
+    Reason,
+    Route,
+    SessionListing,
+)
 from leadsync.core.pace import Births
 from leadsync.core.slots import Occupancy, Owner, Room, Tenant
 from leadsync.core.witness import StoreAnswer
@@ -273,11 +283,22 @@ def test_a_restored_session_is_barred(hand: Hand) -> None:
     assert not tenant(hand).barred
 
 
-def wait(hand: Hand, job: str, route: Route = Route.SESSION, outcome: Outcome = Outcome.WAITING) -> int:
+WAITS = End(Outcome.WAITING, "")
+
+
+def wait(
+    hand: Hand,
+    job: str,
+    route: Route = Route.SESSION,
+    *,
+    ended: End = WAITS,
+    trigger: str = "schedule",
+    session: str = "",
+) -> int:
     """A run that has ended, as one that waits unless said."""
-    new = NewRun(job, "main", job, route, "schedule")
+    new = NewRun(job, "main", session or job, route, trigger)
     run_id = hand.do(hand.ledger.begin_run(new, frozenset(), NOW))
-    end(hand, run_id, End(outcome, ""))
+    end(hand, run_id, ended)
     return run_id
 
 
@@ -287,10 +308,44 @@ def test_who_waits_longest_is_first_in_the_line(hand: Hand) -> None:
     first = wait(hand, "c", Route.THROWAWAY)
     wait(hand, "hooked", Route.ASYNC)
     wait(hand, "done")
-    wait(hand, "done", outcome=Outcome.COMPLETE)
+    wait(hand, "done", ended=DONE)
     last = wait(hand, "b")
-    assert hand.do(hand.ledger.waiting("main")) == [Place("c", first), Place("b", last)]
+    assert hand.do(hand.ledger.waiting("main")) == [Place("c", first), Place("b", last, "b")]
     assert hand.do(hand.ledger.waiting("second")) == []
+
+
+def test_a_run_that_settles_a_key_is_not_its_jobs_own(hand: Hand) -> None:
+    """It takes the job out of no line, and brings it into none."""
+    own = wait(hand, "phoenix", session="phoenix-b")
+    wait(hand, "phoenix", ended=End(Outcome.LIMITED, ""), trigger=SETTLING)
+    wait(hand, "done", ended=DONE)
+    wait(hand, "done", trigger=SETTLING)
+    assert hand.do(hand.ledger.waiting("main")) == [Place("phoenix", own, "phoenix-b")]
+
+
+@pytest.mark.parametrize("outcome", Outcome)
+@pytest.mark.parametrize("trigger", [CALLED, "once", "schedule"])
+@pytest.mark.parametrize("reason", [None, Reason.TOKEN_REFUSED])
+def test_who_was_called_and_cut_short_waits_on(
+    hand: Hand, outcome: Outcome, trigger: str, reason: Reason | None
+) -> None:
+    """By weather or a crash; a run at a time of the job's own is made up for, and what has a reason is not."""
+    wait(hand, "phoenix")
+    run_id = wait(hand, "phoenix", ended=End(outcome, "", reason), trigger=trigger)
+    cut_short = outcome in {Outcome.FAILED, Outcome.INTERRUPTED} and trigger == CALLED and reason is None
+    is_there = cut_short or outcome is Outcome.WAITING
+    place = Place("phoenix", run_id, "phoenix", cut_short=cut_short)
+    assert hand.do(hand.ledger.waiting("main")) == ([place] if is_there else [])
+
+
+def test_who_waits_and_needs_no_further_slot_is_told(hand: Hand) -> None:
+    """Its session is there by now, made by a request that came late; or it goes without one."""
+    listed = wait(hand, "phoenix")
+    plain = wait(hand, "plain", Route.PLAIN, ended=End(Outcome.FAILED, ""), trigger=CALLED)
+    wait(hand, "tucson")
+    note(hand, "phoenix")
+    with_slot = [place.run_id for place in hand.do(hand.ledger.waiting("main")) if place.has_slot]
+    assert with_slot == [listed, plain]
 
 
 def test_the_pace_counts_what_was_born_and_what_old_ones_left(hand: Hand) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from leadsync.core.budget import Spent
 from leadsync.core.conditions import Condition
-from leadsync.core.model import End, Outcome, Reason, Route
+from leadsync.core.model import SETTLING, End, Outcome, Reason, Route
 from leadsync.core.schedule import At
 from leadsync.core.slots import Room
 from leadsync.core.unusual import Past
@@ -100,9 +100,30 @@ def test_a_time_is_due_until_its_run_has_ended(hand: Hand) -> None:
 @pytest.mark.parametrize(("route", "waits"), [(Route.SESSION, True), (Route.THROWAWAY, True), (Route.ASYNC, False)])
 def test_who_waits_for_a_slot_is_told_from_who_waits_for_a_webhook(hand: Hand, route: Route, waits: bool) -> None:
     """By the way that its last run went."""
-    run_id = hand.do(hand.ledger.begin_run(NewRun("phoenix", "main", None, route, "once"), frozenset(), NOW))
-    hand.do(hand.ledger.end_run(run_id, End(Outcome.WAITING, ""), 0.0, NOW))
+    run(hand, "phoenix", route)
     assert look(hand).jobs["phoenix"].waits is waits
+
+
+def test_who_waits_for_a_slot_is_told_by_its_own_last_run(hand: Hand) -> None:
+    """One that settles an old session's key is none of its own; for a session that it has no more it does not wait."""
+    run(hand, "phoenix")
+    run(hand, "phoenix-before", trigger=SETTLING, outcome=Outcome.LIMITED)
+    assert look(hand).jobs["phoenix"].waits
+    run(hand, "phoenix-before")
+    assert not look(hand).jobs["phoenix"].waits
+
+
+def run(
+    hand: Hand,
+    session: str,
+    route: Route = Route.SESSION,
+    trigger: str = "once",
+    outcome: Outcome = Outcome.WAITING,
+) -> None:
+    """A run of the job that has ended."""
+    new = NewRun("phoenix", "main", session, route, trigger)
+    run_id = hand.do(hand.ledger.begin_run(new, frozenset(), NOW))
+    hand.do(hand.ledger.end_run(run_id, End(outcome, ""), 0.0, NOW))
 
 
 def test_the_whole_stores_troubles_are_seen(hand: Hand) -> None:

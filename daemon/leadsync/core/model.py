@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 
 class Outcome(StrEnum):
@@ -29,6 +29,13 @@ class Outcome(StrEnum):
     def ended_well(self) -> bool:
         """Whether nothing is left to wonder about."""
         return self in {Outcome.COMPLETE, Outcome.LIMITED}
+
+
+SETTLING: Final = "start"
+"""The trigger of a run that only settles an open key, which is not a run of its job's own."""
+
+CALLED: Final = "slot"
+"""The trigger of a run that its job, which has no times, had waited for a slot for."""
 
 
 class Reason(StrEnum):

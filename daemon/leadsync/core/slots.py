@@ -125,11 +125,12 @@ class Tenant:
 class Jobs:
     """The jobs of the configuration: `sessions` maps each session to whether an enabled job names it.
 
-    `enabled` and `disabled` are names of jobs.
+    `enabled` are names of jobs, each with the session that its file means, None for a one-shot: its life has one.
+    `disabled` are names of jobs.
     """
 
     sessions: Mapping[str, bool]
-    enabled: Collection[str]
+    enabled: Mapping[str, str | None]
     disabled: Collection[str] = ()
 
 

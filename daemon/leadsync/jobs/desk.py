@@ -65,7 +65,7 @@ class Terms:
     slots_reserved: int
     audit_every: timedelta
     upkeep: Upkeep = field(default_factory=Upkeep)
-    jobs: Jobs = field(default_factory=lambda: Jobs({}, frozenset()))
+    jobs: Jobs = field(default_factory=lambda: Jobs({}, {}))
 
     @property
     def room(self) -> Room:
@@ -135,8 +135,8 @@ def jobs_of(settings: Settings, account: str) -> Jobs:
     theirs = [job for job in settings.jobs.values() if job.account == account]
     named = [job for job in theirs if job.kind == "incremental"]
     sessions = {job.session: job.enabled for job in sorted(named, key=lambda job: job.enabled)}
-    enabled = frozenset(job.name for job in theirs if job.enabled)
-    return Jobs(sessions, enabled, frozenset(job.name for job in theirs) - enabled)
+    enabled = {job.name: job.session if job.kind == "incremental" else None for job in theirs if job.enabled}
+    return Jobs(sessions, enabled, frozenset(job.name for job in theirs if not job.enabled))
 
 
 @dataclass(slots=True)

@@ -11,7 +11,7 @@ import structlog
 
 from leadsync import events
 from leadsync.config import Job
-from leadsync.core.model import End, Outcome
+from leadsync.core.model import SETTLING, End, Outcome
 from leadsync.errors import BadWeather
 from leadsync.jobs.desk import Brief, Desk, Office
 from leadsync.store.ledger import Ledger, SessionState
@@ -155,7 +155,7 @@ class Dispatch:
                 if desk is None or self._stopping.is_set() or not is_open:
                     continue
                 brief = Brief.to_settle(session, self._job_of(session), self._price(session.account))
-                await self._run_brief(brief, desk, "start")
+                await self._run_brief(brief, desk, SETTLING)
 
     async def _is_open(self, session: SessionState) -> bool:
         """Whether the key is still open: a run of its job may have settled it while this one waited."""

@@ -163,6 +163,8 @@ class Gate:
         """The open page is durable."""
         self.page = None
         account, stored = self._ticket.desk.name, receipt.stored
+        if receipt.born:
+            self._ticket.desk.vacancy.made()
         if receipt.learned is not None:
             counts = "counts its own page" if receipt.learned else "does not count its own page"
             self.log.info(events.VENDOR_LEARNED, account=account, fact="totalDelivered", value=counts)

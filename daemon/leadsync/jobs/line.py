@@ -1,10 +1,11 @@
 """Those who wait for a slot: called, the longest waiting first, as soon as one may be free, and not more than are free.
 
-Who waits is in the store: a job whose last run ended so. So a restart forgets nobody.
+Who waits is in the store: a job whose last run ended so, or was called and then cut short. So a restart forgets nobody.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
+from math import inf
 from typing import Final, TypeAlias
 
 import structlog
@@ -19,7 +20,10 @@ LOOK_AGAIN_S: Final = 60.0
 """How long one rests where the store cannot be read or written."""
 
 CALL_AGAIN_S: Final = 900.0
-"""How long it is believed that who was called will come: a run that the store did not let begin does not."""
+"""How long it is believed that who was called will come: a run that the store did not let begin does not.
+
+Who came, and whose run was cut short, rests as long before it is called again.
+"""
 
 Call: TypeAlias = Callable[[str], Awaitable[None]]
 """Has a job run soon, once."""
@@ -58,25 +62,34 @@ class Line:
 
     async def _call(self, call: Call) -> float:
         desk, now_s = self._desk, asyncio.get_running_loop().time()
-        waiting = [place for place in await self._ledger.waiting(desk.name) if place.job in desk.terms.jobs.enabled]
+        waiting = [place for place in await self._ledger.waiting(desk.name) if self._is_wanted(place)]
+        coming = self._coming(waiting, now_s)
         if not waiting:
             return 0.0
         holders = await self._ledger.held(desk.name, desk.terms.room)
         rest_s = desk.vacancy.rest_s(holders.listed, now_s)
         if rest_s:
             return rest_s
-        # Who was called and has not begun yet will take a slot that still looks free.
-        called = self._called.items()
-        self._called = {place: at_s for place, at_s in called if place in waiting and now_s - at_s < CALL_AGAIN_S}
         room = holders.free + sum(place.has_slot for place in waiting)
         if desk.vacancy.doubted:
             room = min(room, 1)
-        there = sorted((place for place in waiting if place not in self._called), key=lambda place: not place.has_slot)
-        for place in there[: max(room - len(self._called), 0)]:
+        there = sorted((place for place in waiting if place not in coming), key=lambda place: not place.has_slot)
+        now = there[: max(room - len(coming), 0)]
+        for place in now:
             await call(place.job)
             self._called[place] = now_s
             _log.info(events.JOB_CALLED, account=desk.name, job=place.job, free=holders.free)
-        return CALL_AGAIN_S if self._called else 0.0
+        return CALL_AGAIN_S if coming or now else 0.0
+
+    def _is_wanted(self, place: Place) -> bool:
+        """Whether its job still wants that session: for another one nobody has asked for a run now."""
+        return (place.job, place.session) in self._desk.terms.jobs.enabled.items()
+
+    def _coming(self, waiting: Collection[Place], now_s: float) -> set[Place]:
+        """Who was called and has not begun yet, or rests: each will take a slot that still looks free."""
+        called = self._called
+        self._called = {place: called.get(place, now_s if place.cut_short else -inf) for place in waiting}
+        return {place for place, at_s in self._called.items() if now_s - at_s < CALL_AGAIN_S}
 
 
 _log = structlog.get_logger()

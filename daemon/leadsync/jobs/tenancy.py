@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from leadsync.core.audit import NO_SLOT
 from leadsync.core.model import End, Outcome
 from leadsync.core.slots import turned_away
-from leadsync.jobs.desk import Desk, Surroundings, Ticket
+from leadsync.jobs.desk import Brief, Desk, Surroundings, Ticket
 from leadsync.store.ledger import Ledger
 
 
@@ -48,15 +48,12 @@ class Tenancy:
         self._desk.vacancy.refused(holders.listed, asyncio.get_running_loop().time())
         return End(Outcome.WAITING, turned_away(end.message, holders))
 
-    def ended(self, session: str, end: End) -> None:
-        """A run of the session has ended: the slot that it had reserved may be free again."""
-        if session not in self._new:
-            return
-        self._new.discard(session)
-        if end.outcome.ended_well:
-            self._desk.vacancy.made()
-        else:
+    def ended(self, brief: Brief, end: End) -> None:
+        """A run has ended: the slot that it had reserved may be free again, or its job have to be called."""
+        calls = brief.settle_only is not None or end.outcome in {Outcome.FAILED, Outcome.INTERRUPTED}
+        if calls or brief.session in self._new:
             self._desk.vacancy.tell()
+        self._new.discard(brief.session)
 
     async def _has_room(self) -> bool:
         desk = self._desk

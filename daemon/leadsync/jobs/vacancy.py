@@ -34,7 +34,7 @@ class Vacancy:
         self._refused_until_s, self._listed_then = now_s + REFUSED_REST_S, listed
 
     def made(self) -> None:
-        """A new session was made: the vendor's refusal is over."""
+        """A new session was made, its first page is here: the vendor's refusal is over, whatever the run comes to."""
         self._refused_until_s = None
         self._sign.set()
 

@@ -101,8 +101,8 @@ class Arrival:
 class Receipt:
     """What became of a stored page: the event for the protocol, and the figures for the log.
 
-    `total` is the ledger's after the page; `resumed`: the account had been paused, and this answer ended that;
-    `learned`: whether totals count their own page, where this page showed it first.
+    `total` is the ledger's after the page; `born`: the page began its session; `resumed`: the account had been paused,
+    and this answer ended that; `learned`: whether totals count their own page, where this page showed it first.
     """
 
     stored: Stored
@@ -110,6 +110,7 @@ class Receipt:
     number: int
     total: int
     redelivered: int
+    born: bool
     resumed: bool
     learned: bool | None
 
@@ -239,7 +240,7 @@ def store(connection: Connection, arrival: Arrival, now: datetime) -> Receipt:
     _leave_asked(connection, arrival.page_id, values)
     if epoch != page["epoch"] and not arrival.fresh:
         _lose(connection, page, arrival.run_id, now)
-    _enter_books(connection, session, arrival, judgement, now)
+    born = _enter_books(connection, session, arrival, judgement, now)
     learned = judgement.counts_own if account["counts_own"] is None else None
     if learned is not None:
         sessions.learn_reading(connection, page["account"], counts_own=learned)
@@ -255,6 +256,7 @@ def store(connection: Connection, arrival: Arrival, now: datetime) -> Receipt:
         number=number,
         total=judgement.books.total,
         redelivered=shelved.known,
+        born=born,
         resumed=_resumed(connection, account, arrival, keyless=page["keyless"]),
         learned=learned,
     )
@@ -322,7 +324,8 @@ def _resumed(connection: Connection, account: RowMapping, arrival: Arrival, *, k
 
 def _enter_books(
     connection: Connection, session: RowMapping, arrival: Arrival, judgement: Judgement, now: datetime
-) -> None:
+) -> bool:
+    """Return whether the page began the session."""
     books = judgement.books
     values: dict[str, Any] = {
         "epoch": books.epoch,
@@ -336,10 +339,12 @@ def _enter_books(
     # session is ours too, if the audit saw that it was not there, and all that the vendor counts we had from it.
     all_ours = judgement.reason is None and arrival.reply.total is not None and not books.base_line
     unseen_birth = session["created_at"] is None and session["reserved_at"] is not None and all_ours
-    if arrival.reply.is_new or unseen_birth:
+    born = arrival.reply.is_new or unseen_birth
+    if born:
         # It holds a slot from now on, whether one was reserved or not; the next list shows it.
-        born = {"created_at": now, "created_by": session["job"], "adopted_at": None}
-        values |= born | {"reserved_at": session["reserved_at"] or now}
+        values |= {"created_at": now, "created_by": session["job"], "adopted_at": None}
+        values |= {"reserved_at": session["reserved_at"] or now}
     sessions.change(connection, session["id"], values)
     if judgement.reason is not None:
         sessions.park(connection, session["id"], judgement.reason, judgement.message, now)
+    return born

@@ -14,7 +14,7 @@ from sqlmodel import col
 
 from leadsync.core.budget import Limits, Spent
 from leadsync.core.conditions import Condition as Name
-from leadsync.core.model import End, Outcome, Reason, Route
+from leadsync.core.model import SETTLING, End, Outcome, Reason, Route
 from leadsync.core.slots import Occupancy, Room
 from leadsync.core.unusual import Past
 from leadsync.core.watch import Held, Key, Told, TraceFacts
@@ -52,7 +52,8 @@ class AccountLook:
 class JobLook:
     """One job. `due_at`: the oldest time that is not done; `next_at`: the next that is planned; `last`: newest first.
 
-    `last_run` is the row id of its newest run that has ended, 0 where there is none; `waits`: that one wants a slot.
+    `last_run` is the row id of its newest run that has ended, 0 where there is none; `waits`: its newest own
+    run wants a slot, for the session that the job has now; one that settles an open key is none of its own.
     """
 
     due_at: datetime | None
@@ -81,6 +82,7 @@ _MINE: Final = col(Run.job) == bindparam("of_job")
 _RUNNING: Final = select(col(Run.started_at)).where(_MINE, col(Run.outcome).is_(None))
 _ENDED: Final = select(Run).where(_MINE, col(Run.outcome).is_not(None)).order_by(col(Run.id).desc())
 _LAST: Final = _ENDED.limit(LAST_RUNS)
+_LAST_OWN: Final = _ENDED.where(col(Run.trigger) != SETTLING).limit(1)
 _PAST: Final = (
     select(col(Run.started_at), col(Run.outcome), col(Run.records))
     .where(_MINE, col(Run.outcome).is_not(None))
@@ -143,8 +145,17 @@ def _job(connection: Connection, name: str, account: str, session: str) -> JobLo
         parked=Reason(parked) if parked else None,
         last=tuple(_end(row) for row in last),
         last_run=last[0]["id"] if last else 0,
-        waits=bool(last) and last[0]["outcome"] == Outcome.WAITING and last[0]["route"] in _BY_SESSION,
+        waits=_waits(connection, name, session),
     )
+
+
+def _waits(connection: Connection, job: str, session: str) -> bool:
+    """Who waits by another way waits for a webhook, and for a session that the job has no more nobody waits."""
+    last = connection.execute(_LAST_OWN, {"of_job": job}).mappings().one_or_none()
+    if last is None or last["outcome"] != Outcome.WAITING:
+        return False
+    route, wanted = last["route"], last["session"]
+    return bool(route == Route.THROWAWAY or (route == Route.SESSION and wanted == session))
 
 
 def _end(row: RowMapping) -> End:
@@ -157,8 +168,6 @@ _THIS: Final = (
     col(Condition.began_at) == bindparam("of_began_at", type_=UtcDateTime),
 )
 _NAMES: Final = frozenset(Name)
-_BY_SESSION: Final = (Route.SESSION, Route.THROWAWAY)
-"""Who waits by another way waits for a webhook."""
 
 
 def open_conditions(connection: Connection) -> list[Held]:
