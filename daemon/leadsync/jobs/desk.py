@@ -19,7 +19,8 @@ from leadsync.core.one_shot import Life
 from leadsync.core.replies import Denied, Lost
 from leadsync.core.routes import Wish
 from leadsync.core.slots import Clocks, Jobs, Policy, Room, Rules
-from leadsync.errors import Bug
+from leadsync.core.watch import DISK_FULL_BYTES
+from leadsync.errors import Bug, DiskLow
 from leadsync.jobs.till import Till
 from leadsync.jobs.vacancy import Vacancy
 from leadsync.store.ledger import SessionState
@@ -44,6 +45,18 @@ class Surroundings:
     free_bytes: Callable[[], int]
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     hurry: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def require_room(self) -> None:
+        """What is paid for must find room: look before each request, a replay's too. Raises DiskLow."""
+        try:
+            free = self.free_bytes()
+        except OSError as error:
+            raise DiskLow(f"the disk of the store cannot be looked at ({error.strerror}); nothing is asked") from error
+        if free < DISK_FULL_BYTES:
+            raise DiskLow(
+                f"less than {DISK_FULL_BYTES // 1024**2} MiB are free where the store lies; nothing more is asked"
+                " for until there is room"
+            )
 
 
 @dataclass(frozen=True, slots=True)

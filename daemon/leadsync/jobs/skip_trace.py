@@ -22,8 +22,7 @@ from leadsync.config.limits import trace_limits_of
 from leadsync.config.suppression import read_suppression
 from leadsync.core.budget import window_starts
 from leadsync.core.trace import Go, Hindrance, Queue, Stay, Terms, TraceRoute, Waiting, next_step
-from leadsync.core.watch import DISK_FULL_BYTES
-from leadsync.errors import BadWeather, ConfigInvalid, DiskLow
+from leadsync.errors import BadWeather, ConfigInvalid
 from leadsync.jobs.desk import Office, Surroundings
 from leadsync.jobs.patience import Patience
 from leadsync.jobs.trace_batch import TraceBatch
@@ -193,7 +192,7 @@ class SkipTrace:
                 return chosen.until
             if await self._suppressed(section, chosen.wanted):
                 continue  # those who are left are packed anew
-            self._require_room()
+            self._around.require_room()
             if not await line.client.turn(self._around.stopping):
                 break
             until = await self._ask(section, line, chosen)
@@ -255,17 +254,6 @@ class SkipTrace:
         if found:
             _log.info(events.OWNERS_SUPPRESSED, count=len(found))
         return bool(found)
-
-    def _require_room(self) -> None:
-        """What is paid for must find room (see `jobs.gate`). Raises DiskLow."""
-        try:
-            free = self._around.free_bytes()
-        except OSError as error:
-            raise DiskLow(
-                f"the disk of the store cannot be looked at ({error.strerror}); nobody is asked for"
-            ) from error
-        if free < DISK_FULL_BYTES:
-            raise DiskLow("too little is free where the store lies; nobody is asked for until there is room")
 
     async def _ask(self, section: Section, line: Line, chosen: Chosen) -> datetime | None:
         """Journal a batch, send it and enter what came back; return until when nothing more is asked."""
