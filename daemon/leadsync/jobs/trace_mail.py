@@ -6,11 +6,10 @@ with it. What does not goes to quarantine, not away.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
 
 from sqlalchemy import Connection
 
-from leadsync.core.letters import Opened, Unreadable, Why
+from leadsync.core.letters import KEY_HEADER, Opened, Unreadable, Why
 from leadsync.core.trace_replies import Completion, ItemResult
 from leadsync.jobs.desk import Surroundings
 from leadsync.jobs.trace_batch import answer_of
@@ -19,8 +18,6 @@ from leadsync.jobs.unpack import Handler, Handlers
 from leadsync.store.trace_answers import Proof, check_key, complete, take_item
 from leadsync.store.trace_batches import DONE_KIND, ITEM_KIND
 from leadsync.vendors.trace_results import read_completion, read_item
-
-KEY_HEADER: Final = "x-api-key"
 
 
 @dataclass(frozen=True, slots=True)
