@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from leadsync.core.letters import KEY_HEADER, Opened, Unreadable, Why
-from leadsync.core.trace_replies import Completion, ItemResult
+from leadsync.core.trace_replies import ItemResult
 from leadsync.jobs.desk import Surroundings
 from leadsync.jobs.trace_batch import answer_of
 from leadsync.jobs.trace_desk import TraceDesk
@@ -32,10 +32,10 @@ class ItemMail:
 
 @dataclass(frozen=True, slots=True)
 class DoneMail:
-    """The word that a batch is complete, with what came to prove it."""
+    """The word that a batch is complete, as the vendor calls it, with what came to prove it."""
 
     batch: str
-    completion: Completion
+    vendor_id: str | None
     proof: Proof
 
 
@@ -71,7 +71,7 @@ class TraceMail:
 
     def _take_done(self, mail: DoneMail, connection: Connection) -> bool:
         check_key(connection, mail.batch, mail.proof)
-        complete(connection, mail.batch, mail.completion.batch_id, self._around.now())
+        complete(connection, mail.batch, mail.vendor_id, self._around.now())
         return True
 
     def _proof(self, opened: Opened) -> Proof:
