@@ -25,7 +25,7 @@ from leadsync.core.trace import Go, Hindrance, Queue, Stay, Terms, TraceRoute, W
 from leadsync.errors import BadWeather, ConfigInvalid
 from leadsync.jobs.desk import Office, Surroundings
 from leadsync.jobs.patience import Patience
-from leadsync.jobs.trace_batch import TraceBatch
+from leadsync.jobs.trace_batch import Sending
 from leadsync.jobs.trace_desk import Addresses, Line, TraceDesk
 from leadsync.jobs.trace_owners import await_bytes, batch_bytes, covered, look, pack_up
 from leadsync.store.ledger import Ledger
@@ -266,7 +266,7 @@ class SkipTrace:
         _log.info(events.TRACE_SENT, bytes=len(opened.request), cost_at_most=cost, **told)
         for limit in opened.nearly:
             _log.warning(events.TRACE_BUDGET_NEARLY, limit=limit)
-        sent = await TraceBatch(opened, self._traces, self._around, failed=self._failed).send(line.client)
+        sent = await Sending(opened, self._traces, self._around, failed=self._failed).send(line.client)
         self._failed = 0 if sent.taken else self._failed + 1
         if sent.taken and (await self._traces.waiting()).paused is not None:
             await self._go_on("the vendor has taken a batch")

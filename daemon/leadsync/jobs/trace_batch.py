@@ -34,7 +34,7 @@ class Sent:
     rest_s: float = 0.0
 
 
-class TraceBatch:
+class Sending:
     """One sending; made for it and thrown away. `failed` is how many before it the vendor has not taken in a row."""
 
     def __init__(self, opened: OpenBatch, ledger: TraceLedger, around: Surroundings, *, failed: int) -> None:
