@@ -13,6 +13,7 @@ import structlog
 from leadsync import events
 from leadsync.accounts import Accounts
 from leadsync.config import Job, Settings
+from leadsync.config.intent import wish_of
 from leadsync.config.tables import INFLATED_MAX
 from leadsync.core.audit import Verdict
 from leadsync.core.model import End
@@ -163,8 +164,7 @@ class App:
         if self.settings.webhooks is None:
             return False
         for job in [self.settings.jobs[name] for name in names]:
-            pushed = job.kind == "one_shot" and (job.records or 0) > job.async_above
-            if pushed or job.skip_trace.enabled:
+            if wish_of(job).wants_windows or job.skip_trace.enabled:
                 return True
             if await self.ledger.windows.goes_by_windows(job.account, job.name):
                 return True

@@ -10,6 +10,7 @@ LeadsyncError
 │   ├── AnswerRefused    an answer to a parked job that would lose a page        exit 1
 │   ├── DeletionRefused  a session that is needed, or that has moved     exit 1
 │   ├── CannotListen     a port or a socket that cannot be had           exit 78
+│   ├── EnvironmentUnusable    a proxy, certificates or a journal that cannot be used    exit 78
 │   ├── DaemonDiffers    the daemon is another version, or has read other files    exit 78
 │   └── DaemonRefused    what the daemon said to a command; its own exit code
 ├── BadWeather           nobody's fault; time mends it                   exit 1
@@ -147,7 +148,7 @@ class DaemonRefused(OperatorMistake):
 
 
 class EnvironmentUnusable(OperatorMistake):
-    """The environment of the process names a proxy or certificates that cannot be used."""
+    """The environment of the process names a proxy, certificates or a journal that cannot be used."""
 
     exit_code = 78
 

@@ -12,11 +12,14 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from leadsync.jobs.notify import Send
-from leadsync.scheduler import Alarms, Scheduler
 from leadsync.store.engine import Creator, file_creator
-from leadsync.vendors.http import Transport
+
+if TYPE_CHECKING:
+    from leadsync.jobs.notify import Send
+    from leadsync.scheduler import Alarms
+    from leadsync.vendors.http import Transport
 
 
 def _now() -> datetime:
@@ -39,7 +42,13 @@ def _free_bytes(folder: Path) -> int:
     return shutil.disk_usage(folder).free
 
 
-def _notifier(url: str) -> Send | None:
+def _scheduler() -> "Alarms":
+    from leadsync.scheduler import Scheduler  # noqa: PLC0415 - a third of a second that a look at the clock never pays
+
+    return Scheduler()
+
+
+def _notifier(url: str) -> "Send | None":
     from leadsync.vendors.notifiers import apprise_notifier  # noqa: PLC0415 - an extra that need not be installed
 
     return apprise_notifier(url)
@@ -57,6 +66,6 @@ class Outside:
     executor: Callable[[], Executor] = _one_thread
     creator: Callable[[Path], Creator] = file_creator
     free_bytes: Callable[[Path], int] = _free_bytes
-    transport: Transport | None = None
-    alarms: Callable[[], Alarms] = Scheduler
-    notifier: Callable[[str], Send | None] = _notifier
+    transport: "Transport | None" = None
+    alarms: Callable[[], "Alarms"] = _scheduler
+    notifier: Callable[[str], "Send | None"] = _notifier

@@ -19,12 +19,12 @@ from leadsync.config import Settings, load, sources_of_telling
 from leadsync.core.team import is_same_team
 from leadsync.errors import BadWeather, ConfigInvalid, OperatorMistake, Problem, VendorSilent
 from leadsync.heartbeat import Heartbeat
-from leadsync.jobs.audit import standing_of
 from leadsync.jobs.listing import listing
 from leadsync.keys import read_keys, read_telling, trace_access_of
 from leadsync.outside import Outside
 from leadsync.reports.plan import as_totals
 from leadsync.service import Service
+from leadsync.store.auditing import standing_of
 from leadsync.vendors.batchdata import BatchData
 from leadsync.vendors.pace import result_unless
 

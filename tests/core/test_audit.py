@@ -199,6 +199,13 @@ def test_a_park_is_answered_by_its_own_key_alone(reason: Reason, allowed: bool) 
     assert leave.answers(reason, undone=False) is (allowed and mine is not None)
 
 
+@pytest.mark.parametrize(("number", "buys_again"), [(0, False), (1, False), (2, True)])
+def test_a_further_life_of_a_one_shot_buys_its_list_again(number: int, buys_again: bool) -> None:
+    """Who began it has said so; it grants nothing else, and takes nothing back that the file allows."""
+    assert Leave().in_life(number) == Leave(buy_again=buys_again)
+    assert Leave(adopt=True, buy_again=True).in_life(number) == Leave(adopt=True, buy_again=True)
+
+
 @pytest.mark.parametrize("reason", Reason)
 def test_undone_criteria_answer_their_own_question_alone(reason: Reason) -> None:
     """Who takes the change of the list back has answered `criteria_changed`, and nothing else."""

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leadsync.core.letters import LEVELS_MAX, PIECE_BYTES, Unreadable, Why, check_json, inflated
+from leadsync.core.letters import LEVELS_MAX, PIECE_BYTES, Unreadable, Why, check_json, inflated, key_digest
 
 BODY = b'{"a":1}'
 MIB = 1024 * 1024
@@ -113,3 +113,8 @@ def test_a_large_result_has_a_depth_that_is_read_and_no_more() -> None:
     check_json(nested(LEVELS_MAX - 1))
     with pytest.raises(Unreadable):
         check_json(nested(LEVELS_MAX))
+
+
+def test_the_digest_of_a_key_never_changes() -> None:
+    """Batches that are out carry it in the store: another one would quarantine every answer to them."""
+    assert key_digest("canary") == "e100fbce008c04ec40637af0af91fb2f05aeedc23f856a2d3c0b1580625d755e"

@@ -20,7 +20,6 @@ from leadsync.core.slots import (
     Rules,
     SlotPlan,
     Tenant,
-    admit,
     last_seen,
     plan,
     turned_away,
@@ -35,18 +34,17 @@ MAYBE_SINCE = st.none() | AGES.map(lambda age: NOW - age)
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """A generated world: the vendor's list, the ledger, the jobs, the policy, the clocks, and who wants to come."""
+    """A generated world: the vendor's list, the ledger, the jobs, the policy and the clocks."""
 
     rows: tuple[SessionListing, ...]
     tenants: tuple[Tenant, ...]
     jobs: Jobs
     rules: Rules
     clocks: Clocks
-    wanted: tuple[str, ...]
 
     def plan(self) -> SlotPlan:
         """What is done."""
-        return admit(plan(self.rows, self.tenants, self.jobs, self.rules, self.clocks), self.wanted)
+        return plan(self.rows, self.tenants, self.jobs, self.rules, self.clocks)
 
 
 def listings(name: str) -> st.SearchStrategy[SessionListing]:
@@ -95,9 +93,8 @@ def houses(draw: st.DrawFn) -> House:
     named = draw(st.dictionaries(st.sampled_from(NAMES), st.booleans(), max_size=5))
     rows = tuple(draw(listings(name)) for name in listed)
     ours = tuple(draw(tenants(name)) for name in known)
-    wanted = tuple(draw(st.lists(st.sampled_from([f"new-{n}" for n in range(6)]), unique=True)))
     enabled = dict.fromkeys(draw(st.lists(st.sampled_from(["job-a", "job-b"]), unique=True)))
-    return House(rows, ours, Jobs(named, enabled), draw(RULES), draw(CLOCKS), wanted)
+    return House(rows, ours, Jobs(named, enabled), draw(RULES), draw(CLOCKS))
 
 
 def assert_right(house: House) -> None:
@@ -150,16 +147,12 @@ def assert_old_enough(house: House, planned: SlotPlan) -> None:
 
 
 def assert_room(house: House, planned: SlotPlan) -> None:
-    """Our own creating never goes above cap less reserve; who waits, waits in order."""
+    """Our own creating never goes above cap less reserve: so many more are free, and not one fewer."""
     room = house.rules.room
-    assert planned.allowed + planned.waiting == house.wanted
     used = planned.occupancy.used
     coming = {one.session for one in house.tenants if one.life.reserved_at or (one.running and one.open_key)}
     assert used == len({row.session for row in house.rows} | coming)
-    if planned.allowed:
-        assert used + len(planned.allowed) <= room.cap - room.reserve
-    if planned.waiting:
-        assert used + len(planned.allowed) >= room.cap - room.reserve
+    assert used + planned.occupancy.free == max(used, room.cap - room.reserve)
 
 
 def assert_one_answer(house: House, planned: SlotPlan) -> None:

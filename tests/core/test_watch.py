@@ -10,6 +10,7 @@ from leadsync.core.conditions import CATALOGUE, Condition
 from leadsync.core.model import End, Outcome, Reason
 from leadsync.core.unusual import Unusual
 from leadsync.core.watch import (
+    DISK_FULL_BYTES,
     AccountFacts,
     Began,
     Ended,
@@ -24,7 +25,6 @@ from leadsync.core.watch import (
     sights,
     step,
 )
-from leadsync.jobs.gate import DISK_RESERVE_BYTES
 
 NOW = datetime(2026, 11, 2, 6, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -188,5 +188,5 @@ def test_every_condition_is_in_the_catalogue() -> None:
 
 def test_a_full_disk_is_what_the_page_path_takes_for_one() -> None:
     """The condition that says 'nothing is asked for' begins where that is so."""
-    assert set(seen(replace(WELL, free_bytes=DISK_RESERVE_BYTES))) == {Condition.DISK_LOW}
-    assert Condition.DISK_FULL in seen(replace(WELL, free_bytes=DISK_RESERVE_BYTES - 1))
+    assert set(seen(replace(WELL, free_bytes=DISK_FULL_BYTES))) == {Condition.DISK_LOW}
+    assert Condition.DISK_FULL in seen(replace(WELL, free_bytes=DISK_FULL_BYTES - 1))

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from leadsync.app import App
 from leadsync.core.model import End, Outcome
+from leadsync.core.watch import DISK_FULL_BYTES
 from leadsync.errors import UsageMistake
-from leadsync.jobs.gate import DISK_RESERVE_BYTES
 from leadsync.simulator import Fault
 from tests.jobs.books import assert_books_agree, assert_keys_in_turn
 from tests.stage import Stage
@@ -215,12 +215,12 @@ def test_a_full_disk_stops_the_spending(build: Build) -> None:
     """With less than the reserve free nothing is asked for, and the run fails in words; with room it goes on."""
     stage = build()
     stage.job()
-    stage.change(free_bytes=lambda _: DISK_RESERVE_BYTES - 1)
+    stage.change(free_bytes=lambda _: DISK_FULL_BYTES - 1)
     end = stage.end()
     assert end.outcome is Outcome.FAILED
     assert "128 MiB" in end.message
     assert stage.wire.searches == 0
-    stage.change(free_bytes=lambda _: DISK_RESERVE_BYTES)
+    stage.change(free_bytes=lambda _: DISK_FULL_BYTES)
     assert stage.end().outcome is Outcome.COMPLETE
     assert_books_agree(stage)
 
@@ -229,7 +229,7 @@ def test_a_disk_that_fills_up_in_mid_run_stops_the_spending(build: Build) -> Non
     """Room is looked at before each page, not once a run."""
     stage = build(size=500)
     stage.job()
-    stage.change(free_bytes=lambda _: DISK_RESERVE_BYTES - (stage.wire.searches >= 2))
+    stage.change(free_bytes=lambda _: DISK_FULL_BYTES - (stage.wire.searches >= 2))
     assert stage.end().outcome is Outcome.FAILED
     assert stage.sim.bill.records == 200
     assert_books_agree(stage)

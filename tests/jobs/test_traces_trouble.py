@@ -52,7 +52,7 @@ def test_a_full_disk_asks_for_nobody(stage: TracedStage) -> None:
 
     stage.work(then=look)
     assert set(stage.asked) == {1}
-    assert "too little is free" in stage.wrote("trace.delayed")[0]["message"]
+    assert "less than 128 MiB are free" in stage.wrote("trace.delayed")[0]["message"]
 
 
 def test_a_list_that_nobody_understands_any_more_asks_for_nobody(stage: TracedStage) -> None:

@@ -14,6 +14,7 @@ import pytest
 from leadsync.config import SecretSource
 from leadsync.core.model import Reason, SessionListing
 from leadsync.core.replies import Denied, Lost, Refused, SlotsFull, Throttled
+from leadsync.core.watch import WAL_LARGE_BYTES
 from leadsync.errors import LeadsyncError, Problem
 from leadsync.reports.doctor.account import (
     AccountFacts,
@@ -36,7 +37,7 @@ from leadsync.reports.doctor.machine import (
     judge_sqlite,
     judge_time_zones,
 )
-from leadsync.reports.doctor.store import WAL_MAX_BYTES, Inside, StoreFacts, judge_store
+from leadsync.reports.doctor.store import Inside, StoreFacts, judge_store
 from leadsync.store.refusals import because_of, damaged, foreign, newer, older, out_of_reach
 from leadsync.vendors.wire import Trouble, Wallet
 
@@ -246,8 +247,8 @@ STORE = StoreFacts(FILE, stat.S_IFREG | 0o600, stat.S_IFDIR | 0o700, WHOLE)
         ({"folder_mode": 0o777}, "store.modes", WRONG, "others may replace the store"),
         ({"folder_mode": 0o770}, "store.modes", WRONG, "others may replace the store"),
         ({"folder_mode": 0o755}, "store.modes", OK, "cannot read it"),
-        ({"wal_bytes": WAL_MAX_BYTES}, "store.log", OK, "256 MiB"),
-        ({"wal_bytes": WAL_MAX_BYTES + 1}, "store.log", WRONG, "while somebody reads"),
+        ({"wal_bytes": WAL_LARGE_BYTES}, "store.log", OK, "256 MiB"),
+        ({"wal_bytes": WAL_LARGE_BYTES + 1}, "store.log", WRONG, "while somebody reads"),
         ({"backups": ("/srv/state/leadsync.db.before-0001-upgrade",)}, "store.backup", OK, "before-0001-upgrade"),
         ({"inside": None, "file_mode": 0}, "store", OK, "there is none yet"),
     ],

@@ -2,17 +2,12 @@
 
 import json
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
 import pytest
 
-from leadsync.config import Job, load
 from leadsync.core.model import Outcome, Reason, SessionListing
 from leadsync.core.replies import Denied, Lost, Refused, SlotsFull, Throttled
-from leadsync.jobs.desk import Brief
 from leadsync.reports.plan import as_totals, in_words
-from leadsync.reports.plan.view import criteria_of, leave_of
 from leadsync.simulator import Fault
 from leadsync.vendors.wire import Trouble
 from tests.reports.planned import DAILY, Build, billed_by, job_of, outage, refused, report
@@ -282,24 +277,3 @@ def test_why_there_is_no_list(listed: Trouble, words: str) -> None:
     assert isinstance(sentence, str)
     assert words in sentence
     assert as_totals({"phoenix": SessionListing("phoenix", 3)}) == {"phoenix": 3}
-
-
-ANSWERS: tuple[dict[str, Any], ...] = (
-    {},
-    {"adopt": True},
-    {"buy_again": True},
-    {"on_drift": "continue"},
-    {"on_criteria_change": "continue"},
-)
-
-
-@pytest.mark.parametrize("keys", ANSWERS)
-def test_a_job_file_means_the_same_to_the_plan_and_to_the_run(build: Build, keys: dict[str, Any]) -> None:
-    """What it allows, and which list it asks for: the sort belongs to it."""
-    stage = build()
-    stage.job(search='query = "TX"\n[options.sort]\nfield = "address"\nsortOrder = "asc"', **keys)
-    settings = load(Path(stage.folder / "config.toml"), {})
-    job: Job = settings.jobs["phoenix"]
-    price = settings.accounts["main"].price_per_record
-    brief = Brief.to_pull(job, price)
-    assert (criteria_of(job), leave_of(job, price)) == (brief.criteria, brief.leave)

@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from leadsync.core.audit import Standing
 from leadsync.core.model import Books, End, Outcome, Reason, Route, SessionListing, Tally
 from leadsync.core.slots import Room
 from leadsync.errors import Bug, StoreFailed
+from leadsync.store.auditing import standing_of
 from leadsync.store.ledger import Figures, NewRun
 from tests.store.hand import NOW, Hand, leads
 
@@ -25,6 +27,13 @@ def two_pages(hand: Hand, run_id: int) -> None:
     for came, total in ((leads(30), 30), (leads(20, 25), 45)):
         hand.store(hand.key(hand.order(hand.session(), run_id, 50)), run_id, came, total, new=total == 30)
     hand.key(hand.order(hand.session(), run_id))
+
+
+def test_a_session_is_audited_with_what_its_open_key_may_bill(hand: Hand) -> None:
+    """Its books, and how many records are on their way; none, where no key is open."""
+    assert standing_of(hand.session()) == Standing("phoenix", Books())
+    two_pages(hand, hand.run())
+    assert standing_of(hand.session()) == Standing("phoenix", Books(next_page=4, delivered=45), open_take=10)
 
 
 def test_a_runs_figures_are_those_of_its_pages(hand: Hand) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from leadsync.core.contacts import Contact
 from leadsync.core.letters import Unreadable
 from leadsync.core.replies import Lost, Throttled
-from leadsync.core.trace_replies import Awaited, Completion, ItemResult
+from leadsync.core.trace_replies import Awaited, ItemResult
 from leadsync.simulator.trace_people import Found, hit, miss
 from leadsync.vendors.trace_results import decipher_await, read_completion, read_item
 from tests.vendors.odd_json import SOMETIMES_JSON
@@ -38,7 +38,6 @@ def test_three_shapes(shape: Any) -> None:
     assert (found.key, found.batch_id, found.batch_request_id, found.matched) == (7, "b-1", "r-7", True)
     assert found.contacts[:2] == CONTACTS
     assert [contact.value for contact in found.contacts[2:]] == ["pat@example.com"]
-    assert found.unusable == 0
 
 
 @pytest.mark.parametrize("shape", ["flag", "status", "persons"])
@@ -103,7 +102,7 @@ def test_what_is_no_json(content: bytes) -> None:
 
 
 def test_entries_in_other_forms() -> None:
-    """Texts for objects, other names, nulls; what can be no contact is counted, not kept and not in silence."""
+    """Texts for objects, other names, nulls; what can be no contact is none."""
     phones = ["602-555-0117", {"number": 6025550118, "dnc": "Y"}, None, {"phoneNumber": "(602) 555-0119"}, "12", {}, 7]
     emails: list[Any] = [{"address": "A@b.io", "type": "Work"}, "c@d.io", None, "nobody", []]
     found = read({**IDS, "data": {"phones": phones, "emails": emails}})
@@ -116,7 +115,6 @@ def test_entries_in_other_forms() -> None:
     ]
     assert found.contacts[1].do_not_call is True
     assert found.contacts[3].type == "work"
-    assert found.unusable == 5
 
 
 def test_the_same_phone_twice_is_one_and_the_stricter_flag_holds() -> None:
@@ -147,22 +145,21 @@ def test_the_key(said: dict[str, Any], key: int | None) -> None:
 @pytest.mark.parametrize(
     ("said", "means"),
     [
-        ({"batchId": "b", "totalProcessed": 9, "totalMatched": 5, "totalErrors": 1}, Completion("b", 9, 5, 1)),
-        ({"data": {"batchId": "b", "totalProcessed": 9}}, Completion("b", 9)),
-        ({"count": 9, "matches": "5", "unmatched": 4, "failures": 0}, Completion(None, 9, 5, 0)),
-        ({"totalMatched": None, "completedAt": "2026-11-01"}, Completion()),
-        ([], Completion()),
-        ("done", Completion()),
+        ({"batchId": "b", "totalProcessed": 9, "totalMatched": 5, "totalErrors": 1}, "b"),
+        ({"data": {"batchId": "b", "totalProcessed": 9}}, "b"),
+        ({"batchId": None, "completedAt": "2026-11-01"}, None),
+        ([], None),
+        ("done", None),
     ],
 )
-def test_completion(said: Any, means: Completion) -> None:
-    """In the second version's words or in others; that it came is what counts."""
+def test_completion(said: Any, means: str | None) -> None:
+    """It may name its batch; that it came is what counts."""
     assert read_completion(json.dumps(said).encode()) == means
 
 
 def test_completion_without_a_word() -> None:
     """An empty body will do."""
-    assert read_completion(b" ") == Completion()
+    assert read_completion(b" ") is None
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ def doctor(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -
     import asyncio
 
     with answering():
-        from leadsync.jobs.gate import DISK_RESERVE_BYTES
+        from leadsync.core.watch import DISK_FULL_BYTES
         from leadsync.outside import Outside
         from leadsync.reports.doctor import Hands, in_words
         from leadsync.reports.doctor import doctor as report_of
@@ -43,7 +43,7 @@ def doctor(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -
             environ=_environ(outside.environ),
             now=outside.now,
             free_bytes=outside.free_bytes,
-            disk_wanted_bytes=DISK_RESERVE_BYTES,
+            disk_wanted_bytes=DISK_FULL_BYTES,
             answers=_answers,
             show_unit=_show_unit,
             transport=outside.transport,

@@ -21,16 +21,15 @@ def status(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -
     Where a job's file is not as it should be, the other jobs are shown, then what is wrong with it; exit 78.
     """
     with answering():
-        import os
-        from datetime import UTC, datetime
-
         from leadsync.config import load_whole_files
         from leadsync.errors import ConfigInvalid
+        from leadsync.outside import Outside
         from leadsync.reports.status import in_words
         from leadsync.reports.status import status as report_of
 
-        settings, problems = load_whole_files(config, os.environ)
-        report = report_of(settings, datetime.now(UTC), problems)
+        outside = Outside()
+        settings, problems = load_whole_files(config, outside.environ)
+        report = report_of(settings, outside.now(), problems)
         print_json(report) if as_json else typer.echo(in_words(report))
         if problems:
             raise ConfigInvalid(problems)

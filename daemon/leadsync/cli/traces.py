@@ -25,11 +25,10 @@ def listed(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -
     """
     with answering():
         settings = load_to_look(config)
-        from datetime import UTC, datetime
-
+        from leadsync.outside import Outside
         from leadsync.reports.traces import traces, traces_in_words
 
-        report = traces(settings, datetime.now(UTC))
+        report = traces(settings, Outside().now())
         print_json(report) if as_json else typer.echo(traces_in_words(report))
 
 

@@ -1,4 +1,4 @@
-"""The tables of config.toml, each key with its default and its unit: store, log, accounts, housekeeping, the inbox.
+"""The tables of config.toml, each key with its default and its unit.
 
 Those about who is told stand in `telling`.
 
@@ -246,7 +246,7 @@ class SkipTrace(Section):
 
 
 class ConfigFile(Section):
-    """leadsync: store, log, accounts and housekeeping."""
+    """leadsync: config.toml. Its jobs have files of their own."""
 
     store: Store = Store()
     log: Log = Log()

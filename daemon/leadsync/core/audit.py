@@ -72,6 +72,10 @@ class Leave:
             case _:
                 return self
 
+    def in_life(self, number: int) -> "Leave":
+        """Allow what goes with a one-shot's life: who began a further one has said that the list is bought again."""
+        return replace(self, buy_again=self.buy_again or number > 1)
+
     def answers(self, reason: Reason, *, undone: bool) -> bool:
         """Whether the file has answered this question by now; all others wait for `resume`.
 

@@ -84,6 +84,11 @@ class Share:
     left: int
 
     @property
+    def is_nearly_spent(self) -> bool:
+        """Whether a person is to be warned; so it is where nothing is left."""
+        return self.percent >= NEARLY * 100
+
+    @property
     def is_spent(self) -> bool:
         """Whether no record fits any more."""
         return self.left < 1

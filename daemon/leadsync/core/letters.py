@@ -1,9 +1,10 @@
 """A webhook's message as it came, and the opening of it: inflated with a cap, read strictly, never trusted.
 
-Nothing here is done while the vendor waits for its answer. What cannot be opened or read raises `Unreadable`, and waits
+Nothing is opened while the vendor waits for its answer. What cannot be opened or read raises `Unreadable`, and waits
 in quarantine: it may be money, so it is kept as it came.
 """
 
+import hashlib
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -22,6 +23,9 @@ LEVELS_MAX: Final = 100
 
 KEPT_DAYS: Final = 7
 """How long a body stays in the store after its message was taken, or discarded: until a mistake has shown itself."""
+
+KEY_HEADER: Final = "x-api-key"
+"""A vendor sends our own API key back in it: kept as its digest, so that it can be compared and not be read."""
 
 _GZIP_OR_ZLIB: Final = 32 + zlib.MAX_WBITS
 _object: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -79,6 +83,11 @@ class Opened:
     version: int
     headers: Mapping[str, str]
     content: bytes
+
+
+def key_digest(api_key: str) -> str:
+    """Return what is kept of an API key: the door's of what comes back, and a batch's of what it was asked with."""
+    return hashlib.sha256(api_key.encode()).hexdigest()
 
 
 def inflated(headers: Mapping[str, str], body: bytes, max_bytes: int) -> bytes:

@@ -13,6 +13,9 @@ BACKOFF_MAX_S: Final = 30.0
 GIVE_UP_S: Final = 600.0
 """After this long without an answer the run ends `failed`; the key stays open."""
 
+STORE_AGAIN_S: Final = 5.0
+"""Between two attempts to store what exists nowhere else: no key can bring it again."""
+
 HOLD_MAX_S: Final = 300.0
 """The longest `Retry-After` that is believed; an absurd one must not stop an account for a year."""
 

@@ -13,6 +13,11 @@ class Wish:
     records: int = 0
     async_above: int = 500
 
+    @property
+    def wants_windows(self) -> bool:
+        """Whether it is for the async endpoint, where results find their way back."""
+        return self.one_shot and self.records > self.async_above
+
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:
@@ -27,7 +32,7 @@ def choose_route(wish: Wish, now: Circumstances) -> Route | None:
     """Return the route, or None to wait: an outage never chooses it, since each route is paid for differently."""
     if not wish.one_shot:
         return Route.SESSION
-    if wish.records > wish.async_above and now.webhooks:
+    if wish.wants_windows and now.webhooks:
         return Route.ASYNC
     match (now.session_ability, now.slot_free):
         case (True, True):

@@ -212,15 +212,10 @@ class Occupancy:
 
 @dataclass(frozen=True, slots=True)
 class SlotPlan:
-    """What housekeeping does: `fates` has every session of the list, the longest idle first.
-
-    `allowed` are those of the new sessions asked for that may be made now, in their order; `waiting` the others.
-    """
+    """What housekeeping does: `fates` has every session of the list, the longest idle first."""
 
     occupancy: Occupancy
     fates: tuple[Fate, ...]
-    allowed: tuple[str, ...] = ()
-    waiting: tuple[str, ...] = ()
 
     def those(self, action: Action) -> tuple[Fate, ...]:
         """The sessions about which this is done, in order."""
@@ -236,12 +231,6 @@ def plan(
     fates = [_fate(row, known.get(row.session), jobs, rules, clocks) for row in listed]
     fates.sort(key=lambda fate: (last_seen(fate.row) is None, last_seen(fate.row) or clocks.ours, fate.session))
     return SlotPlan(occupancy((row.session for row in listed), tenants, rules.room), tuple(fates))
-
-
-def admit(planned: SlotPlan, wanted: Sequence[str]) -> SlotPlan:
-    """Let in as many of the new sessions as there are free slots now; what is still to be deleted holds its slot."""
-    free = planned.occupancy.free
-    return SlotPlan(planned.occupancy, planned.fates, tuple(wanted[:free]), tuple(wanted[free:]))
 
 
 def occupancy(listed: Iterable[str], tenants: Iterable[Tenant], room: Room) -> Occupancy:

@@ -44,7 +44,7 @@ BatchReply: TypeAlias = Acknowledged | TraceTrouble
 class ItemResult:
     """What came of one owner. `key`, `batch_id` and `batch_request_id` are None where the vendor left them out.
 
-    A miss has no contacts. `unusable` counts entries that are no phone and no e-mail address.
+    A miss has no contacts.
     """
 
     key: int | None
@@ -52,17 +52,6 @@ class ItemResult:
     batch_request_id: str | None
     matched: bool
     contacts: tuple[Contact, ...] = ()
-    unusable: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Completion:
-    """The vendor is through with a batch, or says so. Each figure is None where it names none."""
-
-    batch_id: str | None = None
-    processed: int | None = None
-    matched: int | None = None
-    errors: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

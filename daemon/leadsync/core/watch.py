@@ -25,12 +25,13 @@ FAILURES_MIN: Final = 2
 COVERED_FOR: Final = timedelta(hours=1)
 """After an outage each job is tried again within 23 minutes, and may take some to end."""
 
-NEARLY_PERCENT: Final = 80
 DISK_LOW_BYTES: Final = 1024**3
 DISK_FULL_BYTES: Final = 128 * 1024**2
 """Below this nothing is asked for: a page is up to 14 MB, in the file and in its write-ahead log."""
 
 WAL_LARGE_BYTES: Final = 256 * 1024**2
+"""Four times what SQLite keeps of it: more means that somebody has been reading for a long time."""
+
 LAG_S: Final = 1.0
 SCHEDULER_SILENT: Final = timedelta(minutes=3)
 """Its alarm is set to ring every minute."""
@@ -296,7 +297,7 @@ def _of_accounts(store: StoreFacts) -> Iterator[tuple[Key, Sight | None]]:
 
 
 def _of_budget(account: AccountFacts) -> Iterator[tuple[Key, Sight | None]]:
-    nearly = [share for share in account.budget if share.percent >= NEARLY_PERCENT]
+    nearly = [share for share in account.budget if share.is_nearly_spent]
     spent = [share for share in nearly if share.is_spent]
     if spent:
         yield Key(Condition.BUDGET_SPENT, account.name), _of_shares(spent)

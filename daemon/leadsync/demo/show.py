@@ -6,7 +6,7 @@ Everything but the vendor is real: the configuration files, HTTP on loopback, th
 import asyncio
 import sys
 import tempfile
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -51,15 +51,15 @@ def show(folder: Path | None) -> bool:
 
 
 async def _show(place: Path) -> bool:
-    simulator = Simulator(World(seed=2026, size=PROPERTIES), now=lambda: datetime.now(UTC))
+    outside = Outside()
+    simulator = Simulator(World(seed=2026, size=PROPERTIES), now=outside.now)
     async with serve(simulator, ("127.0.0.1", 0)) as url:
         _write_files(place, url)
-        outside = Outside()
         settings = load(place / "config.toml", outside.environ)
         keys = start_log(settings, outside)
         async with open_app(settings, keys, outside) as app:
             ended_well = await _two_rounds(app, simulator)
-    return _tell(settings, simulator) and ended_well
+    return _tell(settings, simulator, outside.now()) and ended_well
 
 
 def _write_files(place: Path, url: str) -> None:
@@ -87,10 +87,10 @@ async def _two_rounds(app: App, simulator: Simulator) -> bool:
     return all(end.outcome.ended_well for end in (*first.values(), *second.values()))
 
 
-def _tell(settings: Settings, simulator: Simulator) -> bool:
+def _tell(settings: Settings, simulator: Simulator, now: datetime) -> bool:
     """Print the table, and say whether every billed property is stored, and none was billed twice."""
     history = runs(settings, job=None, limit=2 * len(JOBS))["runs"]
-    totals = {job["name"]: job["delivered"] for job in status(settings, datetime.now(UTC))["jobs"]}
+    totals = {job["name"]: job["delivered"] for job in status(settings, now)["jobs"]}
     lines, agree = [], True
     for name in JOBS:
         mine = [run for run in history if run["job"] == name]

@@ -18,7 +18,7 @@ from starlette.types import Receive, Scope, Send
 
 from leadsync import events
 from leadsync.core.hooks import Address, HookKey, address_of
-from leadsync.core.letters import Letter
+from leadsync.core.letters import KEY_HEADER, Letter, key_digest
 from leadsync.errors import BadWeather
 from leadsync.store.inbox import Receipt
 
@@ -27,9 +27,6 @@ RETRY_AFTER_S: Final = 30
 
 KEPT_HEADERS: Final = ("content-type", "content-encoding", "user-agent")
 HEADER_MAX_CHARS: Final = 200
-
-KEY_HEADER: Final = "x-api-key"
-"""A vendor sends our own key back in it: kept as its digest, so that it can be compared and not be read."""
 
 Keep: TypeAlias = Callable[[Letter], Awaitable[Receipt]]
 """Returns once a message is durable. Raises BadWeather."""
@@ -79,7 +76,7 @@ class Door:
             return None
         headers = {name: request.headers[name][:HEADER_MAX_CHARS] for name in KEPT_HEADERS if name in request.headers}
         if KEY_HEADER in request.headers:
-            headers[KEY_HEADER] = hashlib.sha256(request.headers[KEY_HEADER].encode()).hexdigest()
+            headers[KEY_HEADER] = key_digest(request.headers[KEY_HEADER])
         # The same bytes in another encoding, or with another key, are another message: one may be taken, the other not.
         apart = "\n".join(headers[name] for name in ("content-encoding", KEY_HEADER) if name in headers)
         digest = hashlib.sha256(apart.encode() + b"\n")

@@ -14,7 +14,8 @@ from leadsync.core.audit import GoOn, Standing, Verdict, audit
 from leadsync.core.model import End, Listing
 from leadsync.jobs.desk import Desk, Ticket
 from leadsync.jobs.lister import Lister
-from leadsync.store.ledger import Ledger, SessionState
+from leadsync.store.auditing import standing_of
+from leadsync.store.ledger import Ledger
 
 Facts: TypeAlias = dict[str, tuple[Standing, int | None]]
 """By session: what the ledger and the vendor said at the moment of the audit."""
@@ -110,9 +111,3 @@ class Auditor:
 
 
 _log = structlog.get_logger()
-
-
-def standing_of(state: SessionState) -> Standing:
-    """What the ledger knows of a session, for a comparison with the vendor's list."""
-    open_take = state.open_page.take if state.open_page else None
-    return Standing(state.name, state.books, open_take, state.deleted, state.recovering, state.recover_until)

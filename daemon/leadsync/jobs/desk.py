@@ -11,15 +11,16 @@ import structlog
 
 from leadsync import events
 from leadsync.config import Job, Settings
+from leadsync.config.intent import criteria_of, leave_of, wish_of
 from leadsync.core.audit import Leave
 from leadsync.core.budget import Limits
-from leadsync.core.criteria import criteria_hash
 from leadsync.core.model import End, Listing, Outcome, Route
 from leadsync.core.one_shot import Life
 from leadsync.core.replies import Denied, Lost
 from leadsync.core.routes import Wish
 from leadsync.core.slots import Clocks, Jobs, Policy, Room, Rules
-from leadsync.errors import Bug
+from leadsync.core.watch import DISK_FULL_BYTES
+from leadsync.errors import Bug, DiskLow
 from leadsync.jobs.till import Till
 from leadsync.jobs.vacancy import Vacancy
 from leadsync.store.ledger import SessionState
@@ -44,6 +45,18 @@ class Surroundings:
     free_bytes: Callable[[], int]
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     hurry: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def require_room(self) -> None:
+        """What is paid for must find room: look before each request, a replay's too. Raises DiskLow."""
+        try:
+            free = self.free_bytes()
+        except OSError as error:
+            raise DiskLow(f"the disk of the store cannot be looked at ({error.strerror}); nothing is asked") from error
+        if free < DISK_FULL_BYTES:
+            raise DiskLow(
+                f"less than {DISK_FULL_BYTES // 1024**2} MiB are free where the store lies; nothing more is asked"
+                " for until there is room"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,8 +206,8 @@ class Brief:
             job=job.name,
             account=job.account,
             session=job.session,
-            criteria=criteria_hash(job.search, job.options.get("sort")),
-            leave=_leave(job, price),
+            criteria=criteria_of(job),
+            leave=leave_of(job, price),
             timeout=job.run_timeout,
             page_size=job.page_size,
             records_max=job.records_per_run,
@@ -203,15 +216,13 @@ class Brief:
         )
 
     def for_life(self, life: Life) -> "Brief":
-        """Pull for this life of a one-shot; who began a further one has said that the list is bought again."""
-        again = self.leave.buy_again or life.number > 1
-        return replace(self, session=life.seat, leave=replace(self.leave, buy_again=again))
+        """Pull for this life of a one-shot."""
+        return replace(self, session=life.seat, leave=self.leave.in_life(life.number))
 
     @classmethod
     def to_aim(cls, job: Job, price: Decimal, *, public_url: str | None, again: bool) -> "Brief":
         """Bring what a one-shot's file asks for."""
-        wish = Wish(one_shot=True, records=job.records or 0, async_above=job.async_above)
-        aim = Aim(wish, public_url, job.windows_in_flight, job.deadline, job.retry_unknown, again)
+        aim = Aim(wish_of(job), public_url, job.windows_in_flight, job.deadline, job.retry_unknown, again)
         return replace(cls.to_pull(job, price), aim=aim)
 
     @classmethod
@@ -222,20 +233,10 @@ class Brief:
             account=session.account,
             session=session.name,
             criteria=session.criteria or "",
-            leave=_leave(job, price) if job else Leave(price=price),
+            leave=leave_of(job, price),
             timeout=SETTLE_TIMEOUT,
             settle_only=End(Outcome.LIMITED, "the key that an earlier run had left open is settled"),
         )
-
-
-def _leave(job: Job, price: Decimal) -> Leave:
-    return Leave(
-        adopt=job.adopt,
-        drift=job.on_drift == "continue",
-        criteria_change=job.on_criteria_change == "continue",
-        buy_again=job.buy_again,
-        price=price,
-    )
 
 
 @dataclass(frozen=True, slots=True)

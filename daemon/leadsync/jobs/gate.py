@@ -11,14 +11,10 @@ from leadsync.core.model import OpenPage, PageReply
 from leadsync.core.protocol import BudgetSpent, Close, Event, Halted, Stored, Waited
 from leadsync.core.replies import Denied, VendorReply
 from leadsync.core.retry import GIVE_UP_S
-from leadsync.core.watch import DISK_FULL_BYTES
-from leadsync.errors import Bug, DiskLow, VendorSilent
+from leadsync.errors import Bug, VendorSilent
 from leadsync.jobs.desk import Surroundings, Ticket
 from leadsync.store.ledger import Arrival, Asked, Ledger, Receipt
 from leadsync.vendors.pace import result_unless, sleep_unless
-
-DISK_RESERVE_BYTES: Final = DISK_FULL_BYTES
-"""A page is up to 14 MB, in the file and in its write-ahead log; what is paid for must find room."""
 
 STOPPED: Final = Halted("leadsync was asked to stop")
 WITHDRAWN: Final = Halted("the job's file was changed meanwhile, so nothing more is asked by what it said before")
@@ -56,7 +52,7 @@ class Gate:
         until_s = min(self._loop.time() + GIVE_UP_S, self.deadline_s)
         if not await self._ticket.desk.breaker.closed(self._around.stopping, until_s):
             return self.vain("nothing new was asked for")
-        self.require_room()
+        self._around.require_room()
         return self.at_boundary()
 
     def at_boundary(self) -> Event | None:
@@ -76,18 +72,6 @@ class Gate:
         if self._around.stopping.is_set():
             return STOPPED
         raise VendorSilent(f"{self._ticket.desk.silence(self._around)}; {meaning}")
-
-    def require_room(self) -> None:
-        """What is paid for must find room: look before each request, a replay's too."""
-        try:
-            free = self._around.free_bytes()
-        except OSError as error:
-            raise DiskLow(f"the disk of the store cannot be looked at ({error.strerror}); nothing is asked") from error
-        if free < DISK_RESERVE_BYTES:
-            raise DiskLow(
-                f"less than {DISK_RESERVE_BYTES // 1024**2} MiB are free where the store lies; nothing more is asked"
-                " for until there is room"
-            )
 
     def note_change(self) -> None:
         """From now on whatever comes back into the budget is news."""

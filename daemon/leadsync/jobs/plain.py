@@ -7,7 +7,6 @@ nowhere else, so a store that fails is tried again.
 import asyncio
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Final
 
 from leadsync import events
 from leadsync.core import plain
@@ -28,15 +27,12 @@ from leadsync.core.protocol import (
     Stored,
     Wait,
 )
-from leadsync.core.retry import GIVE_UP_S
+from leadsync.core.retry import GIVE_UP_S, STORE_AGAIN_S
 from leadsync.errors import Bug, StoreFailed
 from leadsync.jobs.desk import Surroundings, Ticket
 from leadsync.jobs.gate import STOPPED, Gate
 from leadsync.store.ledger import Asked, Ledger, Order, Receipt
 from leadsync.vendors.wire import plain_request
-
-STORE_AGAIN_S: Final = 5.0
-"""Between two attempts to store a page that no key can bring again."""
 
 
 class Plain:

@@ -153,7 +153,7 @@ class Pull:
         return Reworded()
 
     async def _send(self) -> Event:
-        self._gate.require_room()
+        self._around.require_room()
         return await self._gate.send(self._ledger)
 
     async def _store(self, page: PageReply, *, fresh: bool, replays: int) -> Stored:

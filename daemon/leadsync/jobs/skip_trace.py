@@ -22,11 +22,10 @@ from leadsync.config.limits import trace_limits_of
 from leadsync.config.suppression import read_suppression
 from leadsync.core.budget import window_starts
 from leadsync.core.trace import Go, Hindrance, Queue, Stay, Terms, TraceRoute, Waiting, next_step
-from leadsync.core.watch import DISK_FULL_BYTES
-from leadsync.errors import BadWeather, ConfigInvalid, DiskLow
+from leadsync.errors import BadWeather, ConfigInvalid
 from leadsync.jobs.desk import Office, Surroundings
 from leadsync.jobs.patience import Patience
-from leadsync.jobs.trace_batch import TraceBatch
+from leadsync.jobs.trace_batch import Sending
 from leadsync.jobs.trace_desk import Addresses, Line, TraceDesk
 from leadsync.jobs.trace_owners import await_bytes, batch_bytes, covered, look, pack_up
 from leadsync.store.ledger import Ledger
@@ -193,7 +192,7 @@ class SkipTrace:
                 return chosen.until
             if await self._suppressed(section, chosen.wanted):
                 continue  # those who are left are packed anew
-            self._require_room()
+            self._around.require_room()
             if not await line.client.turn(self._around.stopping):
                 break
             until = await self._ask(section, line, chosen)
@@ -256,17 +255,6 @@ class SkipTrace:
             _log.info(events.OWNERS_SUPPRESSED, count=len(found))
         return bool(found)
 
-    def _require_room(self) -> None:
-        """What is paid for must find room (see `jobs.gate`). Raises DiskLow."""
-        try:
-            free = self._around.free_bytes()
-        except OSError as error:
-            raise DiskLow(
-                f"the disk of the store cannot be looked at ({error.strerror}); nobody is asked for"
-            ) from error
-        if free < DISK_FULL_BYTES:
-            raise DiskLow("too little is free where the store lies; nobody is asked for until there is room")
-
     async def _ask(self, section: Section, line: Line, chosen: Chosen) -> datetime | None:
         """Journal a batch, send it and enter what came back; return until when nothing more is asked."""
         opened = await self._traces.journal(self._order(section, line, chosen), self._around.now())
@@ -278,7 +266,7 @@ class SkipTrace:
         _log.info(events.TRACE_SENT, bytes=len(opened.request), cost_at_most=cost, **told)
         for limit in opened.nearly:
             _log.warning(events.TRACE_BUDGET_NEARLY, limit=limit)
-        sent = await TraceBatch(opened, self._traces, self._around, failed=self._failed).send(line.client)
+        sent = await Sending(opened, self._traces, self._around, failed=self._failed).send(line.client)
         self._failed = 0 if sent.taken else self._failed + 1
         if sent.taken and (await self._traces.waiting()).paused is not None:
             await self._go_on("the vendor has taken a batch")

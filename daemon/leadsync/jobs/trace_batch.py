@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 import structlog
 
 from leadsync import events
-from leadsync.core.retry import GIVE_UP_S, throttle_wait_s
+from leadsync.core.retry import GIVE_UP_S, STORE_AGAIN_S, throttle_wait_s
 from leadsync.core.trace import BatchState, Doubtful, GiveBack, Taken, TraceRoute, Waiting, judge
 from leadsync.core.trace_replies import Awaited, ItemResult
 from leadsync.errors import StoreFailed
@@ -23,9 +23,6 @@ from leadsync.vendors.realestateapi import RealEstateApi
 BACK_OFF_MAX_S: Final = 900.0
 """A vendor that is down for a night gets some dozens of batches to refuse, not thousands."""
 
-STORE_AGAIN_S: Final = 5.0
-"""Between two attempts to write down what came back."""
-
 T = TypeVar("T")
 
 
@@ -37,7 +34,7 @@ class Sent:
     rest_s: float = 0.0
 
 
-class TraceBatch:
+class Sending:
     """One sending; made for it and thrown away. `failed` is how many before it the vendor has not taken in a row."""
 
     def __init__(self, opened: OpenBatch, ledger: TraceLedger, around: Surroundings, *, failed: int) -> None:

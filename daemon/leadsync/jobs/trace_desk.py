@@ -3,12 +3,12 @@
 A reload exchanges the client and the proof in one breath; what is on its way ends through the old one.
 """
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from leadsync.core.hooks import Address, HookKey, hook_url
+from leadsync.core.letters import key_digest
 from leadsync.store.trace_batches import DONE_KIND, ITEM_KIND
 from leadsync.vendors.realestateapi import RealEstateApi, TraceAccess
 
@@ -46,7 +46,7 @@ class TraceDesk:
         """Return the line for this access: the one there is, where it is the same."""
         if access is None or (self.line is not None and self.line.access == access):
             return self.line if access is not None else None
-        return Line(access, self._connect(access), proof_of(access.api_key))
+        return Line(access, self._connect(access), key_digest(access.api_key))
 
     def enter(self, line: Line | None) -> None:
         """Ask by this line from now on; a batch that is on its way ends by the one before, which stays open for it."""
@@ -76,8 +76,3 @@ class Addresses:
     def of_completion(self) -> str:
         """The address of the word that the batch is complete."""
         return hook_url(self.public_url, self.key, Address(DONE_KIND, self.batch))
-
-
-def proof_of(api_key: str) -> str:
-    """Return the digest of an API key, as the door keeps it of what comes back: it can be compared, and not be read."""
-    return hashlib.sha256(api_key.encode()).hexdigest()

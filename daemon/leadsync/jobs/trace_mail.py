@@ -6,12 +6,11 @@ with it. What does not goes to quarantine, not away.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
 
 from sqlalchemy import Connection
 
-from leadsync.core.letters import Opened, Unreadable, Why
-from leadsync.core.trace_replies import Completion, ItemResult
+from leadsync.core.letters import KEY_HEADER, Opened, Unreadable, Why
+from leadsync.core.trace_replies import ItemResult
 from leadsync.jobs.desk import Surroundings
 from leadsync.jobs.trace_batch import answer_of
 from leadsync.jobs.trace_desk import TraceDesk
@@ -19,8 +18,6 @@ from leadsync.jobs.unpack import Handler, Handlers
 from leadsync.store.trace_answers import Proof, check_key, complete, take_item
 from leadsync.store.trace_batches import DONE_KIND, ITEM_KIND
 from leadsync.vendors.trace_results import read_completion, read_item
-
-KEY_HEADER: Final = "x-api-key"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +32,10 @@ class ItemMail:
 
 @dataclass(frozen=True, slots=True)
 class DoneMail:
-    """The word that a batch is complete, with what came to prove it."""
+    """The word that a batch is complete, as the vendor calls it, with what came to prove it."""
 
     batch: str
-    completion: Completion
+    vendor_id: str | None
     proof: Proof
 
 
@@ -74,7 +71,7 @@ class TraceMail:
 
     def _take_done(self, mail: DoneMail, connection: Connection) -> bool:
         check_key(connection, mail.batch, mail.proof)
-        complete(connection, mail.batch, mail.completion.batch_id, self._around.now())
+        complete(connection, mail.batch, mail.vendor_id, self._around.now())
         return True
 
     def _proof(self, opened: Opened) -> Proof:

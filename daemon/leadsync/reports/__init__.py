@@ -1,5 +1,6 @@
-"""Read-only views of the store: they write nothing, touch no vendor, and work beside a daemon.
+"""Read-only views of the store: they write nothing to it, and work beside a daemon.
 
+The doctor alone asks a vendor, and only what is free; what the plan wants of one, others ask for.
 Each builds one plain JSON-able structure; `text` shows the same to a person.
 """
 

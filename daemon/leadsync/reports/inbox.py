@@ -17,7 +17,7 @@ from leadsync.config import Settings
 from leadsync.core.letters import KEPT_DAYS, Unreadable, inflated
 from leadsync.errors import UsageMistake
 from leadsync.reports import SCHEMA_VERSION
-from leadsync.reports.text import columns
+from leadsync.reports.text import columns, minute
 from leadsync.store.engine import sqlite_file
 from leadsync.store.reading import reading
 from leadsync.store.tables import InboxBody, InboxMessage
@@ -63,7 +63,7 @@ def in_words(report: dict[str, Any]) -> str:
                 one["id"],
                 one["kind"],
                 one["subject"],
-                one["received_at"][:16].replace("T", " "),
+                minute(one["received_at"]),
                 one["bytes"],
                 one["version"],
                 one["state"],

@@ -25,7 +25,7 @@ from leadsync.reports import SCHEMA_VERSION
 from leadsync.reports.one_shots import progress_of, seat_of, windows_line
 from leadsync.reports.runs import run_row
 from leadsync.reports.slots import slots_cells, slots_report, slots_unknown
-from leadsync.reports.text import columns, money, told
+from leadsync.reports.text import columns, minute, money, told
 from leadsync.reports.traces import in_words as trace_in_words
 from leadsync.reports.traces import skip_trace
 from leadsync.store import slots, tables
@@ -237,7 +237,7 @@ def _condition(one: Held) -> dict[str, Any]:
 
 def _condition_line(one: Row) -> str:
     whose = f" {one['subject']}" if one["subject"] else ""
-    since = one["began_at"][:16].replace("T", " ")
+    since = minute(one["began_at"])
     return f"{one['severity']} since {since}: {one['name']}{whose}: {one['message']}; {one['do']}"
 
 
@@ -291,13 +291,13 @@ def _last(job: Row) -> tuple[object, ...]:
     last = job["last_run"]
     if last is None:
         return ("never", None, None, None)
-    return (last["outcome"], last["ended_at"][:16].replace("T", " "), last["new"], money(last["cost"]))
+    return (last["outcome"], minute(last["ended_at"]), last["new"], money(last["cost"]))
 
 
 def _next(job: Row) -> str | None:
     if job["next_run_at"] is None:
         return None
-    return f"{'overdue since ' if job['overdue'] else ''}{job['next_run_at'][:16].replace('T', ' ')}"
+    return f"{'overdue since ' if job['overdue'] else ''}{minute(job['next_run_at'])}"
 
 
 def _left_out(report: Row) -> str:

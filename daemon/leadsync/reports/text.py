@@ -25,6 +25,11 @@ def money(dollars: float) -> str:
     return f"${dollars:,.2f}" if round(dollars, 2) == dollars else f"${dollars:,.4f}"
 
 
+def minute(moment: str) -> str:
+    """A moment of a report, in ISO form, to the minute and in its own time zone."""
+    return moment[:16].replace("T", " ")
+
+
 def told(message: str, reason: Reason, job: str) -> str:
     """Put the way out behind a message, which is stored without it."""
     return f"{message}; {way_out(reason, job)}"

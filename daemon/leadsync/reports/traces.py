@@ -19,7 +19,7 @@ from leadsync.core.resume import way_out
 from leadsync.core.trace import MISSES_MAY_BE_BILLED, Items, State, Waiting
 from leadsync.core.witness import DOUBTS
 from leadsync.reports import SCHEMA_VERSION
-from leadsync.reports.text import columns, money
+from leadsync.reports.text import columns, minute, money
 from leadsync.store import trace_figures
 from leadsync.store.columns import MICROS
 from leadsync.store.engine import sqlite_file
@@ -85,7 +85,7 @@ def traces_in_words(report: Row) -> str:
             (
                 one["batch"],
                 one["state"],
-                one["asked_at"][:16].replace("T", " "),
+                minute(one["asked_at"]),
                 *(one[name] for name in ("items", "matched", "missed", "missing", "open")),
                 money(one["cost"]),
                 one["message"],
@@ -104,15 +104,15 @@ def in_words(report: Row) -> Iterator[str]:
     spent_so_far = f"{_budget_words(report['budget'])}; {money(report['cost'])} so far"
     yield f"skip trace: {report['state']}; owners: {found}; {spent_so_far}"
     if report["reason"]:
-        until = f", tried again at {_minute(report['until'])}" if report["until"] else ""
+        until = f", tried again at {minute(report['until'])}" if report["until"] else ""
         yield f"skip trace: {report['reason']}: {report['message']}{until}; {_way_out(Reason(report['reason']))}"
     elif report["until"]:
-        yield f"skip trace: the vendor's daily limit is reached; it goes on at {_minute(report['until'])}"
+        yield f"skip trace: the vendor's daily limit is reached; it goes on at {minute(report['until'])}"
     if report["batches_out"]:
         unknown = f", of which {report['batches_unknown']:,} may not have arrived" if report["batches_unknown"] else ""
         yield f"skip trace: {report['items_out']:,} answers of {report['batches_out']:,} batches are awaited{unknown}"
     if report["held_since"]:
-        yield f"skip trace: {owners['wanted']} owners wait for company since {_minute(report['held_since'])}"
+        yield f"skip trace: {owners['wanted']} owners wait for company since {minute(report['held_since'])}"
     if owners["missing"]:
         yield (
             f"skip trace: {owners['missing']:,} owners had no answer in time: `leadsync traces list` says of which"
@@ -121,7 +121,7 @@ def in_words(report: Row) -> Iterator[str]:
     for job in report["jobs"]:
         unsendable = job["no_owner"] + job["no_address"]
         yield (
-            f"skip trace: {job['job']}: {job['properties']:,} properties since {_minute(job['since'])}, of which"
+            f"skip trace: {job['job']}: {job['properties']:,} properties since {minute(job['since'])}, of which"
             f" {unsendable:,} have no owner's name or no whole address"
         )
 
@@ -209,7 +209,3 @@ def _batch(row: Row) -> dict[str, Any]:
         "settled_at": row["settled_at"].isoformat() if row["settled_at"] else None,
         "cost": row["matched"] * row["price_micros"] / MICROS,
     }
-
-
-def _minute(moment: str) -> str:
-    return moment[:16].replace("T", " ")

@@ -1,7 +1,7 @@
 """The ledger: what was asked, what came, what it cost. Every method is one transaction (P4) on the writer's thread.
 
-What a method does stands in `sessions`, `slots`, `one_shots`, `resuming`, `pages`, `runs`, `timetable`, `inbox` and
-`watching`; here is the list of promises that the jobs may rely on.
+What a method does stands in `sessions`, `slots`, `one_shots`, `resuming`, `pages`, `runs`, `timetable`, `inbox`,
+`watching`, `pulse` and `standing`; here is the list of promises that the jobs may rely on.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Bringing the schema up to date at start: a backup first, then one transaction a step; a newer store is refused.
+"""Bringing the schema up to date at start: a backup first, then all steps in one transaction; a newer store is refused.
 
 Alembic takes half a second to import, so it is only met when there is something to do.
 """

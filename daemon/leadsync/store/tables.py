@@ -262,7 +262,7 @@ class Page(SQLModel, table=True):
 
 
 class AsyncRequest(SQLModel, table=True):
-    """What the journal's row of a window of a one-shot has beside; its id at the vendor's is the row's `key`.
+    """What the journal's row of a window of a one-shot has beside; its id at the vendor's is the row's `request_id`.
 
     The row's state says what became of it: awaited, stored (the result has come), unknown (nothing came by
     `deadline_at`; it counts as spent), refused (the vendor has sent an error), void (never taken, or never sent: then

@@ -70,10 +70,6 @@ class RealEstateApi:
         """Wait until a request may be sent; False where `stopping` was set before that."""
         return await self._pace.turn(stopping)
 
-    def hold(self, wait_s: float) -> None:
-        """Send nothing for so long."""
-        self._pace.hold(wait_s)
-
     async def close(self) -> None:
         """Close all connections."""
         await self._http.close()

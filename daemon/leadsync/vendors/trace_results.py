@@ -4,7 +4,6 @@ What says neither is `Unreadable`: it may be money, and unknown never counts as 
 vendor failed (500 in the body): it is missing, and whoever looks sees why.
 """
 
-import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from http import HTTPStatus
@@ -15,19 +14,13 @@ import msgspec
 from leadsync.core.contacts import Contact, do_not_call, email_of, phone_of, together, type_of
 from leadsync.core.letters import Unreadable, Why
 from leadsync.core.loose import count_of, line_of, list_of, object_of
-from leadsync.core.trace_replies import Awaited, AwaitReply, Completion, ItemResult
+from leadsync.core.trace_replies import Awaited, AwaitReply, ItemResult
 from leadsync.vendors.records import REFUSALS
 from leadsync.vendors.trace_wire import inner_status, without_answer
 
 _PHONE_NAMES: Final = ("phone", "number", "phoneNumber", "phoneDisplay")
 _EMAIL_NAMES: Final = ("email", "address", "emailAddress")
 _FINDINGS: Final = ("phones", "emails", "names")
-_COUNTS: Final = {
-    "matched": re.compile(r"(?i)^(?!.*(?:un|no|mis)_?match).*match"),
-    "errors": re.compile(r"(?i)error|fail"),
-    "processed": re.compile(r"(?i)process|total|count"),
-}
-"""By the figure of ours, what the vendor's name of it looks like: in version 1 nobody has written them down."""
 
 
 def read_item(content: bytes) -> ItemResult:
@@ -35,18 +28,13 @@ def read_item(content: bytes) -> ItemResult:
     return _item(_decoded(content))
 
 
-def read_completion(content: bytes) -> Completion:
-    """Read what is sent when a batch is done; that it came counts, so it may lack anything. Raises Unreadable."""
+def read_completion(content: bytes) -> str | None:
+    """Return which batch is said to be done; that it came counts, so it may lack even that. Raises Unreadable.
+
+    Its figures are let be: nobody has written down their names, and what was found is counted by what comes.
+    """
     said = object_of(_decoded(content)) if content.strip() else {}
-    figures = {**object_of(said.get("data")), **said}
-    counts = {
-        name: count for name, count in ((name, count_of(value)) for name, value in figures.items()) if count is not None
-    }
-    found: dict[str, int | None] = {}
-    for ours, like in _COUNTS.items():
-        theirs = next((name for name in counts if like.search(name)), None)
-        found[ours] = counts.pop(theirs) if theirs else None
-    return Completion(line_of(figures.get("batchId")) or None, **found)
+    return _named("batchId", said, object_of(said.get("data")))
 
 
 def decipher_await(status: int, headers: Mapping[str, str], body: bytes, now: datetime) -> AwaitReply:
@@ -90,14 +78,13 @@ def _item(read: Any) -> ItemResult:
     root = object_of(read)
     data = object_of(root.get("data"))
     blocks = list(_blocks(root, data))
-    contacts, unusable = _contacts(blocks)
+    contacts = _contacts(blocks)
     return ItemResult(
         _key(root),
         _named("batchId", root, data),
         _named("batchRequestId", root, data),
         bool(contacts) or _is_match(root, data, blocks),
         contacts,
-        unusable,
     )
 
 
@@ -127,13 +114,11 @@ def _is_match(root: Mapping[str, Any], data: Mapping[str, Any], blocks: list[Map
     raise Unreadable(Why.NOT_READABLE, "it says neither who was found nor that nobody was")
 
 
-def _contacts(blocks: list[Mapping[str, Any]]) -> tuple[tuple[Contact, ...], int]:
-    """Return what can be called or written to, and how many entries can be neither."""
+def _contacts(blocks: list[Mapping[str, Any]]) -> tuple[Contact, ...]:
+    """Return what can be called or written to; entries that can be neither are no contacts."""
     phones = [_phone(entry) for block in blocks for entry in list_of(block.get("phones")) if entry is not None]
     emails = [_email(entry) for block in blocks for entry in list_of(block.get("emails")) if entry is not None]
-    read = [*phones, *emails]
-    usable = [contact for contact in read if contact is not None]
-    return together(usable), len(read) - len(usable)
+    return together([contact for contact in (*phones, *emails) if contact is not None])
 
 
 def _phone(entry: Any) -> Contact | None:

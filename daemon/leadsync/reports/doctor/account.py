@@ -8,12 +8,10 @@ from typing import Final
 
 from leadsync.core.model import Listing, Reason
 from leadsync.core.replies import Denied, Lost, Refused, SlotsFull, Throttled
+from leadsync.core.slots import SKEW_MAX
 from leadsync.reports.doctor.check import Check, ok, unknown, wrong
 from leadsync.reports.text import money
 from leadsync.vendors.wire import Trouble, Wallet
-
-CLOCK_SKEW_MAX: Final = timedelta(minutes=5)
-"""Design section 6: beyond it nothing is deleted, since ages cannot be trusted."""
 
 FILL: Final = "add funds to the team's wallet"
 
@@ -152,7 +150,7 @@ def judge_clock(name: str, ahead: timedelta | None) -> Check:
         return unknown(name, "no reply of the vendor with a Date")
     direction = "ahead of" if ahead > timedelta(0) else "behind"
     by = f"{abs(ahead.total_seconds()):,.0f} s {direction} the vendor's"
-    if abs(ahead) > CLOCK_SKEW_MAX:
+    if abs(ahead) > SKEW_MAX:
         do = "set the clock (timedatectl; is chrony or systemd-timesyncd at work?): schedules and budgets go by it"
         return wrong(name, f"this machine's clock is {by}", do)
     return ok(name, f"this machine's clock is {by}" if abs(ahead) >= timedelta(seconds=1) else "as the vendor's")

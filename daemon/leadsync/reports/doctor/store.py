@@ -8,12 +8,10 @@ from typing import Final
 
 from leadsync.core.model import Reason
 from leadsync.core.resume import way_out
+from leadsync.core.watch import WAL_LARGE_BYTES
 from leadsync.core.witness import DOUBTS
 from leadsync.reports.doctor.check import Check, ok, unknown, wrong
 from leadsync.reports.doctor.machine import MIB
-
-WAL_MAX_BYTES: Final = 256 * MIB
-"""Four times what SQLite keeps of it: more means that somebody has been reading for a long time."""
 
 OTHERS: Final = 0o077
 OTHERS_WRITE: Final = 0o022
@@ -110,7 +108,7 @@ def _modes(store: StoreFacts) -> Check:
 
 def _wal(store: StoreFacts) -> Check:
     message = f"the write-ahead log has {store.wal_bytes / MIB:,.0f} MiB"
-    if store.wal_bytes > WAL_MAX_BYTES:
+    if store.wal_bytes > WAL_LARGE_BYTES:
         do = f"find who reads the store without end (fuser {store.file}), and end that program"
         return wrong("store.log", f"{message}: it cannot be folded in while somebody reads", do)
     return ok("store.log", message)

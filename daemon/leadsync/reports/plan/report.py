@@ -5,15 +5,16 @@ from decimal import Decimal
 from typing import Any, TypeAlias, assert_never
 
 from leadsync.config import Job, Settings
+from leadsync.config.intent import criteria_of, leave_of, wish_of
 from leadsync.core.audit import NO_SLOT, GoOn, NoSlot, ParkJob
 from leadsync.core.forecast import AtMost, Outlook, Prospect, Purchase, Unknown, at_most, foresee, together
 from leadsync.core.model import Route
-from leadsync.core.routes import Circumstances, Wish, choose_route
+from leadsync.core.routes import Circumstances, choose_route
 from leadsync.core.slots import Action, Room, turned_away
 from leadsync.core.windows import WINDOW_MAX
 from leadsync.reports import SCHEMA_VERSION
 from leadsync.reports.plan.times import NextTime
-from leadsync.reports.plan.view import Errand, View, case_of, criteria_of, delivered_by, leave_of
+from leadsync.reports.plan.view import Errand, View, case_of, delivered_by
 from leadsync.reports.sessions import Account as House
 from leadsync.reports.sessions import session_row
 from leadsync.reports.slots import slots_report, slots_unknown
@@ -107,7 +108,6 @@ def _job(view: View, errand: Errand, outlook: Outlook, job: Job) -> dict[str, An
     idle = not errand.asks and errand.open_take is None
     schedule = job.schedule
     most = at_most(_purchase(errand, outlook), view.limits)
-    wants_windows = job.kind == "one_shot" and (job.records or 0) > job.async_above
     return {
         "name": job.name,
         "enabled": job.enabled,
@@ -125,7 +125,7 @@ def _job(view: View, errand: Errand, outlook: Outlook, job: Job) -> dict[str, An
         "parked": _parked(view, errand, job),
         "overlap": _overlap(view, errand, job),
         "one_shot": errand.progress,
-        "no_inbox": errand.asks and wants_windows and not errand.by_windows,
+        "no_inbox": errand.asks and wish_of(job).wants_windows and not errand.by_windows,
     }
 
 
@@ -136,8 +136,7 @@ def _route(errand: Errand, outlook: Outlook, job: Job) -> str | None:
     if errand.by_windows:
         return Route.ASYNC
     known = not isinstance(outlook.verdict, Unknown)
-    wish = Wish(job.kind == "one_shot", job.records or 0, job.async_above)
-    return choose_route(wish, Circumstances(errand.inbox, known or None, not outlook.plain if known else None))
+    return choose_route(wish_of(job), Circumstances(errand.inbox, known or None, not outlook.plain if known else None))
 
 
 def _time(time: NextTime, job: Job) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 from leadsync.config.units import duration_text
 from leadsync.reports.one_shots import windows_line
 from leadsync.reports.slots import slots_cells
-from leadsync.reports.text import columns, money
+from leadsync.reports.text import columns, minute, money
 
 Row: TypeAlias = Mapping[str, Any]
 
@@ -84,11 +84,7 @@ def _next(job: Row) -> str | None:
     if not job["next_times"]:
         return None
     first = job["next_times"][0]
-    return f"{'overdue since ' if first['overdue'] else ''}{_minute(first['fire_at'])}"
-
-
-def _minute(moment: str) -> str:
-    return moment[:16].replace("T", " ")
+    return f"{'overdue since ' if first['overdue'] else ''}{minute(first['fire_at'])}"
 
 
 def _of_skip_trace(tracing: Row | None) -> Iterator[str]:
@@ -165,7 +161,7 @@ def _audit(name: str, audit: Row | None) -> Iterator[str]:
 def _times(job: Row) -> str:
     """In the job's own zone."""
     times = ", ".join(
-        f"{_minute(time['local'])}{' (again)' if time['cause'] == 'retry' else ''}" for time in job["next_times"]
+        f"{minute(time['local'])}{' (again)' if time['cause'] == 'retry' else ''}" for time in job["next_times"]
     )
     drawn = all(time["planned"] for time in job["next_times"])
     jitter = timedelta(seconds=job["jitter_s"])

@@ -1,9 +1,8 @@
 """What a plan is made from: one account as the configuration, the store and the vendor's list have it."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 from functools import cache
 from typing import Any
 
@@ -11,20 +10,21 @@ from sqlalchemy import Connection, select
 from sqlmodel import col
 
 from leadsync.config import Account, Job, Settings
+from leadsync.config.intent import criteria_of, leave_of, wish_of
 from leadsync.config.limits import limits_of
 from leadsync.core.audit import Leave, ParkJob, Standing
 from leadsync.core.budget import Limits, Spent, window_starts
-from leadsync.core.criteria import criteria_hash
 from leadsync.core.forecast import Case, NoSessions, Totals
 from leadsync.core.model import Books, Listing, Reason, Route
 from leadsync.core.replies import Denied, Lost, Refused, SlotsFull, Throttled
-from leadsync.core.routes import Circumstances, Wish, choose_route
+from leadsync.core.routes import Circumstances, choose_route
 from leadsync.core.slots import Action
 from leadsync.core.witness import DOUBTS
 from leadsync.reports.one_shots import progress_of, seat_of
 from leadsync.reports.plan.times import NextTime, next_times
 from leadsync.reports.sessions import Account as House
 from leadsync.store import tables
+from leadsync.store.auditing import standing_of
 from leadsync.store.engine import sqlite_file
 from leadsync.store.reading import reading
 from leadsync.store.sessions import SessionState, all_of
@@ -54,8 +54,7 @@ class Errand:
         """Whether it goes to the async endpoint, where it is a one-shot that has asked or would ask now."""
         if self.progress is None or self.job is None:
             return False
-        wish = Wish(one_shot=True, records=self.job.records or 0, async_above=self.job.async_above)
-        chosen = choose_route(wish, Circumstances(self.inbox, session_ability=None, slot_free=None))
+        chosen = choose_route(wish_of(self.job), Circumstances(self.inbox, session_ability=None, slot_free=None))
         return (self.route or chosen) == Route.ASYNC
 
     @property
@@ -192,7 +191,7 @@ def case_of(view: View, errand: Errand) -> Case:
     criteria = criteria_of(job) if job else ""
     parked = ParkJob(state.parked.reason, state.parked.message) if state and state.parked else None
     return Case(
-        standing=_standing(errand.session, state),
+        standing=standing_of(state) if state else Standing(errand.session, Books()),
         criteria=criteria,
         leave=_leave(view, errand),
         asks=errand.asks,
@@ -207,15 +206,7 @@ def case_of(view: View, errand: Errand) -> Case:
 def _leave(view: View, errand: Errand) -> Leave:
     """What the job's file allows, and what a person has allowed since: a one-shot begun anew buys its list again."""
     leave = leave_of(errand.job, view.limits.price).accepting(errand.state.accepted if errand.state else None)
-    begun_anew = errand.progress is not None and errand.progress["life"] > 1
-    return replace(leave, buy_again=leave.buy_again or begun_anew)
-
-
-def _standing(session: str, state: SessionState | None) -> Standing:
-    if state is None:
-        return Standing(session, Books())
-    open_take = state.open_page.take if state.open_page else None
-    return Standing(session, state.books, open_take, state.deleted, state.recovering, state.recover_until)
+    return leave.in_life(errand.progress["life"]) if errand.progress is not None else leave
 
 
 def delivered_by(view: View, session: str, criteria: str) -> Iterator[SessionState]:
@@ -223,24 +214,6 @@ def delivered_by(view: View, session: str, criteria: str) -> Iterator[SessionSta
     for state in view.sessions.values():
         if state.name != session and state.criteria == criteria and state.books.delivered:
             yield state
-
-
-def criteria_of(job: Job) -> str:
-    """Hash what the job asks for, as its runs do."""
-    return criteria_hash(job.search, job.options.get("sort"))
-
-
-def leave_of(job: Job | None, price: Decimal) -> Leave:
-    """Say what the job's file allows, as its runs read it; nothing, where there is no file any more."""
-    if job is None:
-        return Leave(price=price)
-    return Leave(
-        adopt=job.adopt,
-        drift=job.on_drift == "continue",
-        criteria_change=job.on_criteria_change == "continue",
-        buy_again=job.buy_again,
-        price=price,
-    )
 
 
 def as_totals(listed: Listing | Trouble) -> Totals:
