@@ -39,6 +39,7 @@ from leadsync.vendors.traffic import Traffic
 from leadsync.vendors.wire import search_request
 from tests.jobs.slot_bugs import SLOT_BUGS
 from tests.planted import Bug, instead
+from tests.simulation.trace_bugs import TRACE_BUGS
 from tests.simulation.window_bugs import WINDOW_BUGS
 
 
@@ -294,4 +295,5 @@ BUGS: Final[dict[str, Bug]] = {
     "a slot that was cut short is taken again": instead(timetable, "_start", _start_taken_again),
     **SLOT_BUGS,
     **WINDOW_BUGS,
+    **TRACE_BUGS,
 }

@@ -11,6 +11,7 @@ import pytest
 from tests.simulation.bugs import BUGS
 from tests.simulation.runs import FRESH, Script
 from tests.simulation.search import UNSEEN, assert_found
+from tests.simulation.trace_bugs import TRACE_BUGS
 from tests.simulation.window_bugs import WINDOW_BUGS
 
 NEAR: Final = {
@@ -29,10 +30,18 @@ NEAR: Final = {
     "a session is deleted with its key open": 127,
     "a window is asked again where its acknowledgement was lost": 25,
     "a late result is dropped": 8,
+    "a batch is sent again where its acknowledgement was lost": 22,
+    "a batch is sent again after a crash": 112,
+    "an answer is taken without our API key": 8,
+    "a fresh answer is bought again": 8,
 }
 """Where a bug is found that is not among the first few; a shortcut, and no promise: the search goes on from there."""
 
-SCRIPTS: Final = {name: Script(pull=True) if name in WINDOW_BUGS else FRESH for name in BUGS}
+SCRIPTS: Final = (
+    dict.fromkeys(BUGS, FRESH)
+    | dict.fromkeys(WINDOW_BUGS, Script(pull=True))
+    | dict.fromkeys(TRACE_BUGS, Script(hunt=True))
+)
 
 
 @pytest.mark.parametrize("name", BUGS)

@@ -23,6 +23,7 @@ from leadsync.app import App
 from leadsync.errors import BadWeather, OperatorMistake
 from leadsync.service import Service
 from tests.simulation import actors, hands, tenants, traces, windows
+from tests.simulation.courier import WEBHOOKS
 from tests.simulation.disk import Trouble, no_trouble
 from tests.simulation.machine import Life, Machine
 from tests.simulation.mail import is_quiet
@@ -140,7 +141,7 @@ class World:
         if self.pull is not None:
             vendor |= windows.open_questions(self.draws("windows"))
         self.cap = self._furnish(self.draws("house")) if script.meddlers else ROOMY
-        self.terms += windows.TERMS if self.pull is not None else ""
+        self.terms += WEBHOOKS if self.pull is not None else ""
         self.hunt = traces.drawn(self)
         self.terms += traces.terms(self)
         self.machine = Machine(folder, self.draws, size=size, account=self.terms, session_cap=self.cap, **vendor)
@@ -222,10 +223,10 @@ class World:
         self.machine.change(transport=self.network)
         if self.pull is not None:
             self.watch.pull = self.pull
-            self.machine.sim.deliver = windows.Courier(self, self.pull).deliver
+            self.machine.sim.deliver = windows.WindowsCourier(self, self.pull).deliver
         if self.hunt is not None:
             self.watch.hunt = self.hunt
-            self.machine.sim.deliver = traces.Courier(self, self.hunt, self.machine.sim.deliver).deliver
+            self.machine.sim.deliver = traces.OwnersCourier(self, self.hunt, self.machine.sim.deliver).deliver
         plot = self.spawn(self._plot())
         await asyncio.wait({plot, self.watch.broken}, return_when=asyncio.FIRST_COMPLETED)
         if self.watch.broken.done():
