@@ -1,4 +1,4 @@
-"""Worlds of many seeds, and of all that have failed once: every promise holds, and it ends well (P1-P5, P8, P10, L1).
+"""Worlds of many seeds, and of all that have failed once: every promise holds, and it ends well (P1-P10, L1).
 
 Each day has 2,000 of its own, so that a run can be had again on its day; `--first-seed=N` begins with another one,
 `--seeds=100000` lives through so many, and `--seed=N` through that one alone.

@@ -1,7 +1,7 @@
 """Who watches a world: keeps what its actors did, and asks the invariants at each moment that counts.
 
-The moments: before a request with a key leaves, when the vendor bills, after each start on what a death has
-left, and at the end. What breaks ends the world at once.
+The moments: before a key, a window, a batch of owners or a deletion leaves, when the vendor bills, when a result is
+answered 200, after each start on what a death has left, and at the end. What breaks ends the world at once.
 """
 
 import asyncio
