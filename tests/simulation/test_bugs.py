@@ -8,6 +8,8 @@ from typing import Final
 
 import pytest
 
+from leadsync.store import pages
+from tests.planted import instead
 from tests.simulation.bugs import BUGS
 from tests.simulation.runs import FRESH, Script
 from tests.simulation.search import UNSEEN, assert_found
@@ -48,6 +50,12 @@ SCRIPTS: Final = (
 def test_a_planted_bug_is_found(name: str) -> None:
     """With the bug in its place a seed breaks; without it the same seed does not."""
     assert_found(BUGS[name], SCRIPTS[name], NEAR.get(name, 0))
+
+
+def test_a_bug_that_does_not_fit_its_place_is_not_found() -> None:
+    """What ends the daemon by an error of its own breaks no promise, whatever kind of error that is."""
+    with pytest.raises(AssertionError, match=r"the bug itself is broken: .*OffTheTable"):
+        assert_found(instead(pages, "journal", lambda *_: None), FRESH, 0)
 
 
 @pytest.mark.long
