@@ -9,7 +9,7 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import apsw
 import msgspec
@@ -28,6 +28,10 @@ from tests.simulation.windows import Pull
 
 SHOWN_BY: Final = 2
 """A replay may come with either of two totals, so one that hides a meddler by chance is found out by the next page."""
+
+
+Promise: TypeAlias = Callable[..., Iterable[str]]
+"""Asked with the watch and the thing at hand; says what does not hold."""
 
 
 class Charges(list[Charge]):
@@ -79,10 +83,11 @@ class Watch:
     reason, and not answered; `answering`: a person is at it; `filed`: its file was written since; `retired`: its job
     stays out for good; `listed`: its total by the last list that we have had, which `looked` rings with, `reserved`:
     it had a slot reserved before that. `budgets` has what was allowed when a key was sent first. `app` is the daemon
-    that runs.
+    that runs. `promises` are asked at each start and at the end, beside those of all worlds.
     """
 
     machine: Machine
+    promises: tuple[Promise, ...] = ()
     posed: defaultdict[str, set[Reason]] = field(default_factory=lambda: defaultdict(set))
     touched: dict[str, int] = field(default_factory=dict)
     edited: set[str] = field(default_factory=set)
@@ -174,11 +179,11 @@ class Watch:
     def started(self) -> None:
         """A process has opened the store that another left."""
         self._in_force.add(_records_per_day(self.settings))
-        self._ask(invariants.AT_START, None)
+        self._ask([*self.promises, *invariants.AT_START], None)
 
     def ended(self) -> None:
         """The world has come to its end."""
-        self._ask([*invariants.AT_START, *invariants.AT_END], None)
+        self._ask([*self.promises, *invariants.AT_START, *invariants.AT_END], None)
 
     def meddled(self, session: str, *reasons: Reason) -> None:
         """Somebody has moved a session behind our back, so that a person will be asked."""
@@ -222,7 +227,7 @@ class Watch:
         if not self.broken.done():
             self.broken.set_exception(Broken(message))
 
-    def _ask(self, promises: Iterable[Callable[..., Iterable[str]]], what: object) -> None:
+    def _ask(self, promises: Iterable[Promise], what: object) -> None:
         for promise in promises:
             self.checked[promise.__name__] += 1
             for message in promise(self, what):

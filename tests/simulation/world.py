@@ -30,7 +30,7 @@ from tests.simulation.mail import is_quiet
 from tests.simulation.network import Network
 from tests.simulation.process import CALLBACK, Doom
 from tests.simulation.trace import Trace
-from tests.simulation.watch import Watch
+from tests.simulation.watch import Promise, Watch
 from tests.simulation.weather import Weather
 
 TROUBLE_S: Final = (50.0, 100.0, 200.0, 400.0)
@@ -80,7 +80,7 @@ class Script:
 
     `pull`: whether it has a one-shot by windows, `hunt`: whether its owners are found. `dooms` are those of its
     processes, one after another, to its end;
-    `disk_trouble` is the first process's; `lay` puts a store on its disk.
+    `disk_trouble` is the first process's; `lay` puts a store on its disk, and `promises` are what holds of that.
     """
 
     jobs: int | None = None
@@ -93,6 +93,7 @@ class Script:
     dooms: tuple[Doom, ...] | None = None
     disk_trouble: Trouble = no_trouble
     lay: Callable[[Machine], None] = Machine.new_store
+    promises: tuple[Promise, ...] = ()
 
 
 def one_cycle(**more: Any) -> Script:
@@ -216,7 +217,7 @@ class World:
             self.watch.fail(f"the world itself failed: {task.exception()!r}")
 
     async def _all(self) -> None:
-        self.watch = Watch(self.machine)
+        self.watch = Watch(self.machine, self.script.promises)
         self.network = Network(
             self.machine.sim, self.weather, self.draws("network"), watch=self.watch, spawn=self.spawn
         )
