@@ -183,7 +183,7 @@ def edit(world: "World", job: str) -> None:
     act = draws.choice(("disable", "remove", "page_size", "criteria", "back"))
     keys: dict[str, Any] = dict(world.keys[job])
     world.out.discard(job)
-    world.watch.filed.add(job)
+    world.watch.filing(job)
     if act in {"remove", "disable"}:
         world.watch.edited.add(job)
         world.out.add(job)
@@ -216,7 +216,7 @@ def put_right(world: "World") -> None:
     machine, draws = world.machine, world.machine.draws("retirement")
     machine.configure(world.terms)
     for job in world.jobs:
-        world.watch.filed.add(job)
+        world.watch.filing(job)
         if job in world.out and draws.random() < 0.5:
             world.watch.retired.add(job)
         else:

@@ -10,7 +10,7 @@ import pytest
 
 from leadsync.store import pages
 from tests.planted import instead
-from tests.simulation.bugs import BUGS
+from tests.simulation.bugs import BUGS, parks_let_go
 from tests.simulation.runs import FRESH, Script
 from tests.simulation.search import UNSEEN, assert_found
 from tests.simulation.trace_bugs import TRACE_BUGS
@@ -50,6 +50,11 @@ SCRIPTS: Final = (
 def test_a_planted_bug_is_found(name: str) -> None:
     """With the bug in its place a seed breaks; without it the same seed does not."""
     assert_found(BUGS[name], SCRIPTS[name], NEAR.get(name, 0))
+
+
+def test_who_is_parked_for_its_criteria_is_not_let_go_by_a_file_of_before() -> None:
+    """The edit that a job was parked for is no answer; there are few such edits, so the search begins at one."""
+    assert_found(parks_let_go, FRESH, 206)
 
 
 def test_a_bug_that_does_not_fit_its_place_is_not_found() -> None:

@@ -16,6 +16,7 @@ import msgspec
 
 from leadsync.app import App
 from leadsync.config import Settings
+from leadsync.core.criteria import criteria_hash
 from leadsync.core.model import Reason
 from leadsync.simulator import Charge
 from tests.jobs.books import INSTALLATION
@@ -80,10 +81,10 @@ class Watch:
 
     `posed`: the questions that a person was really asked; `touched`: moved behind our back, and how many pages may be
     billed until that shows; `edited`: its job was taken out of the configuration; `parked`: seen parked for that
-    reason, and not answered; `answering`: a person is at it; `filed`: its file was written since; `retired`: its job
-    stays out for good; `listed`: its total by the last list that we have had, which `looked` rings with, `reserved`:
-    it had a slot reserved before that. `budgets` has what was allowed when a key was sent first. `app` is the daemon
-    that runs. `promises` are asked at each start and at the end, beside those of all worlds.
+    reason, and not answered; `answering`: a person is at it; `filed`: its file was written since, or undid its criteria
+    then; `retired`: its job stays out for good; `listed`: its total by the last list that we have had, which `looked`
+    rings with, `reserved`: it had a slot reserved before that. `budgets` has what was allowed when a key was sent
+    first. `app` is the daemon that runs. `promises` are asked at each start and at the end, beside those of all worlds.
     """
 
     machine: Machine
@@ -163,6 +164,24 @@ class Watch:
         """A skip trace has arrived at the vendor."""
         if self.hunt is not None:
             self.hunt.arrivals[trace_rules.read(body).name].append(taken)
+
+    def filing(self, job: str) -> None:
+        """Its file is about to be written, which may answer a park of before."""
+        self.parked |= self.parks()
+        self.filed.add(job)
+
+    def parks(self) -> dict[str, str]:
+        """Who is parked now, with the reason; what was written before a new park is no answer to it."""
+        now = dict(self.rows("SELECT name, park_reason FROM search_session WHERE park_reason IS NOT NULL"))
+        self.filed -= {name for name, _ in now.items() - self.parked.items() if not self._is_undone(name)}
+        return now
+
+    def _is_undone(self, session: str) -> bool:
+        """Whether its job's file has the session's criteria again: as it lies there, or as it was read last."""
+        kept = self.value("SELECT criteria FROM search_session WHERE name = ?", session)
+        read = [each.jobs for each in (self.settings, self.machine.settings()) if each is not None]
+        jobs = [jobs[session] for jobs in read if session in jobs]
+        return any(criteria_hash(job.search, job.options.get("sort")) == kept for job in jobs)
 
     def refused(self, session: str) -> None:
         """The vendor calls a request malformed: a person is asked to mend it."""
