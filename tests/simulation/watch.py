@@ -35,6 +35,16 @@ Promise: TypeAlias = Callable[..., Iterable[str]]
 """Asked with the watch and the thing at hand; says what does not hold."""
 
 
+PROMISES: Final = frozenset(
+    promise.__name__
+    for promise in (
+        *(*invariants.AT_SEND, *invariants.AT_DELETE, *invariants.AT_CHARGE, *invariants.AT_START, *invariants.AT_END),
+        *(*window_rules.AT_ASK, *trace_rules.AT_TRACE, p9_answered_is_durable),
+    )
+)
+"""All that are asked in some world; the run fails where one never is."""
+
+
 class Charges(list[Charge]):
     """The vendor's charges, and somebody who is told of each."""
 

@@ -3,8 +3,8 @@
 First there is trouble: faults, deaths, power cuts, meddlers. Then it ends, and every job must come to `complete` within
 a bounded time, with a person's answer only where a person was really asked (L1). Rooms: `process.py` death and its
 labels, `disk.py` what power cuts leave, `weather.py` and `network.py` faults, `actors.py` and `tenants.py` people and
-machines that meddle, `hands.py` what they do to the daemon, `invariants.py` what must hold, `watch.py` when that is
-looked at, `bugs.py` planted bugs. Each says how to add to it.
+machines that meddle, `hands.py` what they do to the daemon, `courier.py` who brings webhooks, `invariants.py` what must
+hold, `watch.py` when that is looked at, `bugs.py` planted bugs. Each says how to add to it.
 """
 
 import asyncio
@@ -103,12 +103,14 @@ def one_cycle(**more: Any) -> Script:
 
 @dataclass(slots=True)
 class Report:
-    """What happened: how often each fault, act and death; the trace of all steps; what was broken, if anything."""
+    """What happened: how often each fault, act and death; the trace of all steps; what was broken, if anything.
+
+    `checked` is how often each promise was asked.
+    """
 
     seed: int
     trace: Trace
     broken: str = ""
-    virtual_s: float = 0.0
     met: Counter[str] = field(default_factory=Counter)
     acted: Counter[str] = field(default_factory=Counter)
     died: Counter[str] = field(default_factory=Counter)
@@ -198,7 +200,6 @@ class World:
                 loop.run_until_complete(self._all())
             except Exception as error:  # noqa: BLE001 - whatever ends a world early is what was found
                 report.broken = f"{type(error).__name__}: {error}"
-            report.virtual_s = loop.time()
         machine.disk.let_go()
         report.met.update({str(fate): count for fate, count in self.network.met.items()})
         report.checked.update(self.watch.checked)
