@@ -20,7 +20,7 @@ from leadsync.core import audit, books, paging
 from leadsync.core.budget import Granted, Spent, grant
 from leadsync.core.hooks import Address, HookKey, address_of, hook_url
 from leadsync.core.letters import Letter
-from leadsync.core.model import Books, End, Lead, Outcome, PageReply
+from leadsync.core.model import Books, End, Lead, Outcome, PageReply, Reason
 from leadsync.core.protocol import Close, Closing, Event, Journaled, Sending, Step, Stored, Wait
 from leadsync.core.replies import Lost, Throttled, VendorReply
 from leadsync.inbox import door
@@ -33,12 +33,13 @@ from leadsync.store import leads as leads_module
 from leadsync.store.inbox import Receipt as InboxReceipt
 from leadsync.store.leads import Shelf, Shelved
 from leadsync.store.ledger import Arrival, Ledger, Order, Receipt, SessionState
-from leadsync.store.tables import Page
+from leadsync.store.tables import Page, SearchSession
 from leadsync.vendors import batchdata, wire
 from leadsync.vendors.traffic import Traffic
 from leadsync.vendors.wire import search_request
 from tests.jobs.slot_bugs import SLOT_BUGS
 from tests.planted import Bug, instead
+from tests.simulation.trace_bugs import TRACE_BUGS
 from tests.simulation.window_bugs import WINDOW_BUGS
 
 
@@ -243,6 +244,15 @@ def _reap_with_keys(connection: Connection, now: datetime) -> list[runs.Interrup
     return _reap(connection, now)
 
 
+def _reap_with_parks(connection: Connection, now: datetime) -> list[runs.Interrupted]:
+    """Tidy up after a death: whoever is parked for its criteria may try again."""
+    parked = col(SearchSession.park_reason) == Reason.CRITERIA_CHANGED
+    connection.execute(update(SearchSession).where(parked).values(park_reason=None, park_message=None, parked_at=None))
+    return _reap(connection, now)
+
+
+parks_let_go: Final[Bug] = instead(runs, "reap", _reap_with_parks)
+
 _decipher = wire.decipher
 
 
@@ -294,4 +304,5 @@ BUGS: Final[dict[str, Bug]] = {
     "a slot that was cut short is taken again": instead(timetable, "_start", _start_taken_again),
     **SLOT_BUGS,
     **WINDOW_BUGS,
+    **TRACE_BUGS,
 }

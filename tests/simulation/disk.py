@@ -1,8 +1,8 @@
 """A disk that loses what was not synced: the files lie in a real folder, and beside it is known what is durable.
 
-Kept in mind, by file: its durable bytes, the writes since the last sync, and whether the folder was synced since the
-file was made. A kill leaves the folder as it is. A power cut leaves of the unsynced writes none, the first few, or any
-512-byte sectors of them, and may forget a file whose name was never synced. A deletion is durable at once.
+Kept in mind, by file: its durable bytes, the writes since the last sync, and whether its name was synced since it was
+made. A kill leaves the folder as it is. A power cut leaves of the unsynced writes none, the first few, or any 512-byte
+sectors of them, and may forget a file whose name was never synced. A deletion is durable at once.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""How often each fault, act and death came in all the fresh seeds of a run, and which never came."""
+"""How often each fault, act and death came in all the fresh seeds of a run and each promise was asked; which never."""
 
 import json
 from collections import Counter
@@ -32,10 +32,11 @@ class Figures:
             return []
         # Imported here: a run without the simulation needs none of it.
         from tests.simulation.actors import ACTS  # noqa: PLC0415
+        from tests.simulation.watch import PROMISES  # noqa: PLC0415
         from tests.simulation.weather import ALL  # noqa: PLC0415
         from tests.simulation.world import DEATHS  # noqa: PLC0415
 
-        return sorted(name for name in (*ACTS, *map(str, ALL), *DEATHS) if not self.met[name])
+        return sorted(name for name in (*ACTS, *map(str, ALL), *DEATHS, *PROMISES) if not self.met[name])
 
     @property
     def lines(self) -> list[str]:

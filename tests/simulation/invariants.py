@@ -217,7 +217,7 @@ def park_stays(watch: "Watch", _: object) -> Iterator[str]:
 
     Criteria that are undone are an answer, and stand in the job's file.
     """
-    now = dict(watch.rows("SELECT name, park_reason FROM search_session WHERE park_reason IS NOT NULL"))
+    now = watch.parks()
     for name in watch.parked.keys() - now.keys() - watch.answering:
         if watch.parked[name] != Reason.CRITERIA_CHANGED or name not in watch.filed:
             yield f"{name} is not parked {watch.parked[name]} any more, and nobody has answered"

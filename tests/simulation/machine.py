@@ -1,9 +1,7 @@
 """A stage on a machine that dies: leadsync's own code on a disk that forgets, in a loop whose order is drawn.
 
 What stands in for the world goes in through the seams of `leadsync.outside`, and in the place of `os` in the three
-modules that write beside the store. Two things are left out, since they cost much and promise nothing: an engine of its
-own for each opening of the store (all share one, and what SQLAlchemy has compiled for it), and the collector's round at
-start-up.
+modules that write beside the store. What costs much and promises nothing is left out or cut short (`_stood_in`).
 """
 
 import asyncio
@@ -185,8 +183,11 @@ def _stood_in(disk: Disk) -> Iterator[None]:
         mock.patch.object(witness, "os", disk_os),
         mock.patch.object(lock, "os", disk_os),
         mock.patch.object(opening, "os", disk_os),
+        # All openings of the store share one engine, and what SQLAlchemy has compiled for it.
         mock.patch.object(opening, "open_writer", shared_engine),
+        # The collector's round at start-up.
         mock.patch.object(app_module, "_settle_heap", return_value=None),
+        # How deep the vendor's odd records are: the decoder refuses 1,500 levels as it does 100,000.
         mock.patch.object(spoiling, "LEVELS", 1_500),
         # httpx looks for it at each request, and it takes long not to find it.
         mock.patch.dict(sys.modules, {"sniffio": None}),

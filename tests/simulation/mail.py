@@ -35,7 +35,7 @@ EFFECTS: Final = "CREATE TABLE IF NOT EXISTS simulated_effect (digest TEXT)"
 
 @dataclass(slots=True)
 class Mail:
-    """What the sender knows: digests of the results that were answered 200, of those that never may be, and of all."""
+    """What the sender knows: digests of results that were answered 200, and of those that never may be."""
 
     acknowledged: set[str] = field(default_factory=set)
     astray: set[str] = field(default_factory=set)
@@ -67,7 +67,7 @@ def _take(digest: str, connection: Connection) -> None:
 
 
 async def mailer(world: "World") -> None:
-    """Sends results, each until it is taken: small bursts, a tenth of them twice, a tenth under a wrong address."""
+    """Sends results, each until it is taken: small bursts, a fifth of them twice, a tenth under a wrong address."""
     draws = world.machine.draws("mailer")
     number = 0
     while True:

@@ -20,7 +20,7 @@ from tests.transport import SimulatorTransport
 TRACE_PATHS: Final = (BATCH_PATH, AWAIT_PATH)
 
 
-class Witness(Protocol):
+class Onlooker(Protocol):
     """Who looks at what is sent, and knows what a person will be asked."""
 
     def sent(self, session: str, key: str, body: bytes) -> Callable[[], None]:
@@ -54,7 +54,7 @@ class Network(httpx.AsyncBaseTransport):
         weather: Weather,
         rng: random.Random,
         *,
-        watch: Witness,
+        watch: Onlooker,
         spawn: Callable[[Coroutine[Any, Any, None]], object],
     ) -> None:
         self._simulator = simulator

@@ -1,9 +1,9 @@
 """A process that can be gone at any step, for good: no `finally` of it runs, nobody is told.
 
 Its tasks and callbacks are known by a context variable, which they inherit. What happens in it is counted in labelled
-steps, and its doom names the one that is the last. A label is `<place>.<what happens next>`: before a write or a sync
-of a file, before and after a piece of work on the store's thread, before a request leaves, once it has left, once its
-reply has come, before any callback of the loop.
+steps, and its doom names the one that is the last. A label is `<place>.<what happens next>`: before a file is opened,
+written, cut, synced or deleted, before and after a commit and a piece of work on the store's thread, before a request
+leaves, once it has left, once its reply has come, before any callback of the loop.
 """
 
 import asyncio

@@ -33,7 +33,7 @@ def live(seed: int, script: Script = FRESH) -> Report:
 
 
 def live_through(seeds: Iterable[int]) -> Counter[str]:
-    """Live through seeds; return how often each fault, act and death came.
+    """Live through seeds; return how often each fault, act and death came, and how often each promise was asked.
 
     Raises AssertionError at the first that breaks, and keeps its seed in the file.
     """
@@ -44,7 +44,7 @@ def live_through(seeds: Iterable[int]) -> Counter[str]:
             keep(seed)
             again = f"pytest tests/simulation/test_seeds.py --seed={seed} -n 0"
             raise AssertionError(f"seed {seed}: {report.broken}\nagain: {again}")
-        for counted in (report.met, report.acted, report.died):
+        for counted in (report.met, report.acted, report.died, report.checked):
             met.update(counted)
     return met
 

@@ -92,12 +92,12 @@ class DiskFile(apsw.VFSFile):
         self._disk.cut(self._name, newsize)
 
     def xSync(self, flags: int) -> None:  # noqa: N802 - SQLite's name
-        """Sync; like SQLite's own on Unix, the first of a log syncs the folder that names it."""
+        """Sync; as SQLite's own on Unix, the first of a log or journal syncs the folder that names it."""
         del flags
         with _trouble(apsw.IOError):
             self._disk.begins(self._name, "sync")
         self._disk.synced(self._name)
-        if kind_of(self._name) != "store":
+        if kind_of(self._name) != "store" and not self._disk.files[self._name].named:
             self._disk.folder_synced()
 
     def xLock(self, level: int) -> None:  # noqa: N802 - SQLite's name

@@ -1,7 +1,8 @@
 """The clock: days on which it is changed in six zones, set on and back over times of a job, a machine that sleeps.
 
-Each slot is at most one run, there is no storm of runs that catch up, and what was not run at its time left a line. One
-job has a fixed hour, one an interval of real time; both are looked at against the due times of the schedule itself.
+Each slot is at most one run, there is no storm of runs that catch up, and what was not run at its time left a line: of
+the clock where the daemon was there, else of the time. One job has a fixed hour, one an interval of real time; both are
+looked at against the due times of the schedule itself.
 (`tests/jobs/test_clock_changes.py` has the same days without anybody who sets the clock, instant by instant.)
 """
 
@@ -64,6 +65,11 @@ def assert_each_slot_once(stage: Stage, schedules: dict[str, Times]) -> None:
         assert max(1, len(taken) - 1) <= runs <= len(taken)
 
 
+def started(stage: Stage) -> list[tuple[str, datetime]]:
+    """Each run's job, and when it began by the clock that the log goes by, which nobody sets."""
+    return [(line["job"], datetime.fromisoformat(line["time"])) for line in stage.logged("run.started")]
+
+
 def all_due(times: Times, start: datetime, end: datetime) -> list[datetime]:
     """All due times from `start` to `end`."""
     found: list[datetime] = []
@@ -88,13 +94,29 @@ def test_a_day_of_change_on_which_somebody_sets_the_clock(tmp_path: Path, zone: 
 
 def test_a_clock_that_is_a_year_ahead_and_put_right_starts_no_storm(tmp_path: Path) -> None:
     """One late run for each job at the leap, none for the year between, and every time again afterwards."""
-    stage, wall, _ = night(tmp_path, *DAYS[0])
+    stage, wall, schedules = night(tmp_path, *DAYS[0])
     year_s = 365 * 24 * HOUR
+    leap, back = (stage.clock.began + timedelta(hours=hours) for hours in (1, 2))
     stage.serve(12 * HOUR, setting(wall, [(HOUR, year_s), (HOUR, -year_s)]))
-    started = Counter(line["job"] for line in stage.logged("run.started"))
-    assert started["interval"] <= 12 * 60 // 50 + 3
-    assert started["fixed"] <= 2
+    assert Counter(job for job, at in started(stage) if leap <= at < leap + MINUTES) == Counter([*schedules])
+    between = [job for job, at in started(stage) if leap + MINUTES <= at < back]
+    assert between == ["interval"]  # by the clock of then
+    afterwards = [at for job, at in started(stage) if job == "interval" and at >= back]
+    assert afterwards == all_due(schedules["interval"], back, stage.clock())
     assert len(stage.logged("clock.jumped")) == 2
+
+
+def test_what_passed_while_nobody_was_there_left_a_line(tmp_path: Path) -> None:
+    """The daemon is down while the clock goes on by nine hours: each job says what it missed, and runs once for it."""
+    stage, wall, schedules = night(tmp_path, *DAYS[0])
+    stage.serve(HOUR)
+    wall.ahead += timedelta(hours=9)
+    woke = stage.clock().replace(microsecond=0)  # as the log has it
+    stage.serve(3 * HOUR)
+    missed = {line["job"]: datetime.fromisoformat(line["due_at"]) for line in stage.logged("slot.missed")}
+    assert missed == {job: next_due(times, woke) for job, times in schedules.items()}
+    assert [line["made_up"] for line in stage.logged("slot.missed")] == [True, True]
+    assert Counter(job for job, at in started(stage) if woke <= at < woke + MINUTES) == Counter([*schedules])
 
 
 @pytest.mark.parametrize("asleep_h", [1, 9, 70])
@@ -103,8 +125,7 @@ def test_a_machine_that_sleeps_runs_what_passed_once(tmp_path: Path, asleep_h: i
     stage, wall, schedules = night(tmp_path, *DAYS[0])
     stage.serve(6 * HOUR, setting(wall, [(2.2 * HOUR, asleep_h * HOUR)]))
     woke = stage.clock.began + timedelta(hours=2.2)  # by the clock that the log goes by
-    started = [(line["job"], datetime.fromisoformat(line["time"])) for line in stage.logged("run.started")]
-    after = Counter(job for job, at in started if woke <= at < woke + MINUTES)
+    after = Counter(job for job, at in started(stage) if woke <= at < woke + MINUTES)
     assert after["interval"] == 1
     assert after <= Counter(dict.fromkeys(schedules, 1))
     assert [line["by_s"] for line in stage.logged("clock.jumped")] == [asleep_h * 3_600]

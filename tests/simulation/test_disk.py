@@ -1,5 +1,6 @@
 """What the simulated disk owes: whether a transaction that was said to be done could be taken by a power cut."""
 
+import asyncio
 import errno
 import sqlite3
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.simulation.disk import Disk, no_trouble
+from tests.simulation.process import Death, Doom, Process
 from tests.simulation.sqlite import FileSystem, connector
 
 
@@ -65,7 +67,7 @@ def test_a_transaction_that_only_reads_owes_nothing_of_one_that_failed(disk: Dis
 
 
 def test_what_was_not_synced_is_owed_until_it_is(disk: Disk, store: Any) -> None:
-    """Also by whoever opens the store next: a start takes for done what is whole in the log."""
+    """A commit that syncs nothing leaves a debt, and the next one that syncs the log pays it."""
     store.execute("PRAGMA synchronous=NORMAL")
     write(store)
     assert owes(disk)
@@ -75,14 +77,34 @@ def test_what_was_not_synced_is_owed_until_it_is(disk: Disk, store: Any) -> None
 
 
 def test_a_kill_in_the_middle_of_a_commit_leaves_a_debt(disk: Disk, store: Any) -> None:
-    """The log has the whole transaction, and nobody has synced it; the next commit does."""
-    store.execute("PRAGMA synchronous=NORMAL")
-    write(store)
+    """The log has the whole transaction, and nobody has synced it: whoever opens the store next takes it for done.
+
+    So it is owed, until the next commit syncs it.
+    """
+    store.close()
+
+    async def commit() -> None:
+        process = Process(Doom(2, "log.sync"), lambda _: None)  # the first is of the head of a new log
+        process.within(lambda: write(connector(disk.folder / "leadsync.db")()))
+
+    with pytest.raises(Death):
+        asyncio.run(commit())
     disk.restart(power=False)
     assert owes(disk)
     again = connector(disk.folder / "leadsync.db")()
     again.execute("PRAGMA synchronous=FULL")
+    assert again.execute("SELECT count(*) FROM row").fetchall() == [(2,)]
+    assert owes(disk)
     write(again)
-    assert again.execute("SELECT count(*) FROM row").fetchall() == [(3,)]
     assert not owes(disk)
     again.close()
+
+
+def test_the_first_sync_of_a_log_names_what_is_there_and_no_later_one(disk: Disk, store: Any) -> None:
+    """SQLite syncs the folder for a log that is new; what is made after that waits for somebody to do the same."""
+    disk.opened("leadsync.db.witness")
+    write(store)
+    assert not disk.files["leadsync.db.witness"].named
+    disk.files["leadsync.db-wal"].named = False
+    write(store)
+    assert disk.files["leadsync.db.witness"].named

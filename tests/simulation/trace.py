@@ -16,11 +16,6 @@ class Trace:
         self._taken.append((self._elapsed_s(), label))
 
     @property
-    def steps(self) -> int:
-        """How much has happened."""
-        return len(self._taken)
-
-    @property
     def digest(self) -> str:
         """All of it so far; few ask, so it is made when somebody does."""
         told = "".join(f"{elapsed_s:.6f} {label}\n" for elapsed_s, label in self._taken)

@@ -9,13 +9,11 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlsplit
 
 from leadsync.simulator.trace_people import find
 from tests.simulation.disk import not_durable
-from tests.simulation.window_rules import digest_of
+from tests.simulation.window_rules import subject_of
 
 if TYPE_CHECKING:
     from tests.simulation.watch import Watch
@@ -75,11 +73,6 @@ def read(body: bytes) -> Traced:
         for skip in skips
     }
     return Traced(subject_of(skips[0]["webhook_url"]).rpartition("-")[0], owners)
-
-
-def subject_of(url: str) -> str:
-    """What a webhook is about."""
-    return PurePosixPath(urlsplit(url).path).stem
 
 
 _OURS: Final = frozenset({"key", "webhook_url"})
@@ -288,5 +281,3 @@ AT_START: Final = (
     p10_owners_billed_are_counted,
 )
 AT_END: Final = (l1_nobody_is_forgotten,)
-
-__all__ = ["AT_END", "AT_START", "AT_TRACE", "Answered", "Hunt", "digest_of", "read", "subject_of"]

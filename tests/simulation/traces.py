@@ -6,7 +6,6 @@ vendor sees kept or broken stand in `trace_rules.py`, planted bugs in `trace_bug
 """
 
 import asyncio
-import hashlib
 import json
 import random
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,8 +22,9 @@ from leadsync.simulator import API_KEY, Sending, trace_requests
 from leadsync.simulator.hooks import Deliver
 from leadsync.store import trace_batches
 from tests.simulation import hands
-from tests.simulation.mail import knock
-from tests.simulation.trace_rules import ITEMS_MIN, Answered, Hunt, digest_of, subject_of
+from tests.simulation.courier import WEBHOOKS, Courier
+from tests.simulation.trace_rules import ITEMS_MIN, Answered, Hunt
+from tests.simulation.window_rules import digest_of, subject_of
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -33,7 +33,6 @@ SHARE: Final = 0.08
 """Of the worlds that nothing else is said of."""
 
 ITEMS_MAX: Final = 6
-WEBHOOKS: Final = '\n[webhooks]\nlisten = "127.0.0.1:8480"\npublic_url = "https://leads.example.com"'
 PRICE: Final = 0.1
 KINDS: Final = ("trace-item", "trace-done")
 
@@ -178,44 +177,33 @@ def is_quiet(world: "World") -> bool:
     return bool(wanted < ITEMS_MIN or hunt.owners_per_day is not None or parked)
 
 
-class Courier:
-    """Brings the callbacks of the skip trace to whoever lives; others' go `otherwise`."""
+class OwnersCourier(Courier):
+    """Brings the callbacks of the skip trace; others' go `otherwise`."""
+
+    act = "traced"
 
     def __init__(self, world: "World", hunt: Hunt, otherwise: Deliver) -> None:
-        self._world = world
+        super().__init__(world, hunt, "courier of traces")
         self._hunt = hunt
         self._otherwise = otherwise
-        self._draws = world.draws("courier of traces")
-        self._answers_lost = self._draws.choice((0.0, 0.3))
 
     async def deliver(self, url: str, body: bytes, how: Sending, headers: Mapping[str, str]) -> list[int]:
-        """Bring one, with its tries."""
-        path = urlsplit(url).path
-        if path.split("/")[2] not in KINDS:
-            return await self._otherwise(url, body, how, headers)
-        statuses: list[int] = []
-        self._hunt.under_way += 1
-        while not statuses or (statuses[-1] != 200 and len(statuses) < how.tries_max):
-            await asyncio.sleep(how.retry_wait_s * len(statuses) * self._draws.random())
-            statuses.append(await self._try(path, body, headers))
-        self._hunt.under_way -= 1
-        return statuses
+        """Bring one, with its tries, or have it brought."""
+        if _kind_of(urlsplit(url).path) in KINDS:
+            return await super().deliver(url, body, how, headers)
+        return await self._otherwise(url, body, how, headers)
 
-    async def _try(self, path: str, body: bytes, headers: Mapping[str, str]) -> int:
-        world = self._world
-        if world.weather.outage:
-            return 0
-        status = await knock(world, path, body, headers)
-        if status == 200:
-            world.acted["traced"] += 1
-            self._note(path, body, headers)
-        return 0 if self._draws.random() < self._answers_lost else status
+    def _wait_s(self, how: Sending, tries: int) -> float:
+        return how.retry_wait_s * tries * self._draws.random()
 
     def _note(self, path: str, body: bytes, headers: Mapping[str, str]) -> None:
-        self._world.watch.brought(hashlib.sha256(body).hexdigest())
-        said, kind, subject = json.loads(body), path.split("/")[2], subject_of(path)
+        said, kind, subject = json.loads(body), _kind_of(path), subject_of(path)
         api_key = headers.get("x-api-key")
         rightly = api_key == API_KEY and said.get("statusCode") != 500
         if kind == "trace-item":
             rightly = rightly and said["batchRequestId"].rpartition("-")[2] == subject.rpartition("-")[2]
         self._hunt.answered.add(Answered(kind, subject, digest_of(body, api_key), rightly))
+
+
+def _kind_of(path: str) -> str:
+    return path.split("/")[2]

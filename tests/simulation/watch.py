@@ -1,7 +1,7 @@
 """Who watches a world: keeps what its actors did, and asks the invariants at each moment that counts.
 
-The moments: before a request with a key leaves, when the vendor bills, after each start on what a death has
-left, and at the end. What breaks ends the world at once.
+The moments: before a key, a window, a batch of owners or a deletion leaves, when the vendor bills, when a result is
+answered 200, after each start on what a death has left, and at the end. What breaks ends the world at once.
 """
 
 import asyncio
@@ -9,13 +9,14 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import apsw
 import msgspec
 
 from leadsync.app import App
 from leadsync.config import Settings
+from leadsync.core.criteria import criteria_hash
 from leadsync.core.model import Reason
 from leadsync.simulator import Charge
 from tests.jobs.books import INSTALLATION
@@ -28,6 +29,20 @@ from tests.simulation.windows import Pull
 
 SHOWN_BY: Final = 2
 """A replay may come with either of two totals, so one that hides a meddler by chance is found out by the next page."""
+
+
+Promise: TypeAlias = Callable[..., Iterable[str]]
+"""Asked with the watch and the thing at hand; says what does not hold."""
+
+
+PROMISES: Final = frozenset(
+    promise.__name__
+    for promise in (
+        *(*invariants.AT_SEND, *invariants.AT_DELETE, *invariants.AT_CHARGE, *invariants.AT_START, *invariants.AT_END),
+        *(*window_rules.AT_ASK, *trace_rules.AT_TRACE, p9_answered_is_durable),
+    )
+)
+"""All that are asked in some world; the run fails where one never is."""
 
 
 class Charges(list[Charge]):
@@ -76,13 +91,14 @@ class Watch:
 
     `posed`: the questions that a person was really asked; `touched`: moved behind our back, and how many pages may be
     billed until that shows; `edited`: its job was taken out of the configuration; `parked`: seen parked for that
-    reason, and not answered; `answering`: a person is at it; `filed`: its file was written since; `retired`: its job
-    stays out for good; `listed`: its total by the last list that we have had, which `looked` rings with, `reserved`:
-    it had a slot reserved before that. `budgets` has what was allowed when a key was sent first. `app` is the daemon
-    that runs.
+    reason, and not answered; `answering`: a person is at it; `filed`: its file was written since, or undid its criteria
+    then; `retired`: its job stays out for good; `listed`: its total by the last list that we have had, which `looked`
+    rings with, `reserved`: it had a slot reserved before that. `budgets` has what was allowed when a key was sent
+    first. `app` is the daemon that runs. `promises` are asked at each start and at the end, beside those of all worlds.
     """
 
     machine: Machine
+    promises: tuple[Promise, ...] = ()
     posed: defaultdict[str, set[Reason]] = field(default_factory=lambda: defaultdict(set))
     touched: dict[str, int] = field(default_factory=dict)
     edited: set[str] = field(default_factory=set)
@@ -159,6 +175,24 @@ class Watch:
         if self.hunt is not None:
             self.hunt.arrivals[trace_rules.read(body).name].append(taken)
 
+    def filing(self, job: str) -> None:
+        """Its file is about to be written, which may answer a park of before."""
+        self.parked |= self.parks()
+        self.filed.add(job)
+
+    def parks(self) -> dict[str, str]:
+        """Who is parked now, with the reason; what was written before a new park is no answer to it."""
+        now = dict(self.rows("SELECT name, park_reason FROM search_session WHERE park_reason IS NOT NULL"))
+        self.filed -= {name for name, _ in now.items() - self.parked.items() if not self._is_undone(name)}
+        return now
+
+    def _is_undone(self, session: str) -> bool:
+        """Whether its job's file has the session's criteria again: as it lies there, or as it was read last."""
+        kept = self.value("SELECT criteria FROM search_session WHERE name = ?", session)
+        read = [each.jobs for each in (self.settings, self.machine.settings()) if each is not None]
+        jobs = [jobs[session] for jobs in read if session in jobs]
+        return any(criteria_hash(job.search, job.options.get("sort")) == kept for job in jobs)
+
     def refused(self, session: str) -> None:
         """The vendor calls a request malformed: a person is asked to mend it."""
         self.posed[session].add(Reason.REFUSED)
@@ -174,11 +208,11 @@ class Watch:
     def started(self) -> None:
         """A process has opened the store that another left."""
         self._in_force.add(_records_per_day(self.settings))
-        self._ask(invariants.AT_START, None)
+        self._ask([*self.promises, *invariants.AT_START], None)
 
     def ended(self) -> None:
         """The world has come to its end."""
-        self._ask([*invariants.AT_START, *invariants.AT_END], None)
+        self._ask([*self.promises, *invariants.AT_START, *invariants.AT_END], None)
 
     def meddled(self, session: str, *reasons: Reason) -> None:
         """Somebody has moved a session behind our back, so that a person will be asked."""
@@ -222,7 +256,7 @@ class Watch:
         if not self.broken.done():
             self.broken.set_exception(Broken(message))
 
-    def _ask(self, promises: Iterable[Callable[..., Iterable[str]]], what: object) -> None:
+    def _ask(self, promises: Iterable[Promise], what: object) -> None:
         for promise in promises:
             self.checked[promise.__name__] += 1
             for message in promise(self, what):

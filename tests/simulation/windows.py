@@ -6,7 +6,6 @@ vendor sees kept or broken stand in `window_rules.py`, planted bugs in `window_b
 """
 
 import asyncio
-import hashlib
 import json
 import random
 from collections import Counter
@@ -15,13 +14,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 from unittest import mock
-from urllib.parse import urlsplit
 
 from leadsync.core import windows
 from leadsync.jobs import patience
 from leadsync.simulator import Fate, Sending
 from tests.simulation import hands
-from tests.simulation.mail import knock
+from tests.simulation.courier import Courier
 from tests.simulation.window_rules import digest_of, subject_of
 
 if TYPE_CHECKING:
@@ -32,8 +30,6 @@ SHARE: Final = 0.08
 
 JOB: Final = "bulk"
 WINDOW: Final = 4
-TERMS: Final = '\n[webhooks]\nlisten = "127.0.0.1:8480"\npublic_url = "https://leads.example.com"'
-
 
 NOT_BEGUN: Final = (
     "SELECT 1 FROM one_shot WHERE outcome IS NULL AND NOT EXISTS (SELECT 1 FROM async_request"
@@ -156,39 +152,21 @@ def is_quiet(world: "World") -> bool:
     return bool(lives) and (None,) not in lives and not world.pull.under_way
 
 
-class Courier:
-    """Brings the vendor's webhooks to whoever lives."""
+class WindowsCourier(Courier):
+    """Brings the results of windows."""
+
+    act = "result"
 
     def __init__(self, world: "World", pull: Pull) -> None:
-        self._world = world
+        super().__init__(world, pull, "courier")
         self._pull = pull
-        self._draws = world.draws("courier")
-        self._answers_lost = self._draws.choice((0.0, 0.3))
 
-    async def deliver(self, url: str, body: bytes, how: Sending, _headers: Mapping[str, str]) -> list[int]:
-        """Bring one, with its tries."""
-        statuses: list[int] = []
-        self._pull.under_way += 1
-        try:
-            while not statuses or (statuses[-1] != 200 and len(statuses) < how.tries_max):
-                await asyncio.sleep(self._draws.expovariate(1 / 20) * (1 + len(statuses)))
-                statuses.append(await self._try(urlsplit(url).path, body))
-        finally:
-            self._pull.under_way -= 1
-        return statuses
+    def _wait_s(self, how: Sending, tries: int) -> float:
+        del how
+        return self._draws.expovariate(1 / 20) * (1 + tries)
 
-    async def _try(self, path: str, body: bytes) -> int:
-        world = self._world
-        if world.weather.outage:
-            return 0
-        status = await knock(world, path, body)
-        if status == 200:
-            world.acted["result"] += 1
-            self._note(path, body)
-        return 0 if self._draws.random() < self._answers_lost else status
-
-    def _note(self, path: str, body: bytes) -> None:
-        self._world.watch.brought(hashlib.sha256(body).hexdigest())
+    def _note(self, path: str, body: bytes, headers: Mapping[str, str]) -> None:
+        del headers
         self._pull.brought[digest_of(body)] = Brought(subject_of(path), _ids(body))
 
 

@@ -3,8 +3,8 @@
 First there is trouble: faults, deaths, power cuts, meddlers. Then it ends, and every job must come to `complete` within
 a bounded time, with a person's answer only where a person was really asked (L1). Rooms: `process.py` death and its
 labels, `disk.py` what power cuts leave, `weather.py` and `network.py` faults, `actors.py` and `tenants.py` people and
-machines that meddle, `hands.py` what they do to the daemon, `invariants.py` what must hold, `watch.py` when that is
-looked at, `bugs.py` planted bugs. Each says how to add to it.
+machines that meddle, `hands.py` what they do to the daemon, `courier.py` who brings webhooks, `invariants.py` what must
+hold, `watch.py` when that is looked at, `bugs.py` planted bugs. Each says how to add to it.
 """
 
 import asyncio
@@ -23,13 +23,14 @@ from leadsync.app import App
 from leadsync.errors import BadWeather, OperatorMistake
 from leadsync.service import Service
 from tests.simulation import actors, hands, tenants, traces, windows
+from tests.simulation.courier import WEBHOOKS
 from tests.simulation.disk import Trouble, no_trouble
 from tests.simulation.machine import Life, Machine
 from tests.simulation.mail import is_quiet
 from tests.simulation.network import Network
 from tests.simulation.process import CALLBACK, Doom
 from tests.simulation.trace import Trace
-from tests.simulation.watch import Watch
+from tests.simulation.watch import Promise, Watch
 from tests.simulation.weather import Weather
 
 TROUBLE_S: Final = (50.0, 100.0, 200.0, 400.0)
@@ -79,7 +80,7 @@ class Script:
 
     `pull`: whether it has a one-shot by windows, `hunt`: whether its owners are found. `dooms` are those of its
     processes, one after another, to its end;
-    `disk_trouble` is the first process's; `lay` puts a store on its disk.
+    `disk_trouble` is the first process's; `lay` puts a store on its disk, and `promises` are what holds of that.
     """
 
     jobs: int | None = None
@@ -92,6 +93,7 @@ class Script:
     dooms: tuple[Doom, ...] | None = None
     disk_trouble: Trouble = no_trouble
     lay: Callable[[Machine], None] = Machine.new_store
+    promises: tuple[Promise, ...] = ()
 
 
 def one_cycle(**more: Any) -> Script:
@@ -101,12 +103,14 @@ def one_cycle(**more: Any) -> Script:
 
 @dataclass(slots=True)
 class Report:
-    """What happened: how often each fault, act and death; the trace of all steps; what was broken, if anything."""
+    """What happened: how often each fault, act and death; the trace of all steps; what was broken, if anything.
+
+    `checked` is how often each promise was asked.
+    """
 
     seed: int
     trace: Trace
     broken: str = ""
-    virtual_s: float = 0.0
     met: Counter[str] = field(default_factory=Counter)
     acted: Counter[str] = field(default_factory=Counter)
     died: Counter[str] = field(default_factory=Counter)
@@ -140,7 +144,7 @@ class World:
         if self.pull is not None:
             vendor |= windows.open_questions(self.draws("windows"))
         self.cap = self._furnish(self.draws("house")) if script.meddlers else ROOMY
-        self.terms += windows.TERMS if self.pull is not None else ""
+        self.terms += WEBHOOKS if self.pull is not None else ""
         self.hunt = traces.drawn(self)
         self.terms += traces.terms(self)
         self.machine = Machine(folder, self.draws, size=size, account=self.terms, session_cap=self.cap, **vendor)
@@ -196,7 +200,6 @@ class World:
                 loop.run_until_complete(self._all())
             except Exception as error:  # noqa: BLE001 - whatever ends a world early is what was found
                 report.broken = f"{type(error).__name__}: {error}"
-            report.virtual_s = loop.time()
         machine.disk.let_go()
         report.met.update({str(fate): count for fate, count in self.network.met.items()})
         report.checked.update(self.watch.checked)
@@ -215,17 +218,17 @@ class World:
             self.watch.fail(f"the world itself failed: {task.exception()!r}")
 
     async def _all(self) -> None:
-        self.watch = Watch(self.machine)
+        self.watch = Watch(self.machine, self.script.promises)
         self.network = Network(
             self.machine.sim, self.weather, self.draws("network"), watch=self.watch, spawn=self.spawn
         )
         self.machine.change(transport=self.network)
         if self.pull is not None:
             self.watch.pull = self.pull
-            self.machine.sim.deliver = windows.Courier(self, self.pull).deliver
+            self.machine.sim.deliver = windows.WindowsCourier(self, self.pull).deliver
         if self.hunt is not None:
             self.watch.hunt = self.hunt
-            self.machine.sim.deliver = traces.Courier(self, self.hunt, self.machine.sim.deliver).deliver
+            self.machine.sim.deliver = traces.OwnersCourier(self, self.hunt, self.machine.sim.deliver).deliver
         plot = self.spawn(self._plot())
         await asyncio.wait({plot, self.watch.broken}, return_when=asyncio.FIRST_COMPLETED)
         if self.watch.broken.done():
