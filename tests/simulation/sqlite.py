@@ -92,13 +92,16 @@ class DiskFile(apsw.VFSFile):
         self._disk.cut(self._name, newsize)
 
     def xSync(self, flags: int) -> None:  # noqa: N802 - SQLite's name
-        """Sync; as SQLite's own on Unix, the first of a log or journal syncs the folder that names it."""
+        """Sync; the first of a log or journal makes its name last, too.
+
+        SQLite's own syncs the folder then, on Unix, and with it the names of others; nobody may rely on that.
+        """
         del flags
         with _trouble(apsw.IOError):
             self._disk.begins(self._name, "sync")
         self._disk.synced(self._name)
-        if kind_of(self._name) != "store" and not self._disk.files[self._name].named:
-            self._disk.folder_synced()
+        if kind_of(self._name) != "store":
+            self._disk.files[self._name].named = True
 
     def xLock(self, level: int) -> None:  # noqa: N802 - SQLite's name
         """Lock, while alive: the last connection of the dead must not tidy up as it goes."""

@@ -72,6 +72,7 @@ async def open_store(place: Place, now: datetime) -> tuple[Writer, Opened]:
     def prepare(upgraded: tuple[str | None, Path | None], connection: Connection) -> int:
         name, fence, clean = _take_over(connection, place, now)
         doubt = standing.look(connection, place.file, witness)
+        _sync_folder(place.file.parent)  # else a power cut may leave a store that says it has a witness, and none
         hooks = HookKey(name, _hook_secret(connection, place))
         found.append(Opened(name, fence, clean, *upgraded, doubt, witness, hooks))
         return fence
@@ -80,7 +81,6 @@ async def open_store(place: Place, now: datetime) -> tuple[Writer, Opened]:
         try:
             upgraded = migrate.upgrade(engine, place.file)
             writer.open(partial(prepare, upgraded))
-            _sync_folder(place.file.parent)
         except OSError as error:
             raise out_of_reach(place.file, error.strerror) from error
         except (DatabaseError, sqlite3.Error) as error:
