@@ -1,4 +1,4 @@
-"""What every test of this folder gets: the log as it was before, and a heap that has been looked through once."""
+"""What every test of this folder gets: the log as it was before, and a heap that has been looked through."""
 
 import gc
 from collections.abc import Iterator
@@ -17,8 +17,13 @@ def _log_put_back() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _heap_settled() -> None:
-    """What pytest, the imports and a first world have made stays; else each collection would go over all of it."""
+def _first_world() -> None:
+    """It leaves what all worlds need: schemas, statements, caches."""
     live(0, one_cycle())
+
+
+@pytest.fixture(autouse=True)
+def _heap_settled(_first_world: None) -> None:
+    """What is there before a test stays, be it other folders' tests'; else each world's collection goes over it."""
     gc.collect()
     gc.freeze()
