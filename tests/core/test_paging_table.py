@@ -216,10 +216,18 @@ def test_what_was_throttled_or_lost_is_not_fresh_any_more() -> None:
         assert state.attempt.maybe_seen
 
 
-@pytest.mark.parametrize(("tally", "attempt"), [(Tally(), FIRST), (Tally(replays=2), AGAIN)])
-def test_a_slot_taken_by_another_is_waited_for(tally: Tally, attempt: Attempt) -> None:
-    """On the first page of a new session a refusal for want of a slot parks nothing, and the key is sent again."""
-    state, effect = _step(Sending(tally, attempt), SlotsFull(403, "session limit", DENIED), NEW_SESSION)
+@pytest.mark.parametrize("tally", [Tally(), Tally(replays=2)])
+def test_a_slot_taken_by_another_is_waited_for(tally: Tally) -> None:
+    """On the first page of a new session a refusal for want of a slot closes the key and parks nothing."""
+    state, effect = _step(Sending(tally, FIRST), SlotsFull(403, "session limit", DENIED), NEW_SESSION)
+    assert effect == Close(403, "session limit", None)
+    assert isinstance(state, Closing)
+    assert (state.end.outcome, state.end.reason) == (Outcome.WAITING, None)
+
+
+def test_a_key_that_may_be_on_its_way_is_kept_where_no_slot_is_free() -> None:
+    """Sent before and not answered, it may arrive once a slot is free, and be billed: the next run sends it again."""
+    state, effect = _step(Sending(Tally(replays=1), AGAIN), SlotsFull(403, "session limit", DENIED), NEW_SESSION)
     assert isinstance(state, Ended)
     assert effect == Finish(state.end)
     assert (state.end.outcome, state.end.reason) == (Outcome.WAITING, None)

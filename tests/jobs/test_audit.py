@@ -303,14 +303,17 @@ def test_jobs_side_by_side_share_the_free_slots(build: Build) -> None:
 @pytest.mark.parametrize("status", [400, 403, 409, 422, 429])
 @pytest.mark.parametrize("fault", [None, Fault.CUT_BEFORE])
 def test_the_vendors_own_refusal_of_a_session_waits(build: Build, status: int, fault: Fault | None) -> None:
-    """Another client was faster to the last slot: the key stays open, nothing is hot, and a later run is complete."""
+    """Another client was faster to the last slot: nothing is hot, and a later run is complete.
+
+    The key is closed, or stays open where it was sent before and had no answer.
+    """
     stage = build(size=50, lists_unused=False, cap_status=status, session_cap=1)
     page(stage.sim, session="other", criteria={"query": "Nowhere, ZZ"})
     stage.job()
     stage.sim.faults.next(fault)
     assert stage.end().outcome is Outcome.WAITING
     assert stage.wire.searches == (2 if fault else 1)
-    assert stage.rows("SELECT state FROM page") == [("asked",)]
+    assert stage.rows("SELECT state, status FROM page") == [("asked", None) if fault else ("refused", status)]
     assert stage.one("SELECT paused_reason FROM account") is None
     stage.sim.switches = replace(stage.sim.switches, session_cap=2)
     assert stage.end().outcome is Outcome.COMPLETE

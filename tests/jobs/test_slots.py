@@ -222,7 +222,7 @@ def test_a_refusing_vendor_is_not_asked_hot(build: Build) -> None:
 def test_racing_for_the_last_slot_parks_nobody(build: Build, status: int, moment: str) -> None:
     """Somebody takes the last slot between our list and our page, also while a dead process' key is open: it waits.
 
-    The key stays open with its slot: it may be on its way yet, and make the session once there is room.
+    That key stays open with its slot: it may be on its way yet, and make the session once there is room.
     """
     stage = build(size=20, account="session_cap = 3\nsession_reserve = 0", session_cap=3, cap_status=status)
     others = foreign(stage, 2)
@@ -234,7 +234,7 @@ def test_racing_for_the_last_slot_parks_nobody(build: Build, status: int, moment
     end = stage.end()
     assert (end.outcome, end.reason) == (Outcome.WAITING, None)
     assert "3 of 3 are used" in end.message
-    assert stage.rows("SELECT park_reason, reserved_at IS NOT NULL FROM search_session") == [(None, True)]
+    assert stage.rows("SELECT park_reason, reserved_at IS NOT NULL FROM search_session") == [(None, moment == "after")]
     stage.sim.delete_session("faster")
     assert stage.end().outcome is Outcome.COMPLETE
     assert_deletions_in_order(stage, others)

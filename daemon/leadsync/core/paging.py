@@ -8,7 +8,7 @@ The rules, in words:
    `failed` and the key stays open.
 4. A 429 waits, and holds the whole account.
 5. A refusal closes the key, uses its number up and parks the job. A denial (401, 403) ends the run with the key open.
-   So does a refusal for want of a slot: what was sent, or a copy of it, may arrive once a slot is free.
+   So does a refusal for want of a slot, where the key was sent before: that may arrive once a slot is free.
 6. An empty page without a cursor is the end, and so are three pages in a row without anything new. A short page is not.
 7. A run stops only between requests: before a key is journaled, or while it waits for its turn to be sent.
 8. After a restore the bytes of the old keys are not known for certain. A vendor that knows a key with other bytes says
@@ -33,7 +33,8 @@ The table; a pair that is not in it is a bug:
     Sending  Denied       Ended    Finish failed
     Sending  Refused      Closing  Close; where it names other bytes of an old key: Rewording  Reword
     Sending  Refused      Ended    Finish failed, key open: other bytes, and only the job's own run may find them
-    Sending  SlotsFull    Ended    Finish waiting, key open, where the session is new; failed, where it was sent before
+    Sending  SlotsFull    Closing  Close, where the session is new: the run waits for a slot
+    Sending  SlotsFull    Ended    Finish, key open, where it was sent before: waiting for a new session, else failed
     Sending  SlotsFull    *        as its status says, else
     Pausing  Waited       Sending  Send
     Pausing  Halted       Ended    Finish interrupted, key open; failed where its time is over: no answer came
@@ -43,7 +44,7 @@ The table; a pair that is not in it is a bug:
     Rewording  Halted     Ended    Finish interrupted, key open
     Rewording  Denied     Ended    Finish failed, key open
     Storing  Stored       Asking   Ask, or Finish
-    Closing  Closed       Ended    Finish parked
+    Closing  Closed       Ended    Finish parked or waiting
 
 The machine holds no key, no page and no books: those are durable, and a new run begins from what the ledger has.
 """
@@ -139,10 +140,12 @@ def step(plan: Plan, state: State, event: Event, *, now_s: float, draw: float) -
             return Sending(tally, Attempt(1, now_s, maybe_seen=True)), Send(replay=True)
         case Rewording(tally, refused), AtALoss():
             return _refused(tally, refused)
-        case Sending(tally), SlotsFull(status, message) if plan.new_session and not tally.pages:
-            return _stays_open(tally, Outcome.WAITING, f"the vendor has no slot for it (HTTP {status}: {message})")
+        case Sending(tally, attempt), SlotsFull(status, message) if plan.new_session and not tally.pages:
+            if attempt.maybe_seen:
+                return _stays_open(tally, Outcome.WAITING, _no_slot(status, message))
+            return Closing(tally, End(Outcome.WAITING, _no_slot(status, message))), Close(status, message, None)
         case Sending(tally, Attempt(maybe_seen=True)), SlotsFull(status, message, Refused()):
-            return _stays_open(tally, Outcome.FAILED, f"the vendor has no slot for it (HTTP {status}: {message})")
+            return _stays_open(tally, Outcome.FAILED, _no_slot(status, message))
         case Sending(), SlotsFull(otherwise=otherwise):
             return step(plan, state, otherwise, now_s=now_s, draw=draw)
         case Pausing(tally, attempt), Waited():
@@ -157,6 +160,10 @@ def step(plan: Plan, state: State, event: Event, *, now_s: float, draw: float) -
 
 def _finish(tally: Tally, end: End) -> Step:
     return Ended(tally, end), Finish(end)
+
+
+def _no_slot(status: int, message: str) -> str:
+    return f"the vendor has no slot for the session (HTTP {status}: {message})"
 
 
 def _stays_open(tally: Tally, outcome: Outcome, why: str) -> Step:
