@@ -1,8 +1,9 @@
 """A team's house for the tests of its slots: foreign sessions, jobs of ours, and what may never be deleted."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
+from leadsync.core.model import Outcome
 from tests.simulator.caller import page
 from tests.stage import Stage
 
@@ -30,6 +31,16 @@ def keep_house(stage: Stage, delete: str = "orphans", *, orphans: int = 0, stale
     table = f'[housekeeping]\nevery = "{every}"\ndelete = "{delete}"\n'
     ages = f"orphan_after_days = {orphans}\nstale_after_days = {stale}\n"
     (stage.folder / "config.toml").write_text(text + table + ages)
+
+
+def waiting_for_a_slot(build: Callable[..., Stage]) -> Stage:
+    """A job without times that waits, since somebody else has both slots; the vendor's list is taken each hour."""
+    stage = build(size=20, account="session_cap = 2\nsession_reserve = 0", session_cap=2)
+    foreign(stage, 2)
+    stage.job()
+    keep_house(stage, "never", every="1h")
+    assert stage.end().outcome is Outcome.WAITING
+    return stage
 
 
 def asked_to_delete(stage: Stage) -> list[str]:

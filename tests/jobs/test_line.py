@@ -10,7 +10,7 @@ from leadsync.app import App
 from leadsync.core.model import Outcome
 from leadsync.simulator import Fault
 from tests.jobs.books import assert_books_agree, our_charges
-from tests.jobs.house import HOUR_S, foreign, keep_house
+from tests.jobs.house import HOUR_S, foreign, keep_house, waiting_for_a_slot
 from tests.jobs.test_middlebox import refused_with_a_key_on_its_way
 from tests.stage import Stage
 
@@ -82,11 +82,7 @@ def test_who_waits_is_called_though_its_key_was_settled_before(build: Build) -> 
 @pytest.mark.parametrize("fault", [Fault.CUT_BEFORE, Fault.CUT_AFTER])
 def test_who_was_called_into_an_outage_is_called_again(build: Build, fault: Fault, restart: bool) -> None:
     """A job that has no times ends complete once the weather clears, also where the daemon stopped meanwhile (L1)."""
-    stage = build(size=20, account="session_cap = 2\nsession_reserve = 0", session_cap=2)
-    foreign(stage, 2)
-    stage.job()
-    keep_house(stage, "never", every="1h")
-    assert stage.end().outcome is Outcome.WAITING
+    stage = waiting_for_a_slot(build)
 
     async def then_nobody_answers(_: App) -> None:
         await asyncio.sleep(HOUR_S / 2)
@@ -109,11 +105,7 @@ def test_who_was_called_into_an_outage_is_called_again(build: Build, fault: Faul
 
 def test_the_key_of_who_was_called_and_turned_down_is_settled(build: Build) -> None:
     """The account was denied: the job is not called again for that, but its page may be billed (P1)."""
-    stage = build(size=20, account="session_cap = 2\nsession_reserve = 0", session_cap=2)
-    foreign(stage, 2)
-    stage.job()
-    keep_house(stage, "never", every="1h")
-    assert stage.end().outcome is Outcome.WAITING
+    stage = waiting_for_a_slot(build)
 
     async def somebody_leaves(_: App) -> None:
         await asyncio.sleep(HOUR_S / 2)

@@ -1,7 +1,8 @@
 """Open keys at start: settled first, with their own bytes, whatever has become of the job that asked (P2)."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 import pytest
 
@@ -40,6 +41,20 @@ def with_open_key(stage: Stage, name: str = "phoenix", fault: Fault = Fault.CUT_
 def open_keys(stage: Stage) -> int:
     """How many keys have no answer."""
     return len(stage.rows("SELECT key FROM page WHERE state = 'asked'"))
+
+
+def beside_the_daemon(stage: Stage, deed: Callable[[App, Service], Coroutine[Any, Any, None]]) -> None:
+    """Serve, and do something meanwhile, which asks the daemon to stop when it is through."""
+
+    async def act() -> None:
+        async with asyncio.TaskGroup() as group:
+
+            def begun(app: App, service: Service) -> None:
+                group.create_task(deed(app, service))
+
+            await stage.daemon(begun)
+
+    stage.play(act())
 
 
 CHANGES: dict[str, Change] = {
@@ -147,11 +162,7 @@ def test_the_key_of_a_disabled_job_is_settled_once_a_person_has_answered(build: 
         await sleep_unless(app.around.stopping, 60.0)
         app.around.stopping.set()
 
-    async def act() -> None:
-        async with asyncio.TaskGroup() as group:
-            await stage.daemon(lambda app, service: _done(group.create_task(answer(app, service))))
-
-    stage.play(act())
+    beside_the_daemon(stage, answer)
     assert open_keys(stage) == 0
     assert stage.sim.bill.by_session["phoenix"] == billed
 
@@ -172,17 +183,9 @@ def test_the_key_that_once_leaves_open_is_settled_by_the_daemon(build: Build, sc
         await sleep_unless(app.around.stopping, 1_800.0)
         app.around.stopping.set()
 
-    async def act() -> None:
-        async with asyncio.TaskGroup() as group:
-            await stage.daemon(lambda app, service: _done(group.create_task(once(app, service))))
-
-    stage.play(act())
+    beside_the_daemon(stage, once)
     assert stage.rows("SELECT trigger, outcome FROM run") == [("once", "failed"), ("start", "limited")]
     assert_books_agree(stage)
-
-
-def _done(_: object) -> None:
-    """Whoever begins something here leaves it to its group."""
 
 
 def test_settling_is_audited_too(build: Build) -> None:

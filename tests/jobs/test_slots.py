@@ -24,6 +24,7 @@ from tests.jobs.house import (
     foreign,
     keep_house,
     somebody_is_faster,
+    waiting_for_a_slot,
 )
 from tests.stage import Stage
 
@@ -149,11 +150,7 @@ def test_another_interval_holds_at_once(build: Build) -> None:
 
 def test_a_job_without_times_is_called_too(build: Build) -> None:
     """What was asked for by `once` beside a daemon runs as soon as there is room, like all others."""
-    stage = build(size=20, account="session_cap = 2\nsession_reserve = 0", session_cap=2)
-    foreign(stage, 2)
-    stage.job()
-    keep_house(stage, "never", every="1h")
-    assert stage.end().outcome is Outcome.WAITING
+    stage = waiting_for_a_slot(build)
 
     async def somebody_leaves(_: App) -> None:
         await asyncio.sleep(90 * 60)
