@@ -35,7 +35,7 @@ SETTLING: Final = "start"
 """The trigger of a run that only settles an open key, which is not a run of its job's own."""
 
 CALLED: Final = "slot"
-"""The trigger of a run that its job, which has no times, had waited for a slot for."""
+"""The trigger of a run that was called since a slot may be free, of a job that has no times."""
 
 
 class Reason(StrEnum):

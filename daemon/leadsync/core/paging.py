@@ -118,7 +118,7 @@ def step(plan: Plan, state: State, event: Event, *, now_s: float, draw: float) -
         case Queued(tally), Waited():
             return _next_page(plan, tally)
         case Pausing(tally), Halted(message, time_over=True):
-            return _finish(tally, End(Outcome.FAILED, f"{message}, and no answer came; {KEY_STAYS_OPEN}"))
+            return _stays_open(tally, Outcome.FAILED, f"{message}, and no answer came")
         case ((Asking(tally) | Queued(tally) | Sending(tally) | Pausing(tally) | Rewording(tally)), Halted(message)):
             return _finish(tally, End(Outcome.INTERRUPTED, message))
         case Sending(tally, attempt), PageReply():
@@ -190,8 +190,7 @@ def _again(state: Sending, event: Lost | Throttled, now_s: float, draw: float) -
         wait_s = throttle_wait_s(attempt.number, event.retry_after_s, draw)
         wait = Wait(wait_s, "the vendor's rate limit", attempt.number, account_wide=True)
     if now_s + wait.wait_s - attempt.since_s > GIVE_UP_S:
-        message = f"no answer in {GIVE_UP_S / 60:.0f} minutes ({wait.why}); {KEY_STAYS_OPEN}"
-        return _finish(state.tally, End(Outcome.FAILED, message))
+        return _stays_open(state.tally, Outcome.FAILED, f"no answer in {GIVE_UP_S / 60:.0f} minutes ({wait.why})")
     tally = replace(state.tally, replays=state.tally.replays + 1, waited_s=state.tally.waited_s + wait.wait_s)
     return Pausing(tally, Attempt(attempt.number + 1, attempt.since_s, maybe_seen=True)), wait
 

@@ -28,7 +28,7 @@ from leadsync.reports.slots import slots_cells, slots_report, slots_unknown
 from leadsync.reports.text import columns, minute, money, told
 from leadsync.reports.traces import in_words as trace_in_words
 from leadsync.reports.traces import skip_trace
-from leadsync.store import slots, tables
+from leadsync.store import line, slots, tables
 from leadsync.store.engine import sqlite_file
 from leadsync.store.inbox import counts as inbox_counts
 from leadsync.store.lock import holder
@@ -137,7 +137,7 @@ def _slots_of(connection: Connection, name: str, account: Account, now: datetime
     """The last list, with what of ours has come and gone since."""
     room, waiting = (
         Room(account.session_cap, account.session_reserve),
-        [place.job for place in slots.waiting(connection, name)],
+        [place.job for place in line.waiting(connection, name)],
     )
     if slots.listed_at(connection, name) is None:
         return slots_unknown(room, waiting)

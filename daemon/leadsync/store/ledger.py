@@ -1,7 +1,7 @@
 """The ledger: what was asked, what came, what it cost. Every method is one transaction (P4) on the writer's thread.
 
-What a method does stands in `sessions`, `slots`, `one_shots`, `resuming`, `pages`, `runs`, `timetable`, `inbox`,
-`watching`, `pulse` and `standing`; here is the list of promises that the jobs may rely on.
+What a method does stands in `sessions`, `slots`, `line`, `one_shots`, `resuming`, `pages`, `runs`, `timetable`,
+`inbox`, `watching`, `pulse` and `standing`; here is the list of promises that the jobs may rely on.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -20,6 +20,7 @@ from leadsync.core.unusual import Past
 from leadsync.core.watch import Held
 from leadsync.store import (
     inbox,
+    line,
     one_shots,
     pages,
     pulse,
@@ -31,12 +32,13 @@ from leadsync.store import (
     timetable,
     watching,
 )
+from leadsync.store.line import Place
 from leadsync.store.opening import Opened
 from leadsync.store.pages import Again, Arrival, Asked, Order, Receipt
 from leadsync.store.pulse import Pulse
 from leadsync.store.runs import Figures, Interrupted, NewRun
 from leadsync.store.sessions import SessionState
-from leadsync.store.slots import Place, SlotAsked, State, Wish
+from leadsync.store.slots import SlotAsked, State, Wish
 from leadsync.store.standing import Said
 from leadsync.store.timetable import Missed, Planned, Timing
 from leadsync.store.trace_ledger import TraceLedger
@@ -202,7 +204,7 @@ class Ledger:
 
     async def waiting(self, account: str) -> list[Place]:
         """Return the jobs whose last run waits for a slot, the longest waiting first."""
-        return await self._writer.write(slots.waiting, account)
+        return await self._writer.write(line.waiting, account)
 
     async def note_jobs(self, account: str, named: Mapping[str, bool], now: datetime) -> None:
         """Note which sessions a job file names, and whether that job is enabled: all others are orphans from now."""

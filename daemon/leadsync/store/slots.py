@@ -17,7 +17,6 @@ from sqlalchemy import (
     RowMapping,
     and_,
     bindparam,
-    case,
     delete,
     exists,
     func,
@@ -29,7 +28,7 @@ from sqlalchemy import (
 from sqlalchemy.sql.dml import Update
 from sqlmodel import col
 
-from leadsync.core.model import CALLED, SETTLING, Listing, Outcome, Route, SessionListing
+from leadsync.core.model import Listing, SessionListing
 from leadsync.core.pace import WINDOW, Births
 from leadsync.core.slots import Occupancy, Room, Tenant, occupancy
 from leadsync.errors import Bug
@@ -48,8 +47,6 @@ _RUNNING: Final = exists().where(
     col(Run.session) == col(SearchSession.name),
     col(Run.outcome).is_(None),
 )
-
-_OF_ITS_RUN: Final = and_(col(SearchSession.account) == col(Run.account), col(SearchSession.name) == col(Run.session))
 
 # What every run asks is built once: building a statement costs three times as much as running it.
 _OF_ACCOUNT: Final = col(SearchSession.account) == bindparam("of_account")
@@ -73,35 +70,6 @@ _TOTAL: Final = (
 )
 _NOTE: Final = update(Account).where(_ACCOUNT)
 _HOUSEKEPT_AT: Final = select(col(Account.housekept_at)).where(_ACCOUNT)
-_LAST_RUNS: Final = (
-    select(func.max(col(Run.id)))
-    .where(col(Run.account) == bindparam("of_account"), col(Run.trigger) != SETTLING)
-    .group_by(col(Run.job))
-)
-_CUT_SHORT: Final = and_(
-    col(Run.trigger) == CALLED,
-    col(Run.outcome).in_((Outcome.FAILED, Outcome.INTERRUPTED)),
-    col(Run.reason).is_(None),
-)
-_IS_THERE: Final = exists().where(
-    col(ListedSession.account) == col(Run.account), col(ListedSession.name) == col(Run.session)
-)
-_WAITING: Final = (
-    select(
-        col(Run.job),
-        col(Run.id),
-        case((col(Run.route) == Route.SESSION, col(Run.session))),
-        or_(col(SearchSession.reserved_at).is_not(None), _IS_THERE, col(Run.route) == Route.PLAIN),
-        _CUT_SHORT,
-    )
-    .outerjoin(SearchSession, _OF_ITS_RUN)
-    .where(
-        col(Run.id).in_(_LAST_RUNS),
-        or_(col(Run.outcome) == Outcome.WAITING, _CUT_SHORT),
-        col(Run.route) != Route.ASYNC,  # it waits for a webhook
-    )
-    .order_by(col(Run.id))
-)
 
 
 def _since(since: Any, these: ColumnElement[bool]) -> tuple[Update, Update]:
@@ -156,22 +124,6 @@ class SlotAsked:
     job: str | None
     ledger_total: int | None
     wish: Wish
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A job's place in the line of those who wait for a slot: the run that ended so, and the session that it wanted.
-
-    A one-shot's `session` is None: its life has one. `has_slot`: it needs no further one, since one is reserved for it
-    (a key of its session may be on its way yet), the vendor has its session by now, or it goes without one.
-    `cut_short`: it was called, and weather or a crash ended that run; nobody else runs it again.
-    """
-
-    job: str
-    run_id: int
-    session: str | None = None
-    has_slot: bool = False
-    cut_short: bool = False
 
 
 def all_tenants(connection: Connection, account: str) -> list[Tenant]:
@@ -345,18 +297,6 @@ def leave_actions(connection: Connection, now: datetime) -> None:
     """The store was copied or restored: what its original had asked for is not asked again."""
     asked = update(SlotAction).where(col(SlotAction.state) == State.ASKED)
     connection.execute(asked.values(state=State.KEPT, message="the store was copied or restored", ended_at=now))
-
-
-def waiting(connection: Connection, account: str) -> list[Place]:
-    """Return the jobs whose last own run waits for a slot, the one that has waited longest first.
-
-    A run that only settles an open key, maybe of a session that the job had before, takes nobody out of the line.
-    """
-    found = connection.execute(_WAITING, {"of_account": account})
-    return [
-        Place(job, run_id or 0, session, bool(has_slot), bool(cut_short))
-        for job, run_id, session, has_slot, cut_short in found
-    ]
 
 
 def births(connection: Connection, account: str, now: datetime) -> Births:
