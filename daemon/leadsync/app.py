@@ -237,6 +237,8 @@ class App:
         one_shots = [(job.account, job.name) for job in jobs if job.kind == "one_shot"]
         said = Said(answer, self._installation_name(), sessions, one_shots)
         await self.ledger.answer_store(said, self.around.now())
+        for auditor in self._auditors.values():
+            auditor.forget_all()
         self.unpack.ring()
         self.tracing.job.ring()
         self.sequel.ring()

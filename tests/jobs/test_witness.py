@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 
 from leadsync.core.model import End, Outcome, Reason
+from leadsync.core.resume import Choice
 from leadsync.core.witness import StoreAnswer
-from leadsync.errors import StoreFailed
+from leadsync.errors import AnswerRefused, StoreFailed
+from leadsync.simulator import Fault
 from leadsync.store.witness import WitnessFile
 from tests.jobs.books import assert_books_agree, assert_keys_in_turn, billed
 from tests.jobs.restores import STORE, back_up, restore
@@ -116,6 +118,30 @@ def test_a_copied_store_spends_nothing(build: Build, tmp_path: Path, names: tupl
     assert stage.end().outcome is Outcome.COMPLETE
     assert stage.sim.bill.records == 250
     assert_keys_in_turn(stage)
+
+
+def test_what_was_seen_of_a_store_in_doubt_is_no_verdict_afterwards(build: Build, tmp_path: Path) -> None:
+    """An answer in the wrong order has looked at the vendor's list: its sessions are foreign all the same, then."""
+    stage = build(size=250)
+    stage.job(records_per_run=100)
+    stage.end()
+    stage.job()
+    stage.sim.faults.storm(1.0, [Fault.CUT_AFTER], seed=0)
+    assert stage.end().outcome is Outcome.FAILED
+    stage.sim.faults.calm()
+    copy = elsewhere(stage, tmp_path / "copy", STORE)
+    copy.job()
+
+    async def answer_twice() -> End:
+        async with copy.app("phoenix") as app:
+            with pytest.raises(AnswerRefused):
+                await app.resume("phoenix", Choice.VOID_KEY)
+            await app.answer_store(StoreAnswer.COPIED)
+            return (await app.once(["phoenix"]))["phoenix"]
+
+    end = copy.play(answer_twice())
+    assert (end.outcome, end.reason) == (Outcome.PARKED, Reason.SESSION_FOREIGN)
+    assert stage.sim.bill.records == 200
 
 
 def test_a_moved_store_goes_on(build: Build, tmp_path: Path) -> None:

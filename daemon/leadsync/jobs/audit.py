@@ -84,6 +84,10 @@ class Auditor:
         self._facts.pop(session, None)
         self._verdicts.pop(session, None)
 
+    def forget_all(self) -> None:
+        """Ask anew next time: a person has said what became of the store, so what the ledger knew is not true now."""
+        self._facts, self._verdicts = {}, {}
+
     def _is_kept(self, session: str) -> bool:
         if self._taken_s is None or session not in self._facts:
             return False
