@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from leadsync.app import App
+from leadsync.core.model import End, Reason
 from leadsync.simulator import Fault
 from tests.jobs.test_store_trouble import to_store
-from tests.jobs.tracing import TRACED, TracedStage
+from tests.jobs.tracing import DAY_S, TRACED, TracedStage
 
 ACKNOWLEDGING = (
     "CREATE TRIGGER trouble BEFORE UPDATE OF acknowledged_at ON trace_batch BEGIN SELECT RAISE(ABORT, 'I/O'); END"
@@ -104,3 +105,17 @@ def test_a_refusal_is_told_and_waits_for_a_person(stage: TracedStage) -> None:
     stage.serve(600, lambda app: app.tracing.word.do("resume", {}))
     assert set(stage.asked) == {1}
     stage.assert_nobody_is_named()
+
+
+def test_once_does_not_wait_for_answers_to_a_store_in_doubt(stage: TracedStage) -> None:
+    """Nothing that comes is read before a person has spoken, and nobody can while it holds the store: so it ends."""
+    stage.switch(lost_rate=1.0, completion="never")
+    stage.work(for_s=60.0)
+    assert stage.batches()[0][1] == "out"
+    stage.write("UPDATE installation SET doubt = 'store_restored'")
+
+    async def once() -> End:
+        async with stage.app("phoenix") as app, asyncio.timeout(DAY_S):
+            return (await app.once(["phoenix"]))["phoenix"]
+
+    assert stage.play(once()).reason is Reason.STORE_RESTORED

@@ -86,8 +86,11 @@ class SkipTrace:
             await self._rest(await self._look())
 
     async def see_through(self) -> None:
-        """Ask for whoever is wanted now, and wait until nothing is out, or until leadsync is asked to stop."""
-        while not self._around.stopping.is_set():
+        """Ask for whoever is wanted now, and wait until nothing is out, or until leadsync is asked to stop.
+
+        While the store is in doubt nobody waits: no answer is read, and who would speak finds the store held by us.
+        """
+        while not self._around.stopping.is_set() and self._ledger.doubt is None:
             self._sign.clear()
             until = await self._look()
             if await self._traces.next_due() is None:
