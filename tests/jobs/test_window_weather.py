@@ -1,5 +1,6 @@
 """Pulls by windows in any weather, with what they may spend, and whatever becomes of their job meanwhile."""
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ import httpx  # noqa: TID251 - what the transport raises where nobody listens
 import pytest
 
 from leadsync.app import App
-from leadsync.core.model import Outcome, Reason
+from leadsync.core.model import End, Outcome, Reason
 from leadsync.core.witness import StoreAnswer
 from leadsync.errors import StoreFailed
 from leadsync.simulator import Fate, Fault
@@ -296,3 +297,18 @@ def test_again_leaves_what_is_out(stage: Stage) -> None:
     assert stage.rows("SELECT life, outcome FROM one_shot") == [(1, "interrupted"), (2, "complete")]
     assert states(stage) == ["stored", "stored"]
     assert stage.rows("SELECT count(*), sum(redelivered) FROM delivery") == [(120, 60)]
+
+
+def test_once_does_not_wait_for_results_to_a_store_in_doubt(stage: Stage) -> None:
+    """None is read before a person has spoken, and nobody can while it holds the store: so it ends."""
+    large(stage, **SMALL)
+    stage.serve(10, begin)
+    assert states(stage) == ["awaited"]
+    stage.write("UPDATE installation SET doubt = 'store_restored'")
+
+    async def once() -> End:
+        async with stage.app("bulk") as app, asyncio.timeout(DAY_S):
+            return (await app.once(["bulk"]))["bulk"]
+
+    end = stage.play(once())
+    assert (end.reason, end.awaits) == (Reason.STORE_RESTORED, False)

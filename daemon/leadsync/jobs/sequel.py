@@ -65,9 +65,13 @@ class Sequel:
         self._sign.set()
 
     async def ended(self, brief: Brief, end: End) -> End:
-        """A run of a one-shot has ended, however: return that end, with whether results are on their way."""
+        """A run of a one-shot has ended, however: return that end, with whether results are on their way.
+
+        While the store is in doubt none is read, so that it does not go on by itself.
+        """
         with suppress(BadWeather):  # the run has met the same trouble, and told it
-            end = replace(end, awaits=await self._ledger.windows.is_awaited(brief.account, brief.job))
+            is_awaited = await self._ledger.windows.is_awaited(brief.account, brief.job)
+            end = replace(end, awaits=is_awaited and self._ledger.doubt is None)
         self._enter(brief.job, end)
         self.ring()
         return end
