@@ -113,8 +113,13 @@ def next_name(connection: Connection) -> str:
     return f"{generation}-{last + 1}"
 
 
-def journal(connection: Connection, order: BatchOrder, fence: int, now: datetime) -> OpenBatch | NoBudget:
-    """Enter the next batch with its items and its reservation, of as many as the budget has room for."""
+def journal(connection: Connection, order: BatchOrder, fence: int, now: datetime) -> OpenBatch | NoBudget | None:
+    """Enter the next batch with its items and its reservation, of as many as the budget has room for.
+
+    None where a person has said meanwhile that the store was restored, and must say more first.
+    """
+    if _is_asked(connection):
+        return None
     if order.name != next_name(connection):
         raise Bug(f"batch {order.name} is not the next one")
     room = _room(connection, order, now)
@@ -180,10 +185,11 @@ def note_unknown(connection: Connection, batch_id: int, message: str) -> None:
 def give_back(connection: Connection, batch_id: int, back: GiveBack, now: datetime) -> bool:
     """Close a batch that the vendor has surely not taken: its items are wanted again, and cost nothing.
 
-    What stops further ones is remembered in the same breath. False where an answer has come already, which refutes
-    that: a middlebox sent it twice, say, and was refused once. It goes on as unknown then.
+    What stops further ones is remembered in the same breath, unless a person must speak of the store. False where an
+    answer has come already, which refutes that: a middlebox sent it twice, say, and was refused once. It goes on as
+    unknown then.
     """
-    if back.hindrance is not None:
+    if back.hindrance is not None and not _is_asked(connection):
         wait(connection, back.hindrance, now)
     known = select(col(TraceBatch.vendor_id), col(TraceBatch.completed_at), _ANSWERED)
     if any(connection.execute(known.where(col(TraceBatch.id) == batch_id)).one()):
@@ -300,6 +306,11 @@ def waiting(connection: Connection) -> Waiting:
     return Waiting(row["paused_reason"], row["paused_message"], row["again_at"], row["parked_until"])
 
 
+def _is_asked(connection: Connection) -> bool:
+    """Whether a person must say that owners may be asked for, after a word about the store; nothing else ends that."""
+    return waiting(connection).paused in STORE_DOUBTS
+
+
 def last_proof(connection: Connection) -> str | None:
     """Return the digest of the API key that the last batch was asked with, None where there was none."""
     last = select(col(TraceBatch.key_digest)).order_by(col(TraceBatch.id).desc()).limit(1)
@@ -322,9 +333,9 @@ def wait(connection: Connection, hindrance: Waiting, now: datetime) -> None:
 def leave_to_a_person(connection: Connection, reason: Reason, now: datetime) -> None:
     """The store was copied or restored: a person must say that owners may be asked for, perhaps a second time.
 
-    Where nobody was ever traced there is nothing to ask.
+    Where nobody was ever traced there is nothing to ask. Whom a job wanted goes out also when it traces no more.
     """
-    if connection.execute(select(func.count()).select_from(TraceJob)).scalar_one():
+    if connection.execute(select(or_(exists(select(TraceJob)), exists(select(TraceSubject))))).scalar_one():
         wait(connection, Waiting(reason.value, STORE_DOUBTS[reason]), now)
 
 

@@ -26,6 +26,7 @@ from tests.store.traces.acts import (
     answer,
     asked,
     end_due,
+    follow,
     order,
     out,
     people,
@@ -168,6 +169,23 @@ def test_a_copied_or_restored_store_asks_for_nobody(hand: Hand, said: StoreAnswe
     assert hand.do(hand.ledger.traces.waiting()).paused == f"store_{said}"
     generation = 2 if said is StoreAnswer.RESTORED else 1
     assert hand.do(hand.ledger.traces.next_name()) == f"{generation}-2"
+
+
+def test_a_word_about_the_store_comes_before_a_batch_that_was_packed(hand: Hand) -> None:
+    """Whoever was chosen before it is not asked for after it, whatever the batch would have been called."""
+    subjects = people(hand)
+    packed = order(hand, subjects)
+    hand.do(hand.ledger.answer_store(Said(StoreAnswer.RESTORED, "x"), NOW))
+    assert hand.do(hand.ledger.traces.journal(packed, NOW)) is None
+    assert states(hand) == {"wanted": 10}
+
+
+def test_whom_a_job_of_before_wanted_waits_for_the_word_too(hand: Hand) -> None:
+    """Asked for after the backup, perhaps: they would go out again although no job has owners found by now."""
+    people(hand)
+    follow(hand)
+    hand.do(hand.ledger.answer_store(Said(StoreAnswer.RESTORED, "x"), NOW))
+    assert hand.do(hand.ledger.traces.waiting()).paused == "store_restored"
 
 
 def test_a_store_that_never_traced_has_nothing_to_ask(tmp_path: Path) -> None:
