@@ -318,7 +318,7 @@ async def open_app(settings: Settings, keys: Keys, outside: Outside, role: str =
         stack.callback(reader.shutdown)
         inflated_max = settings.webhooks.inflated_max if settings.webhooks else INFLATED_MAX
         tracer = SkipTrace(office, desk, ledger, around, reader)
-        tracing = Tracing(desk, tracer, TraceWord(ledger.traces, around, tracer.ring))
+        tracing = Tracing(desk, tracer, TraceWord(office, ledger.traces, around, tracer.ring))
         sequel = Sequel(office, ledger, around)
         window = Handler(read_result, sequel.take, sequel.taken)
         mail = TraceMail(desk, around, tracing.job.ring)

@@ -1,19 +1,40 @@
 """A store, a disk or a list that stands in the way of the skip trace: nothing is asked twice, and it goes on."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
+from unittest import mock
 
+import httpx  # noqa: TID251 - the test edge speaks to the simulator in process
 import pytest
 
 from leadsync.app import App
 from leadsync.core.model import End, Reason
+from leadsync.core.witness import StoreAnswer
+from leadsync.errors import UsageMistake
 from leadsync.simulator import Fault
+from leadsync.store.trace_ledger import TraceLedger
 from tests.jobs.test_store_trouble import to_store
 from tests.jobs.tracing import DAY_S, TRACED, TracedStage
+from tests.stage import Wire
 
 ACKNOWLEDGING = (
     "CREATE TRIGGER trouble BEFORE UPDATE OF acknowledged_at ON trace_batch BEGIN SELECT RAISE(ABORT, 'I/O'); END"
 )
+
+
+class Spoken(Wire):
+    """The way to the vendors, on which somebody `speaks` while a batch of owners is on its way."""
+
+    speaks: Callable[[], Awaitable[object]]
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Carry a request, and let it be answered after that."""
+        response = await super().handle_async_request(request)
+        if request.url.path.startswith("/v1/SkipTrace"):
+            await self.speaks()
+        return response
 
 
 @pytest.fixture
@@ -105,6 +126,93 @@ def test_a_refusal_is_told_and_waits_for_a_person(stage: TracedStage) -> None:
     stage.serve(600, lambda app: app.tracing.word.do("resume", {}))
     assert set(stage.asked) == {1}
     stage.assert_nobody_is_named()
+
+
+@pytest.mark.parametrize("fault", [None, Fault.NO_TOKEN, Fault.RATE_LIMITED])
+def test_what_comes_back_of_a_batch_is_no_word_about_the_store(stage: TracedStage, fault: Fault | None) -> None:
+    """A person has said that it was restored while one was on its way: nobody is asked for before the next word."""
+    stage.sim.traces.faults.next(fault)
+
+    async def work(app: App) -> None:
+        wire.speaks = lambda: app.answer_store(StoreAnswer.RESTORED)
+        await app.dispatch.run("phoenix", "once")
+        await asyncio.sleep(60)
+        stage.sim.world.grow(30)
+        await app.dispatch.run("phoenix", "once")
+
+    wire = Spoken(stage.sim)
+    stage.change(transport=wire)
+    stage.serve(DAY_S, work)
+    assert stage.one("SELECT paused_reason FROM trace_desk") == "store_restored"
+    assert len(stage.batches()) == 1
+
+
+def test_a_budget_that_is_cut_holds_for_the_next_batch(tmp_path: Path) -> None:
+    """Whoever sees the money go and reloads is heeded before the next batch, however many are wanted still."""
+    stage = TracedStage(tmp_path, size=1_500, record_bytes=300)
+    stage.job(search=TRACED, page_size=500)
+    stage.serve(1)
+
+    async def cut() -> None:
+        stage.trace_terms("budget = { dollars_per_day = 5 }\n")
+        stage.hang_up()
+        await asyncio.sleep(1)
+
+    wire = Spoken(stage.sim)
+    wire.speaks = cut
+    stage.change(transport=wire)
+    stage.work()
+    assert stage.wrote("config.reloaded")
+    assert len(stage.batches()) == 1
+    assert stage.subjects()["wanted"] > 100
+
+
+def test_owners_of_a_job_that_traces_no_more_are_not_asked_for(stage: TracedStage) -> None:
+    """Those who waited for the budget wait on, and so says a word about them; enabled again they are asked for."""
+    stage.trace_terms("budget = { dollars_per_day = 2 }\n")
+    stage.switch(lost_rate=1.0, completion="never")
+    stage.work()
+    assert len(stage.asked) == 20
+    stage.job()
+    stage.trace_terms()
+
+    async def ask_again(app: App) -> None:
+        await asyncio.sleep(2 * DAY_S)
+        with pytest.raises(UsageMistake, match="set enabled = true"):
+            await app.tracing.word.do("again", {"batches": []})
+
+    stage.serve(3 * DAY_S, ask_again)
+    assert len(stage.asked) == 20
+    assert stage.subjects()["missing"] == 20
+    stage.job(search=TRACED)
+    stage.serve(600)
+    assert set(stage.asked) == {1}
+    assert len(stage.asked) > 30
+
+
+def test_a_reload_while_the_store_is_asked_leaves_no_job_out(stage: TracedStage) -> None:
+    """What a job has brought from the reload on is looked at, also where a look of before it had just begun."""
+    stage.job("tampa", buy_again=True)
+    reap = TraceLedger.reap
+
+    async def slowly(ledger: TraceLedger) -> list[tuple[str, int]]:
+        found = await reap(ledger)
+        if not stage.logged("config.reloaded"):
+            stage.job("tampa", search=TRACED, buy_again=True)
+            stage.hang_up()
+            await asyncio.sleep(5)
+        return found
+
+    async def run_the_other(app: App) -> None:
+        await asyncio.sleep(20)
+        await app.dispatch.run("tampa", "once")
+
+    wire = Spoken(stage.sim)
+    wire.speaks = partial(asyncio.sleep, 60)
+    stage.change(transport=wire)
+    with mock.patch.object(TraceLedger, "reap", slowly):
+        stage.work(then=run_the_other)
+    assert stage.rows("SELECT job, properties FROM trace_job ORDER BY job") == [("phoenix", 40), ("tampa", 40)]
 
 
 def test_once_does_not_wait_for_answers_to_a_store_in_doubt(stage: TracedStage) -> None:

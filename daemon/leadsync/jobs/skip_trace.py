@@ -26,7 +26,7 @@ from leadsync.errors import BadWeather, ConfigInvalid
 from leadsync.jobs.desk import Office, Surroundings
 from leadsync.jobs.patience import Patience
 from leadsync.jobs.trace_batch import Sending
-from leadsync.jobs.trace_desk import Addresses, Line, TraceDesk
+from leadsync.jobs.trace_desk import Addresses, Line, TraceDesk, terms_of, traced_jobs
 from leadsync.jobs.trace_owners import await_bytes, batch_bytes, covered, look, pack_up
 from leadsync.store.ledger import Ledger
 from leadsync.store.trace_batches import BatchOrder, NoBudget
@@ -125,13 +125,13 @@ class SkipTrace:
 
         Nor where these settings find nobody's owners, and nothing is out that others have asked for.
         """
-        settings = self._office.settings
-        if self._ledger.doubt is not None or settings is self._at_rest:
+        if self._ledger.doubt is not None or self._office.settings is self._at_rest:
             return None
-        section = settings.skip_trace
         for name, items in await self._traces.reap():
             why = "leadsync ended, or its store failed, before the vendor's answer was written down"
             _log.warning(events.TRACE_UNKNOWN, batch=name, items=items, why=why)
+        settings = self._office.settings  # after all waiting: to follow those of before a reload would drop its jobs
+        section = settings.skip_trace
         if settings is not self._followed:
             await self.follow(settings)
         left_s = self._patience.left_s(self._around.now())
@@ -140,9 +140,9 @@ class SkipTrace:
         if section is not None:
             for job in traced_jobs(settings):
                 await self._gather(job, section.fresh_for)
-            until = await self._send_all(section)
+            until = await self._send_all()
         due = await self._traces.next_due()
-        if section is None and due is None:
+        if due is None and terms_of(settings) is None:
             self._at_rest = settings
         if due is not None:
             due = max(due, self._around.now() + timedelta(seconds=left_s or TROUBLE_AGAIN.total_seconds()))
@@ -185,9 +185,15 @@ class SkipTrace:
                 cost=one.cost,
             )
 
-    async def _send_all(self, section: Section) -> datetime | None:
-        """Send batch after batch until nobody is wanted or something is in the way; return until when that is so."""
+    async def _send_all(self) -> datetime | None:
+        """Send batch after batch until nobody is wanted or something is in the way; return until when that is so.
+
+        Each goes by what the configuration says when it is chosen: who reloads has seen the money go.
+        """
         while (line := self._desk.line) is not None and not self._around.stopping.is_set():
+            section = terms_of(self._office.settings)
+            if section is None:
+                break
             if self._quiet_until is not None and self._around.now() < self._quiet_until:
                 return self._quiet_until
             chosen = await self._choose(section)
@@ -261,6 +267,8 @@ class SkipTrace:
     async def _ask(self, section: Section, line: Line, chosen: Chosen) -> datetime | None:
         """Journal a batch, send it and enter what came back; return until when nothing more is asked."""
         opened = await self._traces.journal(self._order(section, line, chosen), self._around.now())
+        if opened is None:
+            return None  # a person has just said that nobody is asked before a further word
         if isinstance(opened, NoBudget):
             return self._over_budget(opened, len(chosen.wanted))
         price = float(section.price_per_match)
@@ -271,7 +279,7 @@ class SkipTrace:
             _log.warning(events.TRACE_BUDGET_NEARLY, limit=limit)
         sent = await Sending(opened, self._traces, self._around, failed=self._failed).send(line.client)
         self._failed = 0 if sent.taken else self._failed + 1
-        if sent.taken and (await self._traces.waiting()).paused is not None:
+        if sent.taken and (await self._traces.waiting()).again_at is not None:
             await self._go_on("the vendor has taken a batch")
         self._quiet_until = self._around.now() + timedelta(seconds=sent.rest_s) if sent.rest_s else None
         return self._quiet_until
@@ -303,11 +311,6 @@ class SkipTrace:
     async def _off_loop(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Records are megabytes: neither the loop nor the store's thread waits for them."""
         return await asyncio.get_running_loop().run_in_executor(self._executor, partial(work, *args, **kwargs))
-
-
-def traced_jobs(settings: Settings) -> list[str]:
-    """Return the jobs whose owners are to be found."""
-    return [job.name for job in settings.jobs.values() if job.skip_trace.enabled]
 
 
 def next_window(limit: str, now: datetime) -> datetime:

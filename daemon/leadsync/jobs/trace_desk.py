@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from leadsync.config import Settings, SkipTrace
 from leadsync.core.hooks import Address, HookKey, hook_url
 from leadsync.core.letters import key_digest
 from leadsync.store.trace_batches import DONE_KIND, ITEM_KIND
@@ -76,3 +77,13 @@ class Addresses:
     def of_completion(self) -> str:
         """The address of the word that the batch is complete."""
         return hook_url(self.public_url, self.key, Address(DONE_KIND, self.batch))
+
+
+def traced_jobs(settings: Settings) -> list[str]:
+    """Return the jobs whose owners are to be found."""
+    return [job.name for job in settings.jobs.values() if job.skip_trace.enabled]
+
+
+def terms_of(settings: Settings) -> SkipTrace | None:
+    """Return how owners are asked for; None where nobody is, since no job has any found."""
+    return settings.skip_trace if traced_jobs(settings) else None

@@ -8,14 +8,16 @@ import structlog
 from leadsync import events
 from leadsync.core.trace import Waiting
 from leadsync.errors import Bug, UsageMistake
-from leadsync.jobs.desk import Surroundings
+from leadsync.jobs.desk import Office, Surroundings
+from leadsync.jobs.trace_desk import terms_of
 from leadsync.store.trace_ledger import TraceLedger
 
 
 class TraceWord:
     """One per process; `ring` is told when something is to be done about it."""
 
-    def __init__(self, traces: TraceLedger, around: Surroundings, ring: Callable[[], None]) -> None:
+    def __init__(self, office: Office, traces: TraceLedger, around: Surroundings, ring: Callable[[], None]) -> None:
+        self._office = office
         self._traces = traces
         self._around = around
         self._ring = ring
@@ -35,6 +37,11 @@ class TraceWord:
         return told
 
     async def _ask_again(self, batches: Sequence[str]) -> str:
+        if terms_of(self._office.settings) is None:
+            raise UsageMistake(
+                "no owners are asked for, since no job has any found: set enabled = true under [skip_trace] in a job's"
+                " file first; nothing was changed"
+            )
         count = await self._traces.ask_again(batches, self._around.now())
         if not count:
             raise UsageMistake("nobody is missing there; nothing was changed. `leadsync traces list` shows the batches")
