@@ -18,6 +18,7 @@ HERE = Witness("0123456789abcdef", "machine", "/var/lib/leadsync/leadsync.db", k
         (replace(HERE, keys=8), True, False, Reason.STORE_RESTORED),
         (replace(HERE, keys=8), False, False, Reason.STORE_RESTORED),
         (replace(HERE, batches=1), True, False, Reason.STORE_RESTORED),
+        (replace(HERE, generation=2), True, False, Reason.STORE_RESTORED),
         (None, False, False, None),
         (None, True, False, Reason.STORE_COPIED),
         (replace(HERE, installation="another"), True, False, Reason.STORE_COPIED),

@@ -91,6 +91,22 @@ def test_numbers_of_changes_are_never_given_again(build: Build) -> None:
     assert min(numbers[100:]) > 1_000_000_000
 
 
+def test_a_backup_that_is_put_back_twice_is_another_generation_each_time(build: Build) -> None:
+    """Its second life gives no number again that the first has given: of a change, of a key, or of a batch."""
+    stage = restored(build, 1)
+    stage.end()
+    stage.answer_store(StoreAnswer.RESTORED)
+    stage.sim.grow(20)
+    assert stage.end().outcome is Outcome.COMPLETE
+    seen = stage.one("SELECT max(id) FROM change")
+    restore(stage)
+    assert_nothing_is_spent(stage, Reason.STORE_RESTORED)
+    stage.answer_store(StoreAnswer.RESTORED)
+    stage.end()
+    assert stage.one("SELECT count(*) FROM change WHERE id BETWEEN 101 AND ?", seen) == 0
+    assert stage.one("SELECT generation FROM installation") == 3
+
+
 def elsewhere(stage: Stage, folder: Path, *names: str) -> Stage:
     """The same configuration on another place, with the same vendor, and with these files of the store."""
     other = Stage(folder)

@@ -15,7 +15,8 @@ from leadsync.core.model import Reason
 class Witness:
     """Who spends, where, and how much was journaled. `machine` is a digest, `place` the store's absolute path.
 
-    `keys` counts the keys of pages, `batches` those of the skip trace.
+    `keys` counts the keys of pages, `batches` those of the skip trace, `generation` the lives of the store: what is put
+    back from the same backup twice knows of none between.
     """
 
     installation: str
@@ -23,11 +24,12 @@ class Witness:
     place: str
     keys: int
     batches: int = 0
+    generation: int = 1
 
     @property
     def whose(self) -> "Witness":
         """Who spends and where, whatever was journaled."""
-        return replace(self, keys=0, batches=0)
+        return replace(self, keys=0, batches=0, generation=1)
 
     @property
     def has_spent(self) -> bool:
@@ -57,7 +59,8 @@ def doubt(found: Witness | None, here: Witness, *, expected: bool, original_ther
         return Reason.STORE_COPIED
     if found.whose != here.whose:
         return Reason.STORE_COPIED if found.machine == here.machine and original_there else Reason.STORE_MOVED
-    is_older = found.keys > here.keys or found.batches > here.batches
+    was, is_now = ((one.keys, one.batches, one.generation) for one in (found, here))
+    is_older = any(before > now for before, now in zip(was, is_now, strict=True))
     return Reason.STORE_RESTORED if is_older else None
 
 

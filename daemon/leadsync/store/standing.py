@@ -29,16 +29,18 @@ CHANGES_A_GENERATION: Final = 1_000_000_000
 def look(connection: Connection, file: Path, witness: WitnessFile) -> Reason | None:
     """Compare the store with its witness, write the witness anew where they agree, and return the doubt, if any.
 
-    A doubt stays in the store until a person has answered it.
+    A doubt stays in the store until a person has answered it. A store that was put back goes on from the last
+    generation that its witness knows of, so that none is given twice.
     """
     row = connection.execute(select(Installation)).mappings().one()
-    here = _here(connection, row["name"], file)
+    here = _here(connection, file)
     found = witness.read()
     reason = Reason(row["doubt"]) if row["doubt"] else None
     if reason is None:
         there = found is not None and found.place != here.place and Path(found.place).exists()
         reason = doubt(found, here, expected=row["witnessed"], original_there=there)
-    connection.execute(update(Installation).values(doubt=reason and reason.value, witnessed=True))
+    last = max([row["generation"], *([found.generation] if found and found.installation == here.installation else [])])
+    connection.execute(update(Installation).values(doubt=reason and reason.value, witnessed=True, generation=last))
     if reason is None:
         witness.write(here)
     return reason
@@ -85,17 +87,18 @@ def answer(connection: Connection, said: Said, file: Path, now: datetime) -> Wit
         case never:
             assert_never(never)
     connection.execute(update(Installation).values(**values))
-    return _here(connection, connection.execute(select(col(Installation.name))).scalar_one(), file)
+    return _here(connection, file)
 
 
-def _here(connection: Connection, name: str, file: Path) -> Witness:
+def _here(connection: Connection, file: Path) -> Witness:
+    name, generation = connection.execute(select(col(Installation.name), col(Installation.generation))).one()
     keys = connection.execute(select(func.coalesce(func.max(col(Page.id)), 0))).scalar_one()
     try:
         machine = hashlib.sha256(MACHINE_ID.read_bytes()).hexdigest()[:16]
     except OSError:
         machine = ""
     batches = connection.execute(select(func.coalesce(func.max(col(TraceBatch.id)), 0))).scalar_one()
-    return Witness(name, machine, str(file.resolve()), keys or 0, batches or 0)
+    return Witness(name, machine, str(file.resolve()), keys or 0, batches or 0, generation)
 
 
 def _leave_sessions(connection: Connection, now: datetime) -> None:
