@@ -79,6 +79,19 @@ def test_when_a_batch_goes(queue: Queue, waiting: Waiting, terms: Terms, step: G
     assert next_step(queue, waiting, terms, NOW) == step
 
 
+@pytest.mark.parametrize(
+    ("queue", "waiting"),
+    [
+        (Queue(10), Waiting(parked_until=NOW + 26 * HOUR)),
+        (Queue(10), Waiting("token_refused", again_at=NOW + DENIED_AGAIN + 2 * HOUR)),
+        (Queue(0, 9, NOW + 3 * HOUR), Waiting()),
+    ],
+)
+def test_a_clock_that_was_put_back_keeps_nobody_waiting(queue: Queue, waiting: Waiting) -> None:
+    """A moment further away than any that is ever set was set by a clock that was ahead: it is nobody's wish."""
+    assert isinstance(next_step(queue, waiting, ALLOWED, NOW), Go)
+
+
 def test_when_items_are_missing() -> None:
     """At the deadline, or a while after the vendor's word that all is sent, whichever is sooner."""
     assert due_at(NOW, None) == NOW

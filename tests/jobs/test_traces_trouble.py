@@ -215,6 +215,19 @@ def test_a_reload_while_the_store_is_asked_leaves_no_job_out(stage: TracedStage)
     assert stage.rows("SELECT job, properties FROM trace_job ORDER BY job") == [("phoenix", 40), ("tampa", 40)]
 
 
+def test_a_rate_limits_rest_is_as_long_where_the_clock_is_put_back(stage: TracedStage) -> None:
+    """It is time that passes, whatever the clock says then."""
+    stage.sim.traces.faults.next(Fault.RATE_LIMITED)
+
+    async def put_back(_app: App) -> None:
+        await asyncio.sleep(0.1)
+        assert stage.wrote("trace.returned")
+        stage.clock.forward(-30 * DAY_S)
+
+    stage.work(then=put_back)
+    assert set(stage.asked) == {1}
+
+
 def test_once_does_not_wait_for_answers_to_a_store_in_doubt(stage: TracedStage) -> None:
     """Nothing that comes is read before a person has spoken, and nobody can while it holds the store: so it ends."""
     stage.switch(lost_rate=1.0, completion="never")

@@ -44,6 +44,12 @@ GRACE: Final = timedelta(minutes=15)
 DENIED_AGAIN: Final = timedelta(hours=6)
 """How long one rests that the vendor turns away; another key, or a person's word, ends it before."""
 
+DAY: Final = timedelta(days=1)
+"""No midnight of the vendor's is further away."""
+
+CLOCK_SLACK: Final = timedelta(hours=1)
+"""By so much a clock may be put back, and what was to be waited for still is."""
+
 AUTOMATIC_TRIES_MAX: Final = 2
 """Items of one subject that may go missing before only a person asks again: inboxes that nobody reaches cost twice."""
 
@@ -162,16 +168,22 @@ def next_step(queue: Queue, waiting: Waiting, terms: Terms, now: datetime) -> St
     """Say what to do about those who are wanted."""
     if not queue.next_batch and not queue.held:
         return Stay()
-    if waiting.paused is not None and (waiting.again_at is None or now < waiting.again_at):
+    if waiting.paused is not None and (waiting.again_at is None or lies_ahead(waiting.again_at, DENIED_AGAIN, now)):
         return Stay(Hindrance.PAUSED, waiting.again_at)
-    if waiting.parked_until is not None and now < waiting.parked_until:
+    if waiting.parked_until is not None and lies_ahead(waiting.parked_until, DAY, now):
         return Stay(Hindrance.QUOTA, waiting.parked_until)
     if queue.next_batch:
         return Go(TraceRoute.BATCH, queue.next_batch)
     if not terms.allow_await:
         return Stay(Hindrance.FEW_FOREVER)
     due_at = (queue.held_since or now) + terms.hold_for
-    return Go(TraceRoute.AWAIT, min(queue.held, AWAIT_MAX)) if now >= due_at else Stay(Hindrance.FEW, due_at)
+    waits = lies_ahead(due_at, terms.hold_for, now)
+    return Stay(Hindrance.FEW, due_at) if waits else Go(TraceRoute.AWAIT, min(queue.held, AWAIT_MAX))
+
+
+def lies_ahead(moment: datetime, longest: timedelta, now: datetime) -> bool:
+    """Whether a moment is to be waited for; one that is further away was set by a clock that has been put back."""
+    return timedelta() < moment - now <= longest + CLOCK_SLACK
 
 
 def due_at(deadline_at: datetime, completed_at: datetime | None) -> datetime:

@@ -72,7 +72,7 @@ class SkipTrace:
         self._failed = 0
         self._followed: Settings | None = None
         self._at_rest: Settings | None = None
-        self._quiet_until: datetime | None = None
+        self._quiet_until_s = 0.0
         self._said: object = None
 
     def ring(self) -> None:
@@ -194,8 +194,8 @@ class SkipTrace:
             section = terms_of(self._office.settings)
             if section is None:
                 break
-            if self._quiet_until is not None and self._around.now() < self._quiet_until:
-                return self._quiet_until
+            if (quiet_until := self._quiet_until()) is not None:
+                return quiet_until
             chosen = await self._choose(section)
             if isinstance(chosen, Stay):
                 return chosen.until
@@ -281,8 +281,13 @@ class SkipTrace:
         self._failed = 0 if sent.taken else self._failed + 1
         if sent.taken and (await self._traces.waiting()).again_at is not None:
             await self._go_on("the vendor has taken a batch")
-        self._quiet_until = self._around.now() + timedelta(seconds=sent.rest_s) if sent.rest_s else None
-        return self._quiet_until
+        self._quiet_until_s = asyncio.get_running_loop().time() + sent.rest_s
+        return self._quiet_until()
+
+    def _quiet_until(self) -> datetime | None:
+        """Until when nothing is sent, since the vendor wants a rest; by the steady clock: the other may be put back."""
+        left_s = self._quiet_until_s - asyncio.get_running_loop().time()
+        return self._around.now() + timedelta(seconds=left_s) if left_s > 0 else None
 
     def _order(self, section: Section, line: Line, chosen: Chosen) -> BatchOrder:
         make = batch_bytes if chosen.go.route is TraceRoute.BATCH else await_bytes

@@ -16,7 +16,7 @@ from leadsync.core.budget import Limits, Spent
 from leadsync.core.model import Reason
 from leadsync.core.packing import ITEMS_MIN
 from leadsync.core.resume import way_out
-from leadsync.core.trace import MISSES_MAY_BE_BILLED, Items, State, Waiting
+from leadsync.core.trace import DAY, MISSES_MAY_BE_BILLED, Items, State, Waiting, lies_ahead
 from leadsync.core.witness import DOUBTS
 from leadsync.reports import SCHEMA_VERSION
 from leadsync.reports.text import columns, minute, money
@@ -154,7 +154,7 @@ def _standing(connection: Connection | None, now: datetime) -> dict[str, Any]:
     here = what_waits(connection) if connection else Waiting()
     doubt = connection.execute(select(col(Installation.doubt))).scalar_one() if connection else None
     reason, message = (doubt, DOUBTS[Reason(doubt)]) if doubt else (here.paused, here.message)
-    parked_until = here.parked_until if here.parked_until and here.parked_until > now else None
+    parked_until = here.parked_until if here.parked_until and lies_ahead(here.parked_until, DAY, now) else None
     state, until = ("paused", here.again_at) if reason else ("parked" if parked_until else "ok", parked_until)
     return {"state": state, "reason": reason, "message": message, "until": until.isoformat() if until else None}
 
