@@ -181,6 +181,20 @@ def test_an_acceptance_is_for_one_run(build: Build) -> None:
     assert stage.end().reason is Reason.SESSION_DRIFTED
 
 
+def test_one_answer_after_another_leads_out(build: Build) -> None:
+    """A session that was taken over stays that while the next question is answered: nobody is asked in a circle."""
+    stage = build(size=250)
+    stage.job("older")
+    stage.end("older")
+    foreign(stage)
+    stage.job()
+    for reason in (Reason.SESSION_FOREIGN, Reason.CRITERIA_KNOWN):
+        assert stage.end().reason is reason
+        stage.resume(choice=Choice.ACCEPT)
+    assert stage.end().outcome is Outcome.COMPLETE
+    assert_totals_agree(stage)
+
+
 def test_a_key_that_is_never_answered_can_be_closed(build: Build) -> None:
     """Where the vendor's total has not moved nothing was billed: the key is closed, and the next one goes out."""
     stage = build(size=250)

@@ -14,6 +14,7 @@ is absent, it had been adopted with properties in it:
     not used    no        present                               park session_foreign, unless adopted
     not used    yes       another total, accepted               replay; the base line is set when its page is known
     not used    no        present, asked before, the same total go on: our own session that found nothing yet
+    not used    no        present, adopted, the same total      go on: another question came after it
     not used    yes       base line to base line + take         replay
     not used    yes       another total                         park session_foreign
 
@@ -37,7 +38,7 @@ class Standing:
     """What the ledger knows of a session before a run. `open_take`: records that an open key may have billed.
 
     `recovering`: the store was restored, and pages may be missing that were billed after its backup; `recover_until` is
-    the vendor's total at the first audit after that, None before it.
+    the vendor's total at the first audit after that, None before it. `adopted`: it was taken over from somebody else.
     """
 
     session: str
@@ -46,6 +47,7 @@ class Standing:
     deleted: bool = False
     recovering: bool = False
     recover_until: int | None = None
+    adopted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +199,7 @@ def _present_unused(ledger: Standing, vendor_total: int, leave: Leave) -> Verdic
     if ledger.open_take is not None:
         ours = books.base_line <= vendor_total <= books.base_line + ledger.open_take
     else:
-        ours = books.asked_before and vendor_total == books.base_line
+        ours = (books.asked_before or ledger.adopted) and vendor_total == books.base_line
     if ours:
         return GoOn()
     if leave.adopt and ledger.open_take is None:

@@ -7,4 +7,5 @@ from leadsync.store.sessions import SessionState
 def standing_of(state: SessionState) -> Standing:
     """What the ledger knows of a session, for a comparison with the vendor's list."""
     open_take = state.open_page.take if state.open_page else None
-    return Standing(state.name, state.books, open_take, state.deleted, state.recovering, state.recover_until)
+    adopted = state.life.adopted_at is not None
+    return Standing(state.name, state.books, open_take, state.deleted, state.recovering, state.recover_until, adopted)
