@@ -30,6 +30,8 @@ _ITEM: Final = select(TraceItem).where(*_THIS_ITEM)
 _ANSWERED: Final = update(TraceItem).where(*_THIS_ITEM)
 _THIS_BATCH: Final = update(TraceBatch).where(col(TraceBatch.id) == bindparam("of_batch"))
 _THIS_SUBJECT: Final = update(TraceSubject).where(col(TraceSubject.id) == bindparam("of_subject"))
+# A batch of before may miss late whom a later one has found.
+_NOT_FOUND_YET: Final = _THIS_SUBJECT.where(col(TraceSubject.state) != State.MATCHED)
 _DELIVERIES: Final = select(col(TraceDelivery.delivery_id)).where(
     col(TraceDelivery.subject_id) == bindparam("of_subject")
 )
@@ -145,6 +147,7 @@ def _enter_answer(connection: Connection, batch: RowMapping, item: RowMapping, a
     here = {"of_batch": batch["id"], "of_key": item["key"]}
     entered = {"state": after.value, "answered_at": now, "request_id": item["request_id"] or answer.request_id}
     connection.execute(_ANSWERED, here | entered)
-    connection.execute(_THIS_SUBJECT, {"of_subject": item["subject_id"], "state": after.value, "answered_at": now})
+    subject = _THIS_SUBJECT if after is State.MATCHED else _NOT_FOUND_YET
+    connection.execute(subject, {"of_subject": item["subject_id"], "state": after.value, "answered_at": now})
     counts = {f"{one.value}_more": (after is one) - (item["state"] == one) for one in _COUNTED}
     connection.execute(_COUNT, {"of_batch": batch["id"], "came_id": answer.vendor_batch, **counts})

@@ -93,6 +93,18 @@ def test_an_answer_counts_once_and_a_match_is_never_undone(hand: Hand) -> None:
     assert hand.rows("SELECT kind, type FROM contact ORDER BY id") == [("phone", "mobile"), ("email", "")]
 
 
+def test_a_late_miss_undoes_no_match_of_a_later_batch(hand: Hand) -> None:
+    """Missing, asked for again and found: what the first batch says in the end takes nobody's contacts away."""
+    out(hand)
+    end_due(hand, NOW + DAY)
+    hand.do(hand.ledger.traces.ask_again([], NOW))
+    again = asked(hand, [one.subject_id for one in hand.do(hand.ledger.traces.wanted())])
+    answer(hand, 1, PHONE, batch=again.name)
+    answer(hand, 1)
+    assert states(hand) == {"matched": 1, "sent": 9}
+    assert hand.rows("SELECT matched, missed, missing FROM trace_batch") == [(0, 1, 9), (1, 0, 0)]
+
+
 def test_what_forbids_a_call_is_never_undone_and_holds_for_the_number(hand: Hand) -> None:
     """Nothing said does not wipe it, nor does the opposite; whoever shares the number is touched by it."""
     out(hand)
