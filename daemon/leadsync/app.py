@@ -18,7 +18,8 @@ from leadsync.config.tables import INFLATED_MAX
 from leadsync.core.audit import Verdict
 from leadsync.core.model import End
 from leadsync.core.resume import Choice
-from leadsync.core.witness import DOUBTS, TOLD, StoreAnswer
+from leadsync.core.trace import STORE_DOUBTS
+from leadsync.core.witness import DOUBTS, OWNERS_WAIT, TOLD, StoreAnswer
 from leadsync.driving import Driving
 from leadsync.errors import DaemonDiffers, UsageMistake
 from leadsync.household import Household
@@ -242,7 +243,8 @@ class App:
         self.unpack.ring()
         self.tracing.job.ring()
         self.sequel.ring()
-        return TOLD[answer]
+        is_asked = (await self.ledger.traces.waiting()).paused in STORE_DOUBTS
+        return f"{TOLD[answer]}. {OWNERS_WAIT}" if is_asked else TOLD[answer]
 
     async def plan(self) -> dict[str, Any]:
         """Return what the next runs would do (see `reports.plan`); each account's list is asked for, which is free."""

@@ -147,6 +147,18 @@ def test_what_comes_back_of_a_batch_is_no_word_about_the_store(stage: TracedStag
     assert len(stage.batches()) == 1
 
 
+@pytest.mark.parametrize("answer", StoreAnswer)
+def test_who_answers_for_the_store_is_told_that_owners_wait(stage: TracedStage, answer: StoreAnswer) -> None:
+    """Where one word is not enough the operator reads the next one at once."""
+    stage.write("UPDATE installation SET doubt = 'store_restored'")
+
+    async def say() -> str:
+        async with stage.app() as app:
+            return await app.answer_store(answer)
+
+    assert ("`leadsync traces resume`" in stage.play(say())) is (answer is not StoreAnswer.MOVED)
+
+
 def test_a_budget_that_is_cut_holds_for_the_next_batch(tmp_path: Path) -> None:
     """Whoever sees the money go and reloads is heeded before the next batch, however many are wanted still."""
     stage = TracedStage(tmp_path, size=1_500, record_bytes=300)

@@ -84,3 +84,6 @@ TOLD = {
     " Exports go on with higher change numbers",
 }
 """What each answer does."""
+
+OWNERS_WAIT = "No owner is asked for before `leadsync traces resume`: some may be paid for already"
+"""What is said besides where owners are found, and a word about the store is not enough."""
