@@ -268,7 +268,7 @@ class SkipTrace:
         """Journal a batch, send it and enter what came back; return until when nothing more is asked."""
         opened = await self._traces.journal(self._order(section, line, chosen), self._around.now())
         if opened is None:
-            return None  # a person has just said that nobody is asked before a further word
+            return None  # who is wanted, or whether anybody may be asked for, is otherwise by now
         if isinstance(opened, NoBudget):
             return self._over_budget(opened, len(chosen.wanted))
         price = float(section.price_per_match)

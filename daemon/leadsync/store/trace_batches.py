@@ -116,12 +116,17 @@ def next_name(connection: Connection) -> str:
 def journal(connection: Connection, order: BatchOrder, fence: int, now: datetime) -> OpenBatch | NoBudget | None:
     """Enter the next batch with its items and its reservation, of as many as the budget has room for.
 
-    None where a person has said meanwhile that the store was restored, and must say more first.
+    None where that is not true any more: an answer has come late, or a person must say more about the store first.
     """
     if _is_asked(connection):
         return None
     if order.name != next_name(connection):
         raise Bug(f"batch {order.name} is not the next one")
+    late = select(TraceSubject).where(
+        col(TraceSubject.id).in_(order.subjects), col(TraceSubject.state).in_((State.MATCHED, State.MISSED))
+    )
+    if connection.execute(select(exists(late))).scalar_one():
+        return None
     room = _room(connection, order, now)
     return room if isinstance(room, NoBudget) else _enter(connection, order, room, fence, now)
 

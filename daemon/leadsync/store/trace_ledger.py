@@ -56,7 +56,7 @@ class TraceLedger:
         return await self._writer.write(trace_batches.next_name)
 
     async def journal(self, order: BatchOrder, now: datetime) -> OpenBatch | NoBudget | None:
-        """Make a batch durable with its items and its reservation (P3, P10); None where a person must speak first."""
+        """Make a batch durable with its items and its reservation (P3, P10); None where it must be chosen anew."""
         return await self._writer.write(trace_batches.journal, order, self._writer.fence, now)
 
     async def vouch(self, batch_id: int) -> None:

@@ -180,6 +180,17 @@ def test_a_word_about_the_store_comes_before_a_batch_that_was_packed(hand: Hand)
     assert states(hand) == {"wanted": 10}
 
 
+def test_who_is_answered_about_after_the_packing_is_not_bought(hand: Hand) -> None:
+    """A late answer may come between the choice and the journal: the batch is packed anew, without that owner."""
+    out(hand)
+    end_due(hand, NOW + DAY)
+    hand.do(hand.ledger.traces.ask_again([], NOW))
+    packed = order(hand, [one.subject_id for one in hand.do(hand.ledger.traces.wanted())])
+    answer(hand, 1, PHONE)
+    assert hand.do(hand.ledger.traces.journal(packed, NOW)) is None
+    assert states(hand) == {"matched": 1, "wanted": 9}
+
+
 def test_whom_a_job_of_before_wanted_waits_for_the_word_too(hand: Hand) -> None:
     """Asked for after the backup, perhaps: they would go out again although no job has owners found by now."""
     people(hand)
