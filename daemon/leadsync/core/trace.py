@@ -9,7 +9,8 @@ In words:
 3. A batch has from ten to a thousand items. Fewer wait for company; after `hold_for` they go to the endpoint that
    answers at once, where that is allowed.
 4. A batch is journaled with its reservation, then sent, once. Where its acknowledgement was lost its results still find
-   their way, and it is never sent again by itself. Only what cannot have been taken gives its items back.
+   their way, and it is never sent again by itself. Only what cannot have been taken gives its items back; an answer
+   that comes to it in a pause is taken all the same.
 5. Its items have until its deadline, or for a quarter of an hour after the vendor says that it is complete. What comes
    later is taken all the same.
 6. A denial or a refusal pauses the skip trace with its reason; the vendor's daily limit parks it until midnight UTC.

@@ -122,10 +122,8 @@ def journal(connection: Connection, order: BatchOrder, fence: int, now: datetime
         return None
     if order.name != next_name(connection):
         raise Bug(f"batch {order.name} is not the next one")
-    late = select(TraceSubject).where(
-        col(TraceSubject.id).in_(order.subjects), col(TraceSubject.state).in_((State.MATCHED, State.MISSED))
-    )
-    if connection.execute(select(exists(late))).scalar_one():
+    answered = (col(TraceSubject.id).in_(order.subjects), col(TraceSubject.state).in_((State.MATCHED, State.MISSED)))
+    if connection.execute(select(exists(select(TraceSubject).where(*answered)))).scalar_one():
         return None
     room = _room(connection, order, now)
     return room if isinstance(room, NoBudget) else _enter(connection, order, room, fence, now)
@@ -192,7 +190,7 @@ def give_back(connection: Connection, batch_id: int, back: GiveBack, now: dateti
 
     What stops further ones is remembered in the same breath, unless a person must speak of the store. False where an
     answer has come already, which refutes that: a middlebox sent it twice, say, and was refused once. It goes on as
-    unknown then.
+    unknown then. Where such an answer comes later, before the pause is over, it is taken, and nobody is bought twice.
     """
     if back.hindrance is not None and not _is_asked(connection):
         wait(connection, back.hindrance, now)
@@ -202,7 +200,9 @@ def give_back(connection: Connection, batch_id: int, back: GiveBack, now: dateti
         return False
     mine = (col(TraceItem.batch_id) == batch_id, col(TraceItem.state) == State.SENT)
     subjects = connection.execute(select(col(TraceItem.subject_id)).where(*mine)).scalars().all()
-    connection.execute(delete(TraceItem).where(*mine))
+    # Without a pause the next one goes soon, and there may be many.
+    returned = update(TraceItem).values(state=State.WANTED.value) if back.hindrance else delete(TraceItem)
+    connection.execute(returned.where(*mine))
     move(connection, subjects, State.SENT, State.WANTED)
     values = {"state": back.state.value, "status": back.status, "message": back.message, "settled_at": now}
     _leave(connection, batch_id, (BatchState.ASKED,), **values)

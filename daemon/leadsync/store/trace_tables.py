@@ -117,7 +117,7 @@ class TraceBatch(SQLModel, table=True):
 
 
 class TraceItem(SQLModel, table=True):
-    """One subject in one batch, under its key. `state` is sent, matched, missed or missing.
+    """One subject in one batch, under its key. `state` is sent, matched, missed, missing, or wanted: it was given back.
 
     The index holds that nobody is asked for twice at once. `request_id` is the vendor's, by its acknowledgement or by
     its first answer.

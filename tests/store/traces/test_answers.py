@@ -7,17 +7,19 @@ import pytest
 
 from leadsync.core.hooks import Address
 from leadsync.core.letters import Letter, Unreadable, Why
-from leadsync.core.trace import GRACE, BatchState, GiveBack, TraceRoute
+from leadsync.core.trace import GRACE, BatchState, GiveBack, TraceRoute, Waiting
 from leadsync.store import trace_answers
 from leadsync.store.trace_answers import Answer, Proof
 from leadsync.store.trace_batches import EndedBatch
 from leadsync.store.trace_contacts import forbidden_among
+from leadsync.store.trace_spending import spent
 from tests.store.hand import NOW, Hand
 from tests.store.traces.acts import (
     DAY,
     MAIL,
     OURS,
     PHONE,
+    PRICE,
     answer,
     asked,
     end_due,
@@ -34,6 +36,21 @@ def test_an_answer_refutes_a_refusal(hand: Hand) -> None:
     assert not hand.do(hand.ledger.traces.give_back(opened.batch_id, GiveBack(BatchState.VOID, None, "why"), NOW))
     assert states(hand) == {"matched": 1, "sent": 9}
     assert hand.one("SELECT state FROM trace_batch") == "unknown"
+
+
+def test_an_answer_after_a_refusal_is_taken(hand: Hand) -> None:
+    """What was sent twice on the way is refused for its own first copy: that is billed, and is not bought once more."""
+    opened = asked(hand, people(hand))
+    full = GiveBack(BatchState.REFUSED, 429, "the day is full", Waiting(parked_until=NOW + DAY))
+    assert hand.do(hand.ledger.traces.give_back(opened.batch_id, full, NOW))
+    answer(hand, 1, PHONE)
+    assert states(hand) == {"matched": 1, "wanted": 9}
+    billed, reserved = hand.do(hand.writer.write(spent, PRICE, NOW))
+    assert (billed.records_day, reserved.records_day) == (1, 0)
+    again = asked(hand, [one.subject_id for one in hand.do(hand.ledger.traces.wanted())])
+    answer(hand, 2, PHONE)
+    answer(hand, 1, PHONE, batch=again.name)
+    assert states(hand) == {"matched": 2, "sent": 8}
 
 
 def test_answers_before_the_acknowledgement(hand: Hand) -> None:
