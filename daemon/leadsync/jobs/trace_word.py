@@ -43,6 +43,11 @@ class TraceWord:
                 " file first; nothing was changed"
             )
         count = await self._traces.ask_again(batches, self._around.now())
+        if count is None:
+            raise UsageMistake(
+                "answers have just come that are not read yet, perhaps about these; nothing was changed. Try again in a"
+                " moment"
+            )
         if not count:
             raise UsageMistake("nobody is missing there; nothing was changed. `leadsync traces list` shows the batches")
         _log.info(events.TRACES_ASKED_AGAIN, count=count)

@@ -25,7 +25,7 @@ from leadsync.store.columns import MICROS
 from leadsync.store.engine import sqlite_file
 from leadsync.store.reading import reading
 from leadsync.store.tables import Installation
-from leadsync.store.trace_batches import waiting as what_waits
+from leadsync.store.trace_pause import waiting as what_waits
 from leadsync.store.trace_spending import spent
 
 Row: TypeAlias = Mapping[str, Any] | RowMapping

@@ -15,7 +15,7 @@ from sqlmodel import col
 
 from leadsync.core.model import Reason
 from leadsync.core.witness import StoreAnswer, Witness, doubt
-from leadsync.store import inbox, one_shots, sessions, slots, trace_batches
+from leadsync.store import inbox, one_shots, sessions, slots, trace_pause
 from leadsync.store.tables import Installation, Page, SearchSession
 from leadsync.store.trace_tables import TraceBatch
 from leadsync.store.witness import WitnessFile
@@ -70,7 +70,7 @@ def answer(connection: Connection, said: Said, file: Path, now: datetime) -> Wit
             one_shots.leave_to_the_original(connection, now)
             slots.leave_actions(connection, now)
             inbox.disown(connection, now)
-            trace_batches.leave_to_a_person(connection, Reason.STORE_COPIED, now)
+            trace_pause.leave_to_a_person(connection, Reason.STORE_COPIED, now)
         case StoreAnswer.RESTORED:
             generation = connection.execute(select(col(Installation.generation))).scalar_one() + 1
             values["generation"] = generation
@@ -81,7 +81,7 @@ def answer(connection: Connection, said: Said, file: Path, now: datetime) -> Wit
             connection.execute(update(SearchSession).values(recovering=True, recover_until=None))
             slots.leave_actions(connection, now)
             _number_changes_from(connection, generation * CHANGES_A_GENERATION)
-            trace_batches.leave_to_a_person(connection, Reason.STORE_RESTORED, now)
+            trace_pause.leave_to_a_person(connection, Reason.STORE_RESTORED, now)
         case StoreAnswer.MOVED:
             pass
         case never:

@@ -27,25 +27,23 @@ from sqlalchemy.orm import aliased
 from sqlmodel import col
 
 from leadsync.core.budget import Granted, Limits, allowed_take, grant
-from leadsync.core.model import Reason
 from leadsync.core.packing import ITEMS_MIN
 from leadsync.core.trace import (
     AUTOMATIC_TRIES_MAX,
     GRACE,
-    STORE_DOUBTS,
     BatchState,
     GiveBack,
     State,
     TraceRoute,
-    Waiting,
     due_at,
 )
 from leadsync.errors import Bug
 from leadsync.store.columns import MICROS
 from leadsync.store.tables import InboxMessage, Installation
+from leadsync.store.trace_pause import is_asked, wait
 from leadsync.store.trace_spending import spent
 from leadsync.store.trace_subjects import ask_again, move
-from leadsync.store.trace_tables import TraceBatch, TraceDesk, TraceItem, TraceJob, TraceSubject
+from leadsync.store.trace_tables import TraceBatch, TraceItem, TraceSubject
 
 ITEM_KIND: Final = "trace-item"
 DONE_KIND: Final = "trace-done"
@@ -118,7 +116,7 @@ def journal(connection: Connection, order: BatchOrder, fence: int, now: datetime
 
     None where that is not true any more: an answer has come late, or a person must say more about the store first.
     """
-    if _is_asked(connection):
+    if is_asked(connection):
         return None
     if order.name != next_name(connection):
         raise Bug(f"batch {order.name} is not the next one")
@@ -192,7 +190,7 @@ def give_back(connection: Connection, batch_id: int, back: GiveBack, now: dateti
     answer has come already, which refutes that: a middlebox sent it twice, say, and was refused once. It goes on as
     unknown then. Where such an answer comes later, before the pause is over, it is taken, and nobody is bought twice.
     """
-    if back.hindrance is not None and not _is_asked(connection):
+    if back.hindrance is not None and not is_asked(connection):
         wait(connection, back.hindrance, now)
     known = select(col(TraceBatch.vendor_id), col(TraceBatch.completed_at), _ANSWERED)
     if any(connection.execute(known.where(col(TraceBatch.id) == batch_id)).one()):
@@ -243,12 +241,17 @@ def end_due(connection: Connection, now: datetime, *, patient: bool, retry: bool
     """
     ended = col(TraceBatch.matched) + col(TraceBatch.missed) + col(TraceBatch.missing)
     due = [ended >= col(TraceBatch.items)]
-    unread = (col(InboxMessage.state) == "waiting", col(InboxMessage.kind).in_((ITEM_KIND, DONE_KIND)))
-    if not patient and not connection.execute(select(exists().where(*unread))).scalar_one():
+    if not patient and not _is_unread(connection):
         due += [col(TraceBatch.deadline_at) <= now, col(TraceBatch.completed_at) <= now - GRACE]
     is_open = (col(TraceBatch.settled_at).is_(None), col(TraceBatch.state) != BatchState.ASKED)
     rows = connection.execute(select(TraceBatch).where(*is_open, or_(*due))).mappings().all()
     return [_end(connection, row, now, retry=retry) for row in rows]
+
+
+def _is_unread(connection: Connection) -> bool:
+    """Whether answers have come that nobody has read yet."""
+    unread = (col(InboxMessage.state) == "waiting", col(InboxMessage.kind).in_((ITEM_KIND, DONE_KIND)))
+    return connection.execute(select(exists().where(*unread))).scalar_one()
 
 
 def _end(connection: Connection, row: RowMapping, now: datetime, *, retry: bool) -> EndedBatch:
@@ -288,8 +291,13 @@ def _may_go_again(connection: Connection, batch: RowMapping) -> list[int]:
     return list(connection.execute(may).scalars())
 
 
-def ask_missing_again(connection: Connection, batches: Collection[str], now: datetime) -> int:
-    """Let who is missing, of these batches or, where none is named, of all, be wanted once more; return how many."""
+def ask_missing_again(connection: Connection, batches: Collection[str], now: datetime) -> int | None:
+    """Let who is missing, of these batches or, where none is named, of all, be wanted once more; return how many.
+
+    None where answers have come that nobody has read yet: they may be about these.
+    """
+    if _is_unread(connection):
+        return None
     query = (
         select(col(TraceSubject.id))
         .join(TraceItem, col(TraceItem.subject_id) == col(TraceSubject.id))
@@ -303,45 +311,10 @@ def ask_missing_again(connection: Connection, batches: Collection[str], now: dat
     return len(subjects)
 
 
-def waiting(connection: Connection) -> Waiting:
-    """Return why nothing is sent, if anything is in the way."""
-    row = connection.execute(select(TraceDesk)).mappings().one_or_none()
-    if row is None:
-        return Waiting()
-    return Waiting(row["paused_reason"], row["paused_message"], row["again_at"], row["parked_until"])
-
-
-def _is_asked(connection: Connection) -> bool:
-    """Whether a person must say that owners may be asked for, after a word about the store; nothing else ends that."""
-    return waiting(connection).paused in STORE_DOUBTS
-
-
 def last_proof(connection: Connection) -> str | None:
     """Return the digest of the API key that the last batch was asked with, None where there was none."""
     last = select(col(TraceBatch.key_digest)).order_by(col(TraceBatch.id).desc()).limit(1)
     return connection.execute(last).scalar_one_or_none()
-
-
-def wait(connection: Connection, hindrance: Waiting, now: datetime) -> None:
-    """Remember why nothing is sent, or, with an empty one, that nothing is in the way any more."""
-    values: dict[str, Any] = {
-        "paused_reason": hindrance.paused,
-        "paused_message": hindrance.message,
-        "paused_at": now if hindrance.paused else None,
-        "again_at": hindrance.again_at,
-        "parked_until": hindrance.parked_until,
-    }
-    if connection.execute(update(TraceDesk).values(**values)).rowcount != 1:
-        connection.execute(insert(TraceDesk).values(id=1, **values))
-
-
-def leave_to_a_person(connection: Connection, reason: Reason, now: datetime) -> None:
-    """The store was copied or restored: a person must say that owners may be asked for, perhaps a second time.
-
-    Where nobody was ever traced there is nothing to ask. Whom a job wanted goes out also when it traces no more.
-    """
-    if connection.execute(select(or_(exists(select(TraceJob)), exists(select(TraceSubject))))).scalar_one():
-        wait(connection, Waiting(reason.value, STORE_DOUBTS[reason]), now)
 
 
 def _leave(connection: Connection, batch_id: int, before: Collection[BatchState], **values: Any) -> None:

@@ -1,14 +1,15 @@
 """The ledger of the skip trace: who is looked for, what was asked, what came of it.
 
-Every method is one transaction on the writer's thread. What it does stands in `trace_subjects`, `trace_batches` and
-`trace_answers`; here is the list of promises that the job may rely on. All raise StoreFailed or Fenced.
+Every method is one transaction on the writer's thread. What it does stands in `trace_subjects`, `trace_batches`,
+`trace_answers` and `trace_pause`; here is the list of promises that the job may rely on. All raise StoreFailed or
+Fenced.
 """
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from leadsync.core.trace import GiveBack, Waiting
-from leadsync.store import trace_answers, trace_batches, trace_subjects
+from leadsync.store import trace_answers, trace_batches, trace_pause, trace_subjects
 from leadsync.store.opening import Opened
 from leadsync.store.trace_answers import Answer
 from leadsync.store.trace_batches import BatchOrder, EndedBatch, NoBudget, OpenBatch
@@ -93,13 +94,16 @@ class TraceLedger:
         """Settle the batches that are answered and, unless one is `patient`, mark what is missing of the overdue."""
         return await self._writer.write(trace_batches.end_due, now, patient=patient, retry=retry)
 
-    async def ask_again(self, batches: Collection[str], now: datetime) -> int:
-        """Let who is missing, of these batches or of all, be wanted once more; return how many those are."""
+    async def ask_again(self, batches: Collection[str], now: datetime) -> int | None:
+        """Let who is missing, of these batches or of all, be wanted once more; return how many those are.
+
+        None where answers have come that nobody has read yet.
+        """
         return await self._writer.write(trace_batches.ask_missing_again, batches, now)
 
     async def waiting(self) -> Waiting:
         """Return why nothing is sent, if anything is in the way."""
-        return await self._writer.write(trace_batches.waiting)
+        return await self._writer.write(trace_pause.waiting)
 
     async def last_proof(self) -> str | None:
         """Return the digest of the API key that the last batch was asked with, None where there was none."""
@@ -107,4 +111,4 @@ class TraceLedger:
 
     async def wait(self, hindrance: Waiting, now: datetime) -> None:
         """Remember why nothing is sent, or, with an empty one, that nothing is in the way any more."""
-        await self._writer.write(trace_batches.wait, hindrance, now)
+        await self._writer.write(trace_pause.wait, hindrance, now)

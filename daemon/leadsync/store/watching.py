@@ -18,7 +18,7 @@ from leadsync.core.model import SETTLING, End, Outcome, Reason, Route
 from leadsync.core.slots import Occupancy, Room
 from leadsync.core.unusual import Past
 from leadsync.core.watch import Held, Key, Told, TraceFacts
-from leadsync.store import inbox, slots, trace_batches, trace_figures
+from leadsync.store import inbox, slots, trace_figures, trace_pause
 from leadsync.store.columns import UtcDateTime
 from leadsync.store.spending import spent
 from leadsync.store.tables import Account, Condition, Installation, OneShot, Run, SearchSession, Slot
@@ -113,7 +113,7 @@ def look(connection: Connection, watched: Watched, now: datetime) -> Look:
     doubt, reload_refused = connection.execute(whole).one()
     accounts = {name: _account(connection, name, *granted, now) for name, granted in watched.accounts.items()}
     jobs = {name: _job(connection, name, *session) for name, session in watched.jobs.items()}
-    traces = TraceFacts(trace_batches.waiting(connection).paused, trace_figures.missing(connection))
+    traces = TraceFacts(trace_pause.waiting(connection).paused, trace_figures.missing(connection))
     mail = inbox.counts(connection)
     return Look(Reason(doubt) if doubt else None, reload_refused, accounts, jobs, mail, traces)
 
