@@ -10,8 +10,9 @@ import pytest
 
 from leadsync.app import App
 from leadsync.core.model import End, Outcome, Reason
+from leadsync.core.resume import Choice
 from leadsync.core.witness import StoreAnswer
-from leadsync.errors import StoreFailed
+from leadsync.errors import StoreFailed, UsageMistake
 from leadsync.simulator import Fate, Fault
 from tests.jobs.test_witness import elsewhere
 from tests.jobs.windows import asked, assert_all_stored, assert_each_asked_once, begin, large
@@ -297,6 +298,24 @@ def test_again_leaves_what_is_out(stage: Stage) -> None:
     assert stage.rows("SELECT life, outcome FROM one_shot") == [(1, "interrupted"), (2, "complete")]
     assert states(stage) == ["stored", "stored"]
     assert stage.rows("SELECT count(*), sum(redelivered) FROM delivery") == [(120, 60)]
+
+
+@pytest.mark.parametrize("leave", [False, True])
+def test_a_restored_store_asks_no_window_again_by_half_a_word(stage: Stage, leave: bool) -> None:
+    """What its runs would not do is not promised, nor is its cost: the way out is said. With leave they do it."""
+    stage.sim.fates.next(Fate.LOST)
+    large(stage, **SMALL, deadline="1h")
+    assert stage.end("bulk").outcome is Outcome.PARTIAL
+    stage.write("UPDATE installation SET doubt = 'store_restored'")
+    stage.answer_store(StoreAnswer.RESTORED)
+    large(stage, **SMALL, deadline="1h", retry_unknown=leave)
+    if leave:
+        stage.resume("bulk", Choice.ASK_AGAIN)
+        assert stage.end("bulk").outcome is Outcome.COMPLETE
+        return
+    with pytest.raises(UsageMistake, match="retry_unknown = true"):
+        stage.resume("bulk", Choice.ASK_AGAIN)
+    assert stage.one("SELECT outcome FROM one_shot") == "partial"
 
 
 def test_once_does_not_wait_for_results_to_a_store_in_doubt(stage: Stage) -> None:

@@ -40,6 +40,13 @@ _WAYS_OUT: Final = {
 }
 
 
+NOT_AFTER_A_RESTORE: Final = (
+    "the store was restored, and what was asked for after its backup may be billed: its runs ask nothing more, unless"
+    " retry_unknown = true in the job's file lets them go on from where the backup stood"
+)
+"""Why windows of a one-shot are not asked for again."""
+
+
 class Choice(StrEnum):
     """What a person may answer with."""
 

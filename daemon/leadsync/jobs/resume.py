@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from leadsync.config import Job
 from leadsync.core.model import End
-from leadsync.core.resume import Choice, Question, Remedy, asking_again, remedy, voiding
+from leadsync.core.resume import NOT_AFTER_A_RESTORE, Choice, Question, Remedy, asking_again, remedy, voiding
 from leadsync.errors import AnswerRefused, UsageMistake, VendorSilent
 from leadsync.jobs.audit import Auditor
 from leadsync.jobs.desk import Surroundings
@@ -30,7 +30,7 @@ class Resume:
         vendor could not be asked. Whoever calls sees to it that no run of the session is under way.
         """
         if choice is Choice.ASK_AGAIN:
-            return await self._ask_again(job, price)
+            return await self._ask_again(job, session, price)
         state = await self._ledger.session(job.account, session, job.name)
         question = await self._ledger.question(state, job.name, price)
         done = await self._void(state, question) if choice is Choice.VOID_KEY else _remedy(question, choice)
@@ -38,8 +38,14 @@ class Resume:
         self._auditor.forget(session)
         return done.message
 
-    async def _ask_again(self, job: Job, price: Decimal) -> str:
-        """Have windows that never came asked for anew by the next run; a pull that had ended goes on with them."""
+    async def _ask_again(self, job: Job, session: str, price: Decimal) -> str:
+        """Have windows that never came asked for anew by the next run; a pull that had ended goes on with them.
+
+        Not in a restored store, where that run would ask nothing, unless the job's file gives it leave.
+        """
+        states = await self._ledger.sessions(job.account)
+        if not job.retry_unknown and any(state.name == session and state.recovering for state in states):
+            raise UsageMistake(f"job {job.name}: {NOT_AFTER_A_RESTORE}; nothing was changed")
         missing = await self._ledger.windows.ask_again(job.account, job.name)
         if isinstance(missing, str):
             raise UsageMistake(f"job {job.name}: {missing}; nothing was changed")
