@@ -162,6 +162,13 @@ def test_a_flag_that_says_no_makes_no_company() -> None:
         ("Doe,", [("", "Doe", "")]),
         ("Pat & Sam Doe", [("Pat", "Doe", ""), ("Sam", "Doe", "")]),
         ("Pat Roe and Sam Doe Sr", [("Pat", "Roe", ""), ("Sam", "Doe SR", "")]),
+        ("DOE, PAT R & SAM", [("PAT", "DOE", ""), ("SAM", "DOE", "")]),
+        ("Doe, Pat & Sam R Jr", [("Pat", "Doe", ""), ("Sam", "Doe JR", "")]),
+        ("Doe, Pat; Roe, Sam", [("Pat", "Doe", ""), ("Sam", "Roe", "")]),
+        ("Doe, Pat and Sam Roe", [("Pat", "Doe", ""), ("Sam", "Roe", "")]),
+        ("Pat Doe, Jr. & Sam Roe", [("Pat", "Doe JR", ""), ("Sam", "Roe", "")]),
+        ("Pat Doe & Sam", [("Pat", "Doe", ""), ("Sam", "Doe", "")]),
+        ("Pat & Sam Doe Jr", [("Pat", "Doe", ""), ("Sam", "Doe JR", "")]),
         ("Maria de la Cruz", [("Maria", "de la Cruz", "")]),
         ("Cher", [("", "Cher", "")]),
         ("Doe Properties", [("", "", "Doe Properties")]),
@@ -173,7 +180,7 @@ def test_whole_names(full: str, people: list[tuple[str, str, str]]) -> None:
 
 
 @pytest.mark.parametrize(
-    "names", [None, [], [{}], [None], ["N/A"], [{"full": "UNKNOWN OWNER"}], [{"first": True}], 7.5]
+    "names", [None, [], [{}], [None], ["N/A"], [{"full": "UNKNOWN OWNER"}], [{"first": True}], ["and"], 7.5]
 )
 def test_no_owner(names: Any) -> None:
     """Where nobody is named, or the county says so in words, nobody is traced."""

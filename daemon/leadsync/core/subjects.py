@@ -187,21 +187,38 @@ def _names_of(entry: Any) -> Iterator[_Name]:
 
 
 def _named(whole: str) -> Iterator[_Name]:
-    """Read `Pat R Doe Jr`, `Doe, Pat` or `Pat & Sam Doe`."""
-    last, comma, first = whole.partition(",")
-    if comma and not suffix_of(first):
-        given, suffix = without_suffix(first.strip())
-        yield _Name(given.split()[0] if given else "", _with_suffix(last, suffix))
-        return
+    """Read `Pat R Doe Jr`, `Pat & Sam Doe`, `Pat Doe & Sam`, or with the surname first `Doe, Pat`, `Doe, Pat & Sam`."""
     people = [person for person in _BETWEEN_TWO.split(whole) if words(person)]
-    surname = _surname(people[-1].split())
-    for person in people:
-        bare, suffix = without_suffix(person)
-        parts = bare.split()
+    if any(map(_begins_with_surname, people[:1])):
+        yield from _surname_first(people)
+        return
+    named = [(bare.split(), suffix) for bare, suffix in map(without_suffix, people)]
+    surname = _surname(max((parts for parts, _ in reversed(named)), key=lambda parts: len(parts) > 1, default=[""]))
+    for parts, suffix in named:
         alone = len(parts) == 1
         own = surname if alone else _surname(parts)
         first = parts[0] if not alone or len(people) > 1 else ""
         yield _Name(first, _with_suffix(own, suffix))
+
+
+def _begins_with_surname(person: str) -> bool:
+    _, comma, first = person.partition(",")
+    return bool(comma) and not suffix_of(first)
+
+
+def _surname_first(people: Sequence[str]) -> Iterator[_Name]:
+    """Who follows the first without a surname has that of the one before; a single letter is none."""
+    surname = ""
+    for person in people:
+        last, first = "", person
+        if _begins_with_surname(person):
+            last, _, first = person.partition(",")
+        given, suffix = without_suffix(first.strip())
+        parts = given.split()
+        if not last and len(parts) > 1 and len(name_key(parts[-1])) > 1:
+            last = _surname(parts)
+        surname = last or surname
+        yield _Name(parts[0] if parts else "", _with_suffix(surname, suffix))
 
 
 def _surname(parts: Sequence[str]) -> str:
