@@ -38,6 +38,15 @@ def test_an_answer_refutes_a_refusal(hand: Hand) -> None:
     assert hand.one("SELECT state FROM trace_batch") == "unknown"
 
 
+def test_an_answer_that_nobody_has_read_yet_refutes_a_refusal(hand: Hand) -> None:
+    """It has come through the door and waits: who was asked for is not asked for in the next batch as well."""
+    opened = asked(hand, people(hand))
+    hand.do(hand.ledger.receive([Letter(Address("trace-item", "1-1-2"), {}, b"{}", "digest")], NOW))
+    throttled = GiveBack(BatchState.REFUSED, 429, "the vendor's rate limit")
+    assert not hand.do(hand.ledger.traces.give_back(opened.batch_id, throttled, NOW))
+    assert states(hand) == {"sent": 10}
+
+
 def test_an_answer_after_a_refusal_is_taken(hand: Hand) -> None:
     """What was sent twice on the way is refused for its own first copy: that is billed, and is not bought once more."""
     opened = asked(hand, people(hand))
