@@ -152,6 +152,8 @@ ASK, DONE = AskWindow(3, 2_000, 1_000), WindowsDone(Outcome.COMPLETE, "")
         (ASK, Rest(Outcome.PARKED, ENDED, LATER), None),
         (DONE, Rest(Outcome.PARKED, ENDED), None),
         (DONE, Rest(Outcome.LIMITED, ENDED), ENDED),
+        (DONE, Rest(Outcome.PARTIAL, ENDED), None),
+        (DONE, Rest(Outcome.PARTIAL, ENDED, LATER), ENDED),
         (ASK, Rest(Outcome.LIMITED, ENDED, LATER), None),
         (ASK, Rest(Outcome.PARTIAL, ENDED), None),
         (ASK, Rest(Outcome.WAITING, ENDED), ENDED),

@@ -66,5 +66,5 @@ def another_list(job: str) -> End:
     return End(
         Outcome.PARTIAL,
         "[search] or the sort was changed while its list was being pulled by windows; nothing more is asked. Undo the"
-        f" change, or `leadsync once {job} --again` begins with the new list",
+        f" change, and `leadsync once {job}` goes on; `leadsync once {job} --again` begins with the new list",
     )

@@ -199,12 +199,14 @@ def goes_on_at(step: WindowStep, rest: Rest, day_ends: datetime) -> datetime | N
     """
     if isinstance(step, AwaitWindows) or rest.outcome is Outcome.PARKED:
         return None
+    has_news = rest.news_at is not None and rest.news_at > rest.ended_at
     if isinstance(step, WindowsDone):
-        return rest.ended_at
+        # A run that has found it done and has not ended it waits for a person: called again, it would find the same.
+        return None if rest.outcome is Outcome.PARTIAL and not has_news else rest.ended_at
     wait = REST_DENIED if rest.denied else _RESTS.get(rest.outcome)
     if wait is None:
         return None
-    if rest.news_at is not None and rest.news_at > rest.ended_at:
+    if has_news:
         return rest.news_at
     return day_ends if rest.outcome is Outcome.OVER_BUDGET else rest.ended_at + wait
 
