@@ -1,16 +1,20 @@
 """Pulls by windows whose job file, or whose store's clock, is another by the time that results come."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
 
+from leadsync.app import App
 from leadsync.core.model import Outcome
-from leadsync.simulator import Fate
+from leadsync.core.resume import Choice
+from leadsync.errors import UsageMistake
+from leadsync.simulator import Fate, Sending
 from tests.jobs.windows import asked, assert_all_stored, begin, large
 from tests.stage import Stage
 
 Build = Callable[..., Stage]
+DAY_S = 86_400.0
 SMALL: dict[str, Any] = {"records": 60, "async_above": 0}
 """One window, and cheap."""
 
@@ -35,3 +39,40 @@ def test_a_pull_whose_file_asks_for_another_list_is_not_called_again_and_again(s
     large(stage, **SMALL)
     assert stage.end("bulk").outcome is Outcome.COMPLETE
     assert asked(stage) == [(0, 60)]
+
+
+async def send_cut(stage: Stage) -> None:
+    """Have the vendor send what it holds, cut off on the way."""
+    whole = stage.sim.deliver
+
+    async def cut(url: str, body: bytes, how: Sending, headers: Mapping[str, str]) -> list[int]:
+        return await whole(url, body[:-9], how, headers)
+
+    stage.sim.deliver = cut
+    await stage.sim.send_results()
+    stage.sim.deliver = whole
+
+
+def test_what_lies_in_quarantine_is_not_bought_again(stage: Stage) -> None:
+    """It expired, was to be asked again once there is money, and came late and unreadable: a person has it first."""
+    account = "budget = { records_per_day = 60 }"
+    stage.sim.fates.next(Fate.HELD)
+    large(stage, account=account, **SMALL, deadline="20m", on_expiry="ask_again")
+    stage.serve(3_600, begin)
+    assert [line["again"] for line in stage.logged("window.expired")] == [True]
+    stage.serve(60, lambda _app: send_cut(stage))
+    assert stage.rows("SELECT id, state FROM inbox_message") == [(1, "quarantined")]
+    stage.clock.forward(DAY_S)
+    stage.serve(3_600)
+    assert asked(stage) == [(0, 60)]
+    assert stage.one("SELECT outcome FROM one_shot") == "partial"
+    with pytest.raises(UsageMistake, match="quarantine"):
+        stage.resume("bulk", Choice.ASK_AGAIN)
+
+    async def discard(app: App) -> None:
+        await app.shelf.discard([1])
+
+    stage.serve(60, discard)
+    stage.resume("bulk", Choice.ASK_AGAIN)
+    assert stage.end("bulk").outcome is Outcome.COMPLETE
+    assert asked(stage) == [(0, 60), (0, 60)]

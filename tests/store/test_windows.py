@@ -169,6 +169,20 @@ def test_a_persons_word_asks_for_what_is_missing(pull: Pull) -> None:
     assert "not read yet" in str(pull.hand.do(again("main", "bulk")))
 
 
+def test_what_has_come_for_it_is_looked_at_before_it_is_asked_again(pull: Pull) -> None:
+    """Unread it is waited for; and a window that another request has brought is not told to be asked again."""
+    first = pull.asked()
+    assert [one.again for one in pull.expire("bulk")] == [True]
+    second = pull.asked(now=NOW + HOUR)
+    pull.arrive(first, leads(1_000))
+    assert [one.again for one in pull.expire("bulk", now=NOW + 2 * HOUR)] == [False]
+    assert second.window.whole
+    third = pull.asked(now=NOW + 2 * HOUR)
+    assert [one.again for one in pull.expire("bulk", now=NOW + 3 * HOUR)] == [True]
+    pull.message(third)
+    assert pull.ask() == AwaitWindows(1)
+
+
 def test_they_are_counted(pull: Pull) -> None:
     """By what became of them, with what they cost and may have cost; a void one is none."""
     mine = col(AsyncRequest.life_id) == pull.life.life_id

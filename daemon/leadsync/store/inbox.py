@@ -256,6 +256,13 @@ def counts(connection: Connection) -> dict[str, int]:
     return {**none, **{row[0]: row[1] for row in counted}}
 
 
+def pending(connection: Connection, subjects: Collection[str]) -> set[str]:
+    """Say what messages about these have had no effect yet: some are `waiting`, or `quarantined`, or both, or none."""
+    state = col(InboxMessage.state)
+    about = (col(InboxMessage.subject).in_(subjects), state.in_(("waiting", "quarantined")))
+    return set(connection.execute(select(state).where(*about).distinct()).scalars())
+
+
 def disown(connection: Connection, now: datetime) -> None:
     """The store was copied: what waits in it came for the original, which has it too."""
     waiting = update(InboxMessage).where(col(InboxMessage.state) == "waiting")

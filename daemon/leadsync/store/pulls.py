@@ -13,9 +13,9 @@ from sqlmodel import col
 
 from leadsync.core.model import Outcome, Reason, Route
 from leadsync.core.windows import Rest, StillMissing, Window, still_missing
-from leadsync.store import one_shots
+from leadsync.store import inbox, one_shots
 from leadsync.store.columns import MICROS
-from leadsync.store.tables import AsyncRequest, InboxMessage, OneShot, Page, Run
+from leadsync.store.tables import AsyncRequest, OneShot, Page, Run
 from leadsync.store.windows import STATES, windows_of
 
 _COST: Final = col(Page.billed) * col(Page.price_micros)
@@ -111,9 +111,14 @@ def ask_again(connection: Connection, account: str, job: str) -> StillMissing | 
         return missing
     mine = (col(AsyncRequest.life_id) == life["id"], col(AsyncRequest.window).in_(missing.numbers))
     keys = select(col(Page.key)).join(AsyncRequest, col(AsyncRequest.page_id) == col(Page.id)).where(*mine)
-    unread = (col(InboxMessage.subject).in_(keys), col(InboxMessage.state) == "waiting")
-    if connection.execute(select(col(InboxMessage.id)).where(*unread)).first() is not None:
+    came = inbox.pending(connection, list(connection.execute(keys).scalars()))
+    if "waiting" in came:
         return "a result for one of them has just come and is not read yet; try again in a moment"
+    if came:
+        return (
+            "a result for one of them waits in quarantine, and may be billed already; see `leadsync inbox list`, and"
+            " release or discard it first"
+        )
     connection.execute(update(AsyncRequest).where(*mine).values(again=True))
     one_shots.reopen(connection, life["id"])
     return missing

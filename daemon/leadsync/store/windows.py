@@ -4,13 +4,13 @@ A window's row in the journal goes from `awaited` to stored, unknown (it has exp
 error) or void (it was never taken). Whatever comes after that is stored all the same: it is paid for.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import groupby, islice
 from typing import Any, Final
 
-from sqlalchemy import Connection, RowMapping, exists, func, insert, select, update
+from sqlalchemy import Connection, RowMapping, exists, insert, select, update
 from sqlmodel import col
 
 from leadsync.core.asking import Untaken
@@ -30,7 +30,7 @@ from leadsync.core.windows import (
     as_one,
     next_step,
 )
-from leadsync.store import one_shots, pages, runs, sessions
+from leadsync.store import inbox, one_shots, pages, runs, sessions
 from leadsync.store.columns import MICROS
 from leadsync.store.lead_tables import Delivery, Property
 from leadsync.store.leads import Shelf, shelve
@@ -139,7 +139,17 @@ def windows_of(connection: Connection, life_id: int) -> list[Window]:
     rows = connection.execute(
         REQUESTS.where(*mine).order_by(col(AsyncRequest.window), col(AsyncRequest.page_id))
     ).mappings()
-    return [as_one([_window(row) for row in several]) for _, several in groupby(rows, key=lambda row: row["window"])]
+    return [_as_one(connection, list(several)) for _, several in groupby(rows, key=lambda row: row["window"])]
+
+
+def _as_one(connection: Connection, requests: Sequence[RowMapping]) -> Window:
+    """What has come for any of them meanwhile may be what was paid for: it is read first, or a person looks at it."""
+    window = as_one([_window(row) for row in requests])
+    if not window.again:
+        return window
+    came = inbox.pending(connection, [row["key"] for row in requests])
+    state = WindowState.ASKED if "waiting" in came else window.state
+    return replace(window, state=state, again=not came)
 
 
 def _window(row: RowMapping) -> Window:
@@ -333,7 +343,8 @@ def _expire(connection: Connection, row: RowMapping, again: Collection[str], now
 
 
 def _may_try(connection: Connection, row: RowMapping) -> bool:
+    """Not where another request for the window has brought it, or has something in quarantine."""
     same = (col(AsyncRequest.life_id) == row["life_id"], col(AsyncRequest.window) == row["window"])
-    tries = select(func.count()).select_from(REQUESTS.where(*same, col(Page.state).in_(STATES)).subquery())
-    held = select(func.count()).where(col(InboxMessage.subject) == row["key"], col(InboxMessage.state) == "quarantined")
-    return connection.execute(tries).scalar_one() < TRIES_MAX and not connection.execute(held).scalar_one()
+    requests = connection.execute(REQUESTS.where(*same, col(Page.state).in_(STATES))).mappings().all()
+    came = any(request["state"] == "stored" for request in requests)
+    return len(requests) < TRIES_MAX and not came and not inbox.pending(connection, [one["key"] for one in requests])
