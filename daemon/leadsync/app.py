@@ -203,7 +203,7 @@ class App:
                 raise DaemonDiffers(f"a reload has changed job {name} while this waited; nothing was done. Try again")
             answers = Resume(self.ledger, self.around, self._auditors[job.account])
             told = await answers.answer(job, await self.session_of(job), choice, price)
-        self.sequel.ring(name if choice is Choice.ASK_AGAIN else None)
+        self.sequel.ring()
         return told
 
     @property

@@ -23,6 +23,7 @@ from leadsync.core.windows import (
     goes_on_at,
     next_step,
     still_missing,
+    yet_to_ask,
 )
 
 ASKED, ARRIVED, EXPIRED, REFUSED = WindowState
@@ -65,6 +66,23 @@ def test_what_comes_next(asked: list[Window], expected: WindowStep | Outcome) ->
     """3,200 records in four windows, two in flight: each state has one next step."""
     found = next_step(3_200, asked, in_flight=2)
     assert (found.outcome if isinstance(found, WindowsDone) else found) == expected
+
+
+@pytest.mark.parametrize(
+    ("wanted", "expected", "records"),
+    [
+        (4_000, AskWindow(3, 2_000, 1_000, whole=True), 2_000),
+        (2_100, AskWindow(3, 2_000, 1_000, whole=True), 1_000),
+        (2_000, Outcome.COMPLETE, 0),
+        (1_000, Outcome.COMPLETE, 0),
+    ],
+)
+def test_what_is_wanted_no_more_is_not_asked_again(wanted: int, expected: WindowStep | Outcome, records: int) -> None:
+    """The file may want less than when the window was asked for, or more: then that is asked for, too."""
+    asked = [*windows(CAME, CAME), Window(3, 1_000, EXPIRED, again=True), Window(4, 500, EXPIRED, again=True)]
+    found = next_step(wanted, asked, in_flight=2)
+    assert (found.outcome if isinstance(found, WindowsDone) else found) == expected
+    assert yet_to_ask(wanted, asked) == records
 
 
 FATES = st.sampled_from([ARRIVED, ARRIVED, ARRIVED, EXPIRED, REFUSED])
@@ -153,7 +171,12 @@ ASK, DONE = AskWindow(3, 2_000, 1_000), WindowsDone(Outcome.COMPLETE, "")
         (DONE, Rest(Outcome.PARKED, ENDED), None),
         (DONE, Rest(Outcome.LIMITED, ENDED), ENDED),
         (DONE, Rest(Outcome.PARTIAL, ENDED), None),
-        (DONE, Rest(Outcome.PARTIAL, ENDED, LATER), ENDED),
+        (DONE, Rest(Outcome.PARTIAL, ENDED, LATER), LATER),
+        (DONE, Rest(Outcome.OVER_BUDGET, ENDED), ENDED),
+        (ASK, Rest(Outcome.PARTIAL, ENDED, word_at=LATER), LATER),
+        (ASK, Rest(Outcome.PARKED, ENDED, word_at=LATER), LATER),
+        (ASK, Rest(Outcome.PARTIAL, LATER, word_at=ENDED), None),
+        (AwaitWindows(1), Rest(Outcome.WAITING, ENDED, word_at=LATER), None),
         (ASK, Rest(Outcome.LIMITED, ENDED, LATER), None),
         (ASK, Rest(Outcome.PARTIAL, ENDED), None),
         (ASK, Rest(Outcome.WAITING, ENDED), ENDED),

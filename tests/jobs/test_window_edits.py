@@ -76,3 +76,43 @@ def test_what_lies_in_quarantine_is_not_bought_again(stage: Stage) -> None:
     stage.resume("bulk", Choice.ASK_AGAIN)
     assert stage.end("bulk").outcome is Outcome.COMPLETE
     assert asked(stage) == [(0, 60), (0, 60)]
+
+
+def test_a_window_of_what_is_wanted_no_more_is_not_asked_again(stage: Stage) -> None:
+    """It expired, and there was no money to ask again; then the file wanted less, and all of that is here."""
+    account = "budget = { records_per_day = 120 }"
+    keys: dict[str, Any] = {"async_above": 0, "records_per_run": 60, "deadline": "20m", "on_expiry": "ask_again"}
+    stage.sim.fates.next(None, Fate.LOST)
+    large(stage, account=account, records=120, **keys)
+    stage.serve(3_600, begin)
+    assert [line["again"] for line in stage.logged("window.expired")] == [True]
+    large(stage, account=account, records=60, **keys)
+    stage.clock.forward(DAY_S)
+    stage.serve(3_600)
+    assert asked(stage) == [(0, 60), (60, 60)]
+    assert stage.one("SELECT outcome FROM one_shot") == "complete"
+
+
+def test_asking_again_tells_what_the_file_wants_by_now(stage: Stage) -> None:
+    """`records` was raised since: the word goes on to that, so its cost is what is told."""
+    stage.sim.fates.next(None, Fate.LOST)
+    keys: dict[str, Any] = {"async_above": 0, "records_per_run": 60, "deadline": "20m"}
+    large(stage, records=120, **keys)
+    assert stage.end("bulk").outcome is Outcome.PARTIAL
+    large(stage, records=200, **keys)
+    assert "at most 140 records, about $1.40" in stage.resume("bulk", Choice.ASK_AGAIN)
+    before = stage.sim.bill.records
+    assert stage.end("bulk").outcome is Outcome.COMPLETE
+    assert stage.sim.bill.records - before == 140
+
+
+def test_a_persons_word_outlives_the_process_that_heard_it(stage: Stage) -> None:
+    """Nobody ran the job then; the next daemon asks again by itself, as it would have done."""
+    stage.sim.fates.next(Fate.LOST)
+    large(stage, **SMALL, deadline="20m")
+    assert stage.end("bulk").outcome is Outcome.PARTIAL
+    stage.resume("bulk", Choice.ASK_AGAIN)
+    stage.serve(600)
+    assert asked(stage) == [(0, 60), (0, 60)]
+    assert stage.one("SELECT outcome FROM one_shot") == "complete"
+    assert stage.one("SELECT count(*) FROM run") < 6

@@ -1,5 +1,7 @@
 """Pulls by windows in the reports: route and cost beforehand, and then what was asked, what came and what did not."""
 
+from typing import Any
+
 from leadsync.core.model import Outcome
 from leadsync.core.resume import Choice
 from leadsync.reports.plan import in_words as plan_in_words
@@ -83,3 +85,32 @@ def test_what_came_and_what_did_not(build: Build) -> None:
     stage.resume("bulk", Choice.ASK_AGAIN)
     stage.end("bulk")
     assert one_shot(stage)["outcome"] == "partial"
+
+
+def test_a_window_that_is_asked_again_is_planned(build: Build) -> None:
+    """What is asked anew may be billed once more, and a window that was asked twice does not count for two."""
+    stage = build(size=500, record_bytes=300)
+    stage.sim.fates.next(None, Fate.LOST)
+    keys: dict[str, Any] = {"records": 180, "async_above": 0, "records_per_run": 60, "deadline": "1h"}
+    large(stage, **keys)
+    assert stage.end("bulk").outcome is Outcome.PARTIAL
+    stage.resume("bulk", Choice.ASK_AGAIN)
+    assert job_of(stage, "bulk")["at_most"]["records"] == 60
+    large(stage, **{**keys, "records_per_run": 500})
+    assert job_of(stage, "bulk")["at_most"]["records"] == 120
+    large(stage, **{**keys, "records_per_run": 500, "records": 200})
+    assert job_of(stage, "bulk")["at_most"]["records"] == 140
+    ends, billed = billed_by(stage, "bulk")
+    assert (ends["bulk"].outcome, billed) == (Outcome.COMPLETE, 140)
+
+
+def test_a_window_that_was_asked_twice_counts_once(build: Build) -> None:
+    """What is still missing is planned, whatever its windows have cost."""
+    stage = build(size=500, record_bytes=300)
+    stage.sim.fates.next(None, Fate.LOST)
+    account = "budget = { records_per_day = 180 }"
+    large(stage, account=account, records=240, async_above=0, records_per_run=60, deadline="1h", on_expiry="ask_again")
+    assert stage.end("bulk").outcome is Outcome.OVER_BUDGET
+    large(stage, records=240, async_above=0)
+    assert job_of(stage, "bulk")["at_most"]["records"] == 120
+    assert billed_by(stage, "bulk")[1] == 120

@@ -156,17 +156,17 @@ def test_which_pulls_may_go_on(pull: Pull) -> None:
 def test_a_persons_word_asks_for_what_is_missing(pull: Pull) -> None:
     """The windows that never came, of a life that had ended, too; nothing where nothing is missing."""
     again = pull.hand.ledger.windows.ask_again
-    assert pull.hand.do(again("main", "another")) == "it has asked for no windows"
+    assert pull.hand.do(again("main", "another", 3_200, NOW)) == "it has asked for no windows"
     asked = pull.asked()
-    assert pull.hand.do(again("main", "bulk")) == "none of its windows has expired or failed"
+    assert pull.hand.do(again("main", "bulk", 3_200, NOW)) == "none of its windows has expired or failed"
     pull.expire()
     pull.hand.do(pull.hand.ledger.end_life(pull.life, Outcome.PARTIAL, NOW))
-    assert pull.hand.do(again("main", "bulk")) == StillMissing((1,), (1_000,), 2_200)
+    assert pull.hand.do(again("main", "bulk", 3_200, NOW)) == StillMissing((1,), (1_000,), 2_200)
     assert pull.hand.one("SELECT outcome FROM one_shot") is None
     assert pull.asked().window == AskWindow(1, 0, 1_000, whole=True)
     pull.expire(now=NOW + 3 * HOUR)
     pull.message(asked)
-    assert "not read yet" in str(pull.hand.do(again("main", "bulk")))
+    assert "not read yet" in str(pull.hand.do(again("main", "bulk", 3_200, NOW)))
 
 
 def test_what_has_come_for_it_is_looked_at_before_it_is_asked_again(pull: Pull) -> None:

@@ -8,12 +8,12 @@ The rules, in words:
 3. A window of which half or more had come before stops the pull: `skip` is ignored, or the list moves too fast.
 4. A window that came with less than it asked for is the list's last.
 5. What expired or was refused has ended; no window takes its place, unless the job's file or a person says `again`:
-   then it is asked for anew, whole, before anything further. What comes late has come.
+   then it is asked for anew, whole, before anything further, if it is still wanted. What comes late has come.
 6. It is done when every window has ended and no further one may be asked: complete where enough distinct records are
    here, else partial.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -132,12 +132,20 @@ def next_step(wanted: int, windows: Sequence[Window], in_flight: int) -> WindowS
 
 
 def _next_window(wanted: int, windows: Sequence[Window]) -> AskWindow:
-    skip = 0
-    for window in windows:
+    for skip, window in _still_wanted(wanted, windows):
         if window.again:
             return AskWindow(window.number, skip, window.take, whole=True)
-        skip += window.take
+    skip = sum(window.take for window in windows)
     return AskWindow(len(windows) + 1, skip, min(WINDOW_MAX, wanted - skip))
+
+
+def _still_wanted(wanted: int, windows: Sequence[Window]) -> Iterator[tuple[int, Window]]:
+    """Yield the windows with their skips, but for those beyond what is wanted by now: it may be less than before."""
+    skip = 0
+    for window in windows:
+        if skip < wanted:
+            yield skip, window
+        skip += window.take
 
 
 def _why_not(wanted: int, windows: Sequence[Window]) -> str | None:
@@ -145,16 +153,28 @@ def _why_not(wanted: int, windows: Sequence[Window]) -> str | None:
     for window in windows:
         if window.state is WindowState.ARRIVED and window.overlaps:
             return f"half or more of window {window.number} had come before: the vendor ignores skip, or the list moves"
-    if any(window.again for window in windows):
+    if sum(window.new for window in windows) >= wanted:
+        return "all that was wanted is here"
+    if any(window.again for _, window in _still_wanted(wanted, windows)):
         return None
-    if sum(window.take for window in windows) >= wanted:
-        return "every window has ended"
+    return "every window has ended" if sum(window.take for window in windows) >= wanted else _why_no_further(windows)
+
+
+def _why_no_further(windows: Sequence[Window]) -> str | None:
     for window in windows:
         if window.is_last:
             return "the list has nothing more"
         if window.number <= PROVING and window.state in _FAILED:
             return f"window {window.number} never came, so nothing shows that a further one would bring others"
     return None
+
+
+def yet_to_ask(wanted: int, windows: Sequence[Window]) -> int:
+    """Return how many records a pull asks for yet, at most."""
+    if _why_not(wanted, windows) is not None:
+        return 0
+    anew = sum(window.take for _, window in _still_wanted(wanted, windows) if window.again)
+    return anew + max(wanted - sum(window.take for window in windows), 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +188,7 @@ class StillMissing:
 
 def still_missing(wanted: int, windows: Sequence[Window]) -> StillMissing | str:
     """Return what may be asked for at a person's word, or say why there is nothing."""
-    failed = [window for window in windows if window.state in _FAILED]
+    failed = [window for _, window in _still_wanted(wanted, windows) if window.state in _FAILED]
     step = next_step(wanted, [replace(window, again=window in failed) for window in windows], in_flight=1)
     if isinstance(step, WindowsDone) and failed:
         return step.why
@@ -181,14 +201,15 @@ def still_missing(wanted: int, windows: Sequence[Window]) -> StillMissing | str:
 
 @dataclass(frozen=True, slots=True)
 class Rest:
-    """How the last run of a pull ended, and when one of its windows has ended since, None where none has.
+    """How the last run of a pull ended, and when one of its windows has ended last, None where none has.
 
-    `denied`: the vendor had turned the account down.
+    `word_at` is when a person had it go on, None where nobody has; `denied`: the vendor had turned the account down.
     """
 
     outcome: Outcome
     ended_at: datetime
     news_at: datetime | None = None
+    word_at: datetime | None = None
     denied: bool = False
 
 
@@ -197,18 +218,27 @@ def goes_on_at(step: WindowStep, rest: Rest, day_ends: datetime) -> datetime | N
 
     `day_ends` is when the budget's day of the last run is over. To end what is done costs nothing.
     """
-    if isinstance(step, AwaitWindows) or rest.outcome is Outcome.PARKED:
+    if isinstance(step, AwaitWindows):
         return None
+    if rest.word_at is not None and rest.word_at > rest.ended_at:
+        return rest.word_at
     has_news = rest.news_at is not None and rest.news_at > rest.ended_at
-    if isinstance(step, WindowsDone):
-        # A run that has found it done and has not ended it waits for a person: called again, it would find the same.
-        return None if rest.outcome is Outcome.PARTIAL and not has_news else rest.ended_at
-    wait = REST_DENIED if rest.denied else _RESTS.get(rest.outcome)
+    wait = _rest_before(step, rest, has_news=has_news)
     if wait is None:
         return None
     if has_news:
         return rest.news_at
-    return day_ends if rest.outcome is Outcome.OVER_BUDGET else rest.ended_at + wait
+    wants_money = rest.outcome is Outcome.OVER_BUDGET and isinstance(step, AskWindow)
+    return day_ends if wants_money else rest.ended_at + wait
+
+
+def _rest_before(step: WindowStep, rest: Rest, *, has_news: bool) -> timedelta | None:
+    """How long it rests at most; None where it does not go on for the end of its last run."""
+    if isinstance(step, WindowsDone):
+        # A run that has found it done and has not ended it waits for a person: called again, it would find the same.
+        waits = rest.outcome is Outcome.PARKED or (rest.outcome is Outcome.PARTIAL and not has_news)
+        return None if waits else timedelta(0)
+    return REST_DENIED if rest.denied else _RESTS.get(rest.outcome)
 
 
 _RESTS: Final = {

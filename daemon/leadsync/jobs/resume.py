@@ -46,7 +46,8 @@ class Resume:
         states = await self._ledger.sessions(job.account)
         if not job.retry_unknown and any(state.name == session and state.recovering for state in states):
             raise UsageMistake(f"job {job.name}: {NOT_AFTER_A_RESTORE}; nothing was changed")
-        missing = await self._ledger.windows.ask_again(job.account, job.name)
+        wanted, now = job.records or 0, self._around.now()
+        missing = await self._ledger.windows.ask_again(job.account, job.name, wanted, now)
         if isinstance(missing, str):
             raise UsageMistake(f"job {job.name}: {missing}; nothing was changed")
         return asking_again(job.name, missing, price)

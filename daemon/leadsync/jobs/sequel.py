@@ -55,13 +55,10 @@ class Sequel:
         self._called: dict[str, tuple[datetime, float]] = {}
         self._ends: dict[str, End] = {}
         self._news = asyncio.Event()
-        self._wanted: set[str] = set()
         self._patience = Patience()
 
-    def ring(self, job: str | None = None) -> None:
-        """Something has changed for somebody who waits; a person wants this job to go on."""
-        if job is not None:
-            self._wanted.add(job)
+    def ring(self) -> None:
+        """Something has changed for somebody who waits."""
         self._sign.set()
 
     async def ended(self, brief: Brief, end: End) -> End:
@@ -142,12 +139,11 @@ class Sequel:
         deadline = await self._ledger.windows.next_deadline()
         due = [deadline and max(deadline, now + timedelta(seconds=patient_s or MOMENT_S))]
         for pull in await self._ledger.windows.open_pulls():
-            at = pull.rest.ended_at if pull.job in self._wanted else self._goes_on_at(pull)
+            at = self._goes_on_at(pull)
             if at is None or at > now:
                 due.append(at)
                 self._rests(pull)
             elif self._may_call(pull.job, at):
-                self._wanted.discard(pull.job)
                 await call(pull.job)
                 due.append(now + timedelta(seconds=LOOK_AGAIN_S))
         return min([LOOK_AT_LEAST_S, *((at - now).total_seconds() for at in due if at is not None)])

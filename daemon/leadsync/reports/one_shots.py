@@ -6,10 +6,13 @@ from sqlalchemy import Connection, func, select
 from sqlmodel import col
 
 from leadsync.config import Job
+from leadsync.core.model import Route
+from leadsync.core.windows import yet_to_ask
 from leadsync.reports.text import money
 from leadsync.store import one_shots
 from leadsync.store.pulls import Counts, counts
 from leadsync.store.tables import AsyncRequest, Page
+from leadsync.store.windows import windows_of
 
 
 def seat_of(connection: Connection | None, job: Job) -> str:
@@ -45,6 +48,21 @@ def progress_of(connection: Connection | None, job: Job) -> dict[str, Any] | Non
         "windows": windows_row(counts(connection, col(AsyncRequest.life_id) == row["id"])),
         "outcome": row["outcome"],
     }
+
+
+def missing_of(connection: Connection | None, job: Job) -> int | None:
+    """Return how many records a one-shot asks for yet, at most, if its life goes on; None where it is none.
+
+    It goes by what its file wants by now, as its next run does.
+    """
+    if job.records is None:
+        return None
+    row = one_shots.newest(connection, job.account, job.name) if connection else None
+    if connection is None or row is None:
+        return job.records
+    if row["route"] == Route.ASYNC:
+        return yet_to_ask(job.records, windows_of(connection, row["id"]))
+    return max(job.records - int(row["delivered"]), 0)
 
 
 def windows_row(counted: Counts | None) -> dict[str, Any] | None:

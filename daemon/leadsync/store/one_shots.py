@@ -109,9 +109,9 @@ def amend(connection: Connection, life_id: int) -> bool:
     return connection.execute(whole.values(outcome=Outcome.COMPLETE.value)).rowcount > 0
 
 
-def reopen(connection: Connection, life_id: int) -> None:
-    """Let a life go on that had ended."""
-    _change(connection, life_id, {"outcome": None, "ended_at": None})
+def reopen(connection: Connection, life_id: int, now: datetime) -> None:
+    """Let a life go on that had ended, or rests; that a person has said so is not forgotten before a run of it."""
+    _change(connection, life_id, {"outcome": None, "ended_at": now})
 
 
 def leftovers(connection: Connection, account: str, job: str) -> list[str]:

@@ -94,19 +94,22 @@ def _open_pull(connection: Connection, life: RowMapping) -> OpenPull | None:
     asked = (col(AsyncRequest.life_id) == life["id"], col(Page.state).in_(STATES))
     news_at = connection.execute(news.where(*asked)).scalar_one()
     denied = last["reason"] is not None and Reason(last["reason"]).pauses_account
-    rest = Rest(Outcome(last["outcome"]), last["ended_at"], news_at, denied)
+    rest = Rest(Outcome(last["outcome"]), last["ended_at"], news_at, word_at=life["ended_at"], denied=denied)
     return OpenPull(life["account"], life["job"], life["wanted"], windows, rest)
 
 
-def ask_again(connection: Connection, account: str, job: str) -> StillMissing | str:
+def ask_again(connection: Connection, account: str, job: str, wanted: int, now: datetime) -> StillMissing | str:
     """Have asked for what is missing of a job's newest life, its windows that never came first; or say why not.
 
-    A life that had ended goes on with that.
+    A life that had ended goes on with that, up to what is `wanted` by now.
     """
     life = one_shots.newest(connection, account, job)
     if life is None or life["route"] != Route.ASYNC:
         return "it has asked for no windows"
-    missing = still_missing(life["wanted"], windows_of(connection, life["id"]))
+    windows = windows_of(connection, life["id"])
+    missing = still_missing(life["wanted"], windows)
+    if not isinstance(missing, str):
+        missing = still_missing(wanted, windows)
     if isinstance(missing, str):
         return missing
     mine = (col(AsyncRequest.life_id) == life["id"], col(AsyncRequest.window).in_(missing.numbers))
@@ -120,7 +123,7 @@ def ask_again(connection: Connection, account: str, job: str) -> StillMissing | 
             " release or discard it first"
         )
     connection.execute(update(AsyncRequest).where(*mine).values(again=True))
-    one_shots.reopen(connection, life["id"])
+    one_shots.reopen(connection, life["id"], now)
     return missing
 
 

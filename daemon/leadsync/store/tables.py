@@ -145,7 +145,7 @@ class OneShot(SQLModel, table=True):
     """One life of a one-shot job; `outcome` is null until it has ended, and then nothing more is asked.
 
     `session_id` is its seat: where its pages are counted, whichever way it goes. `wanted` is in records; `cursor` is
-    where a search without a session goes on.
+    where a search without a session goes on. `ended_at` of one that goes on is when a person had it go on.
     """
 
     __tablename__: ClassVar[Any] = "one_shot"

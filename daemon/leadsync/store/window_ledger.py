@@ -63,6 +63,6 @@ class WindowLedger:
         """Return the pulls that may have to go on."""
         return await self._writer.write(pulls.open_pulls)
 
-    async def ask_again(self, account: str, job: str) -> StillMissing | str:
+    async def ask_again(self, account: str, job: str, wanted: int, now: datetime) -> StillMissing | str:
         """Have asked for what is missing of a job, its windows that never came first; a sentence where nothing is."""
-        return await self._writer.write(pulls.ask_again, account, job)
+        return await self._writer.write(pulls.ask_again, account, job, wanted, now)

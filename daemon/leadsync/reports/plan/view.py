@@ -20,7 +20,7 @@ from leadsync.core.replies import Denied, Lost, Refused, SlotsFull, Throttled
 from leadsync.core.routes import Circumstances, choose_route
 from leadsync.core.slots import Action
 from leadsync.core.witness import DOUBTS
-from leadsync.reports.one_shots import progress_of, seat_of
+from leadsync.reports.one_shots import missing_of, progress_of, seat_of
 from leadsync.reports.plan.times import NextTime, next_times
 from leadsync.reports.sessions import Account as House
 from leadsync.store import tables
@@ -37,7 +37,8 @@ class Errand:
     """A session before its next run: for its job, or for nobody any more, where a key was left open.
 
     `spent` is what the budget's windows of its time have used by now; `progress` is how far a one-shot has come (see
-    `reports.one_shots`), whose session is "" before its first run. `inbox`: there is one for async results.
+    `reports.one_shots`), whose session is "" before its first run, and `missing` how many records it asks for yet.
+    `inbox`: there is one for async results.
     """
 
     job: Job | None
@@ -47,6 +48,7 @@ class Errand:
     at: datetime
     spent: Spent
     progress: Mapping[str, Any] | None = None
+    missing: int | None = None
     inbox: bool = False
 
     @property
@@ -77,12 +79,9 @@ class Errand:
     def records_max(self) -> int | None:
         """The most that the job itself lets one run buy."""
         limit = self.job.records_per_run if self.job else None
-        if self.progress is None:
+        if self.missing is None:
             return limit
-        windows = self.progress["windows"]
-        asked = windows["take"] if windows is not None else self.progress["delivered"]
-        missing = max(int(self.progress["wanted"]) - int(asked), 0)
-        return missing if limit is None else min(missing, limit)
+        return self.missing if limit is None else min(self.missing, limit)
 
     @property
     def open_take(self) -> int | None:
@@ -142,7 +141,8 @@ def view_of(settings: Settings, connection: Connection | None, name: str, totals
         is_done = progress is not None and progress["outcome"] is not None
         times = tuple(next_times(connection, job, now)) if job and not is_done else ()
         at = max(now, times[0].slot.fire_at) if times else now
-        return Errand(job, session, state, times, at, spent(at), progress, settings.webhooks is not None)
+        missing = missing_of(connection, job) if job else None
+        return Errand(job, session, state, times, at, spent(at), progress, missing, settings.webhooks is not None)
 
     jobs = [job for job in settings.jobs.values() if job.account == name]
     names = {job.name: seat_of(connection, job) for job in jobs}
