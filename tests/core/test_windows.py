@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from leadsync.core.model import Outcome
 from leadsync.core.windows import (
+    LONG_AGO,
     REST,
     REST_DENIED,
     RUSH,
@@ -160,6 +161,7 @@ def test_what_a_person_may_have_asked_for(asked: list[Window], expected: StillMi
 ENDED = datetime(2026, 11, 2, 6, tzinfo=UTC)
 TOMORROW = datetime(2026, 11, 3, tzinfo=UTC)
 LATER = ENDED + timedelta(minutes=5)
+AHEAD = LATER + timedelta(days=30)
 ASK, DONE = AskWindow(3, 2_000, 1_000), WindowsDone(Outcome.COMPLETE, "")
 
 
@@ -188,8 +190,16 @@ ASK, DONE = AskWindow(3, 2_000, 1_000), WindowsDone(Outcome.COMPLETE, "")
         (ASK, Rest(Outcome.FAILED, ENDED, LATER, denied=True), LATER),
         (ASK, Rest(Outcome.OVER_BUDGET, ENDED), TOMORROW),
         (ASK, Rest(Outcome.OVER_BUDGET, ENDED, LATER), LATER),
+        (ASK, Rest(Outcome.OVER_BUDGET, AHEAD), LONG_AGO),
+        (ASK, Rest(Outcome.WAITING, AHEAD), LONG_AGO),
+        (DONE, Rest(Outcome.WAITING, AHEAD), LONG_AGO),
+        (ASK, Rest(Outcome.FAILED, AHEAD), LONG_AGO + REST),
+        (ASK, Rest(Outcome.FAILED, AHEAD, LATER), LATER),
+        (ASK, Rest(Outcome.PARTIAL, AHEAD, word_at=LATER), LATER),
+        (ASK, Rest(Outcome.PARTIAL, AHEAD), None),
+        (ASK, Rest(Outcome.FAILED, ENDED, AHEAD), ENDED + REST),
     ],
 )
 def test_when_a_pull_goes_on(step: WindowStep, rest: Rest, at: datetime | None) -> None:
     """At once where something has come, after a rest in bad weather, tomorrow without money, never past a person."""
-    assert goes_on_at(step, rest, TOMORROW) == at
+    assert goes_on_at(step, rest, TOMORROW, LATER) == at

@@ -1,6 +1,7 @@
 """Pulls by windows whose job file, or whose store's clock, is another by the time that results come."""
 
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -116,3 +117,28 @@ def test_a_persons_word_outlives_the_process_that_heard_it(stage: Stage) -> None
     assert asked(stage) == [(0, 60), (0, 60)]
     assert stage.one("SELECT outcome FROM one_shot") == "complete"
     assert stage.one("SELECT count(*) FROM run") < 6
+
+
+def test_a_clock_that_was_ahead_holds_up_no_pull(stage: Stage) -> None:
+    """Its run ended in what is the future by now: the result comes, and the pull goes on with that."""
+    stage.sim.fates.next(Fate.HELD)
+    large(stage, records=120, async_above=0, records_per_run=60)
+    stage.clock.began += timedelta(days=30)
+    stage.serve(120, begin)
+    stage.clock.began -= timedelta(days=30)
+    stage.serve(600, lambda _app: stage.sim.send_results())
+    assert asked(stage) == [(0, 60), (60, 60)]
+    assert stage.one("SELECT outcome FROM one_shot") == "complete"
+    assert stage.one("SELECT count(*) FROM run") < 6
+
+
+def test_a_clock_that_was_ahead_makes_nobody_wait_for_it(stage: Stage) -> None:
+    """Its deadline lay in what is next month by now: the window expires as if it had been asked for since."""
+    stage.sim.fates.next(Fate.LOST)
+    large(stage, **SMALL, deadline="2h")
+    stage.clock.began += timedelta(days=30)
+    stage.serve(120, begin)
+    stage.clock.began -= timedelta(days=30)
+    stage.serve(4 * 3_600)
+    assert len(stage.logged("window.expired")) == 1
+    assert stage.one("SELECT outcome FROM one_shot") == "partial"

@@ -15,7 +15,7 @@ The rules, in words:
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Final, TypeAlias
 
@@ -29,6 +29,8 @@ PROVING: Final = 2
 
 TRIES_MAX: Final = 3
 """So often is one window asked for by itself where `on_expiry` says so: each try may be billed, and none came."""
+
+LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 
 REST: Final = timedelta(minutes=15)
 """How long a pull rests whose last run bad weather has ended."""
@@ -212,17 +214,23 @@ class Rest:
     word_at: datetime | None = None
     denied: bool = False
 
+    def is_since(self, at: datetime | None, now: datetime) -> bool:
+        """Whether something has happened since that end. What lies ahead is no news: a clock was put back."""
+        return at is not None and self.ended_at < at <= now
 
-def goes_on_at(step: WindowStep, rest: Rest, day_ends: datetime) -> datetime | None:
+
+def goes_on_at(step: WindowStep, rest: Rest, day_ends: datetime, now: datetime) -> datetime | None:
     """Say when a pull goes on by itself; None where it waits for a result, a person, or its own next time.
 
     `day_ends` is when the budget's day of the last run is over. To end what is done costs nothing.
     """
     if isinstance(step, AwaitWindows):
         return None
-    if rest.word_at is not None and rest.word_at > rest.ended_at:
+    if rest.ended_at > now:  # by a clock that has been put back since: how long ago it was nobody knows
+        rest, day_ends = replace(rest, ended_at=LONG_AGO), LONG_AGO
+    if rest.is_since(rest.word_at, now):
         return rest.word_at
-    has_news = rest.news_at is not None and rest.news_at > rest.ended_at
+    has_news = rest.is_since(rest.news_at, now)
     wait = _rest_before(step, rest, has_news=has_news)
     if wait is None:
         return None

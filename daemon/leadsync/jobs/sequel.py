@@ -139,7 +139,7 @@ class Sequel:
         deadline = await self._ledger.windows.next_deadline()
         due = [deadline and max(deadline, now + timedelta(seconds=patient_s or MOMENT_S))]
         for pull in await self._ledger.windows.open_pulls():
-            at = self._goes_on_at(pull)
+            at = self._goes_on_at(pull, now)
             if at is None or at > now:
                 due.append(at)
                 self._rests(pull)
@@ -148,14 +148,14 @@ class Sequel:
                 due.append(now + timedelta(seconds=LOOK_AGAIN_S))
         return min([LOOK_AT_LEAST_S, *((at - now).total_seconds() for at in due if at is not None)])
 
-    def _goes_on_at(self, pull: OpenPull) -> datetime | None:
+    def _goes_on_at(self, pull: OpenPull, now: datetime) -> datetime | None:
         job = self._job(pull)
         if job is None:
             return None
         step = next_step(job.records or pull.wanted, pull.windows, job.windows_in_flight)
         zone = limits_of(self._office.settings.accounts[job.account]).zone
         tomorrow = window_starts(pull.rest.ended_at, zone)[0] + timedelta(days=1)
-        return goes_on_at(step, pull.rest, tomorrow)
+        return goes_on_at(step, pull.rest, tomorrow, now)
 
     def _rests(self, pull: OpenPull) -> None:
         """Nobody has to wait for a pull that does not go on by itself just now, once all is here."""

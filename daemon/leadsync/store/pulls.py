@@ -3,9 +3,9 @@
 Functions of one connection, to be called inside a transaction of the ledger; the counts also by whoever only reads.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, func, select, update
@@ -13,10 +13,10 @@ from sqlmodel import col
 
 from leadsync.core.model import Outcome, Reason, Route
 from leadsync.core.windows import Rest, StillMissing, Window, still_missing
-from leadsync.store import inbox, one_shots
+from leadsync.store import inbox, one_shots, windows
 from leadsync.store.columns import MICROS
 from leadsync.store.tables import AsyncRequest, OneShot, Page, Run
-from leadsync.store.windows import STATES, windows_of
+from leadsync.store.windows import REQUESTS, STATES, Expired, windows_of
 
 _COST: Final = col(Page.billed) * col(Page.price_micros)
 
@@ -56,6 +56,20 @@ def next_deadline(connection: Connection) -> datetime | None:
     return connection.execute(waits.where(col(Page.state) == "awaited")).scalar_one()
 
 
+def expire(connection: Connection, again: Collection[str], now: datetime) -> list[Expired]:
+    """Let windows expire, see `windows.expire`; none waits for a time that only a clock far ahead has named.
+
+    Where the clock was put back by more than a window may be waited for, its time begins anew.
+    """
+    ahead = REQUESTS.where(col(Page.state) == "awaited", col(Page.asked_at) > now)
+    for row in connection.execute(ahead).mappings().all():
+        span = row["deadline_at"] - row["asked_at"]
+        if timedelta() < span < row["asked_at"] - now:
+            mine = update(AsyncRequest).where(col(AsyncRequest.page_id) == row["page_id"])
+            connection.execute(mine.values(deadline_at=now + span))
+    return windows.expire(connection, again, now)
+
+
 def goes_by_windows(connection: Connection, account: str, job: str) -> bool:
     """Whether the open life of a job goes by windows."""
     mine = (col(OneShot.account) == account, col(OneShot.job) == job, col(OneShot.outcome).is_(None))
@@ -87,15 +101,15 @@ def _open_pull(connection: Connection, life: RowMapping) -> OpenPull | None:
     """None where a run of it is under way, or where it has asked for nothing yet."""
     mine = (col(Run.job) == life["job"], col(Run.account) == life["account"], col(Run.route) == Route.ASYNC)
     last = connection.execute(select(Run).where(*mine).order_by(col(Run.id).desc()).limit(1)).mappings().one_or_none()
-    windows = windows_of(connection, life["id"])
-    if last is None or last["outcome"] is None or not windows:
+    asked = windows_of(connection, life["id"])
+    if last is None or last["outcome"] is None or not asked:
         return None
     news = select(func.max(col(Page.settled_at))).join(AsyncRequest, col(AsyncRequest.page_id) == col(Page.id))
-    asked = (col(AsyncRequest.life_id) == life["id"], col(Page.state).in_(STATES))
-    news_at = connection.execute(news.where(*asked)).scalar_one()
+    its = (col(AsyncRequest.life_id) == life["id"], col(Page.state).in_(STATES))
+    news_at = connection.execute(news.where(*its)).scalar_one()
     denied = last["reason"] is not None and Reason(last["reason"]).pauses_account
     rest = Rest(Outcome(last["outcome"]), last["ended_at"], news_at, word_at=life["ended_at"], denied=denied)
-    return OpenPull(life["account"], life["job"], life["wanted"], windows, rest)
+    return OpenPull(life["account"], life["job"], life["wanted"], asked, rest)
 
 
 def ask_again(connection: Connection, account: str, job: str, wanted: int, now: datetime) -> StillMissing | str:
@@ -106,10 +120,10 @@ def ask_again(connection: Connection, account: str, job: str, wanted: int, now: 
     life = one_shots.newest(connection, account, job)
     if life is None or life["route"] != Route.ASYNC:
         return "it has asked for no windows"
-    windows = windows_of(connection, life["id"])
-    missing = still_missing(life["wanted"], windows)
+    asked = windows_of(connection, life["id"])
+    missing = still_missing(life["wanted"], asked)
     if not isinstance(missing, str):
-        missing = still_missing(wanted, windows)
+        missing = still_missing(wanted, asked)
     if isinstance(missing, str):
         return missing
     mine = (col(AsyncRequest.life_id) == life["id"], col(AsyncRequest.window).in_(missing.numbers))

@@ -45,7 +45,7 @@ class WindowLedger:
 
     async def expire(self, again: Collection[str], now: datetime) -> list[Expired]:
         """Let the windows expire whose deadline has passed; those of the jobs `again` are asked for anew."""
-        return await self._writer.write(windows.expire, again, now)
+        return await self._writer.write(pulls.expire, again, now)
 
     async def next_deadline(self) -> datetime | None:
         """Return when the first of the unanswered windows expires."""
