@@ -331,3 +331,16 @@ def test_once_does_not_wait_for_results_to_a_store_in_doubt(stage: Stage) -> Non
 
     end = stage.play(once())
     assert (end.reason, end.awaits) == (Reason.STORE_RESTORED, False)
+
+
+def test_an_old_acknowledgement_ends_no_new_pause(build: Build) -> None:
+    """It was on its way when another job was turned down: what it says of token and wallet is older than that."""
+    stage = build(size=500, record_bytes=300, result_after_s=60, slow_s=20.0)
+    stage.sim.async_faults.next(Fault.SLOW)
+    stage.sim.faults.next(Fault.EMPTY_WALLET)
+    large(stage, **SMALL)
+    stage.job()
+    assert stage.once("bulk", "phoenix")["phoenix"].reason is Reason.WALLET_EMPTY
+    assert stage.one("SELECT outcome FROM one_shot") == "complete"
+    assert stage.logged("account.resumed") == []
+    assert stage.one("SELECT paused_reason FROM account") == Reason.WALLET_EMPTY

@@ -77,10 +77,10 @@ def test_a_late_result_completes_what_had_ended(tmp_path: Path) -> None:
 def test_whose_id_it_is(pull: Pull) -> None:
     """An id that the vendor changed loses nothing; one of another window, or no window at all, is for a person."""
     first = pull.asked()
-    pull.hand.do(pull.hand.ledger.windows.acknowledge(first.page.page_id, "01A", NOW))
+    pull.hand.do(pull.hand.ledger.windows.acknowledge(first.page.page_id, "01A", NOW, ends_pause=True))
     assert pull.arrive(first, leads(1_000), "01Z").other_id is True
     second = pull.asked()
-    pull.hand.do(pull.hand.ledger.windows.acknowledge(second.page.page_id, "01B", NOW))
+    pull.hand.do(pull.hand.ledger.windows.acknowledge(second.page.page_id, "01B", NOW, ends_pause=True))
     with pytest.raises(Unreadable) as wrong:
         pull.arrive(second, leads(1_000), "01A")
     assert wrong.value.why is Why.WRONG_ID

@@ -97,11 +97,11 @@ def test_an_acknowledgement_names_the_id_once(pull: Pull) -> None:
     """The result may have come before, with its own."""
     first = pull.asked()
     acknowledge = pull.hand.ledger.windows.acknowledge
-    assert not pull.hand.do(acknowledge(first.page.page_id, "01A", NOW))
+    assert not pull.hand.do(acknowledge(first.page.page_id, "01A", NOW, ends_pause=True))
     pull.arrive(first, leads(1_000), "01A")
     second = pull.asked()
     pull.arrive(second, leads(1_000, 1_000), "01B")
-    assert not pull.hand.do(acknowledge(second.page.page_id, "01X", NOW))
+    assert not pull.hand.do(acknowledge(second.page.page_id, "01X", NOW, ends_pause=True))
     assert [name for (name,) in pull.hand.rows("SELECT request_id FROM page")] == ["01A", "01B"]
 
 
@@ -112,7 +112,7 @@ def test_an_acknowledgement_ends_a_pause(pull: Pull, reason: Reason, ends: bool)
     """Token and wallet are good; of the ability that sessions need it says nothing."""
     asked = pull.asked()
     pull.hand.do(pull.hand.ledger.pause("main", reason, "no", NOW))
-    assert pull.hand.do(pull.hand.ledger.windows.acknowledge(asked.page.page_id, None, NOW)) == ends
+    assert pull.hand.do(pull.hand.ledger.windows.acknowledge(asked.page.page_id, None, NOW, ends_pause=True)) == ends
 
 
 def test_what_was_not_taken_is_no_window(pull: Pull) -> None:

@@ -154,7 +154,9 @@ class Windows:
         self._tries = replace(self._tries, failed=self._tries.failed + 1) if self._tries.failed else Tries(now_s, 1)
         match judge(reply, self._tries, now_s=now_s, draw=self._around.draw()):
             case Acknowledged(request_id):
-                if await self._ledger.windows.acknowledge(page.page_id, request_id, self._around.now()):
+                ends_pause, taken_at = desk.denied is None, self._around.now()
+                acknowledge = self._ledger.windows.acknowledge
+                if await acknowledge(page.page_id, request_id, taken_at, ends_pause=ends_pause):
                     self._log.info(events.ACCOUNT_RESUMED, account=desk.name)
                 self._log.debug(events.WINDOW_ACKNOWLEDGED, window=window.number, request_id=request_id)
             case Unsure(why):

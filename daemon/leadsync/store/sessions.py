@@ -144,6 +144,15 @@ def recovered(connection: Connection, session_id: int) -> None:
     change(connection, session_id, done)
 
 
+def leave_old_numbers(connection: Connection, session_id: int) -> None:
+    """In a restored store a result for a number of after the backup may still come: none is given twice."""
+    generation = connection.execute(select(col(Installation.generation))).scalar_one()
+    first = generation * PAGES_A_GENERATION + 1
+    if generation > 1:
+        unused = (col(SearchSession.id) == session_id, col(SearchSession.next_page) == 1)
+        connection.execute(update(SearchSession).where(*unused).values(next_page=first))
+
+
 def books_of(row: RowMapping) -> Books:
     """Read the books of the present epoch out of a session's row."""
     return Books(row["epoch"], row["next_page"], row["delivered"], row["base_line"])

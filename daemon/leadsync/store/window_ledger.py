@@ -5,6 +5,7 @@ What a result brings is stored by `windows.arrive`, within the transaction in wh
 
 from collections.abc import Collection
 from datetime import datetime
+from functools import partial
 
 from leadsync.core.asking import Untaken
 from leadsync.core.one_shot import Life
@@ -35,9 +36,10 @@ class WindowLedger:
         """
         return await self._writer.write(windows.ask, order, self._writer.fence, now)
 
-    async def acknowledge(self, page_id: int, request_id: str | None, now: datetime) -> bool:
-        """The vendor has taken a window's request; return whether that ends a pause of the account."""
-        return await self._writer.write(windows.acknowledge, page_id, request_id, now)
+    async def acknowledge(self, page_id: int, request_id: str | None, now: datetime, *, ends_pause: bool) -> bool:
+        """The vendor has taken a window's request; return whether that ends a pause of the account, if it may."""
+        taken = partial(windows.acknowledge, ends_pause=ends_pause)
+        return await self._writer.write(taken, page_id, request_id, now)
 
     async def withdraw(self, page_id: int, untaken: Untaken, now: datetime) -> None:
         """The vendor has not taken a window's request, so that it is none, and reserves nothing."""

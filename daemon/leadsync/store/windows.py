@@ -19,7 +19,6 @@ from leadsync.core.letters import Unreadable, Why
 from leadsync.core.model import End, Lead, OpenPage, Reason
 from leadsync.core.one_shot import Life
 from leadsync.core.protocol import BudgetReserved, BudgetSpent
-from leadsync.core.recovery import PAGES_A_GENERATION
 from leadsync.core.windows import (
     TRIES_MAX,
     AskWindow,
@@ -34,7 +33,7 @@ from leadsync.store import inbox, one_shots, pages, runs, sessions
 from leadsync.store.columns import MICROS
 from leadsync.store.lead_tables import Delivery, Property
 from leadsync.store.leads import Shelf, shelve
-from leadsync.store.tables import Account, AsyncRequest, InboxMessage, Installation, OneShot, Page, SearchSession
+from leadsync.store.tables import Account, AsyncRequest, InboxMessage, OneShot, Page, SearchSession
 
 LEADS_AT_ONCE: Final = 100
 """A result of 26 MB is stored in so many steps, so that it is not held twice."""
@@ -171,7 +170,7 @@ def ask(
         step = replace(step, take=min(step.take, order.most))
     if order.most is not None and order.most <= 0:
         return step
-    _leave_old_numbers(connection, order.session_id)
+    sessions.leave_old_numbers(connection, order.session_id)
     asked = pages.journal(connection, _as_page(order, step), fence, now)
     if not isinstance(asked, pages.Asked):
         return asked
@@ -196,19 +195,13 @@ def _as_page(order: WindowOrder, step: AskWindow) -> pages.Order:
     )
 
 
-def _leave_old_numbers(connection: Connection, session_id: int) -> None:
-    """In a restored store a result for a number of after the backup may still come: none is given twice."""
-    generation = connection.execute(select(col(Installation.generation))).scalar_one()
-    first = generation * PAGES_A_GENERATION + 1
-    if generation > 1:
-        unused = (col(SearchSession.id) == session_id, col(SearchSession.next_page) == 1)
-        connection.execute(update(SearchSession).where(*unused).values(next_page=first))
-
-
-def acknowledge(connection: Connection, page_id: int, request_id: str | None, now: datetime) -> bool:
+def acknowledge(
+    connection: Connection, page_id: int, request_id: str | None, now: datetime, *, ends_pause: bool
+) -> bool:
     """The vendor has taken the request; its result may have come before. Return whether that ends a pause.
 
-    It shows that token and wallet are good, and says nothing of the ability that sessions need.
+    It shows that token and wallet are good, and says nothing of the ability that sessions need; `ends_pause` as in
+    `pages.Arrival`.
     """
     mine = col(AsyncRequest.page_id) == page_id
     connection.execute(update(AsyncRequest).where(mine).values(acknowledged_at=now))
@@ -216,7 +209,8 @@ def acknowledge(connection: Connection, page_id: int, request_id: str | None, no
     connection.execute(update(Page).where(*unnamed).values(request_id=request_id))
     whose = select(col(Account.name), col(Account.paused_reason)).join(Page, col(Page.account) == col(Account.name))
     account, paused = connection.execute(whose.where(col(Page.id) == page_id)).one()
-    return paused not in (None, Reason.ABILITY_MISSING) and sessions.resume(connection, account)
+    heals = ends_pause and paused not in (None, Reason.ABILITY_MISSING)
+    return heals and sessions.resume(connection, account)
 
 
 def withdraw(connection: Connection, page_id: int, untaken: Untaken, now: datetime) -> None:
