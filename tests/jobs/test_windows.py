@@ -171,3 +171,22 @@ def test_an_error_frees_what_was_reserved(build: Build, shape: str, to: str) -> 
     stage.resume("bulk", Choice.ASK_AGAIN)
     assert stage.end("bulk").outcome is Outcome.COMPLETE
     assert_all_stored(stage)
+
+
+def test_once_goes_on_with_what_came_while_its_run_ended(stage: Stage) -> None:
+    """The store was slow to write that end down, and the result was read first: nobody has to say it again."""
+    large(stage, **{**FEW, "records": 100})
+
+    async def act() -> Outcome:
+        async with stage.app() as app:
+            end_run = app.ledger.end_run
+
+            async def slowly(*about: Any) -> Any:
+                await asyncio.sleep(90)
+                return await end_run(*about)
+
+            app.ledger.end_run = slowly  # type: ignore[method-assign] # a disk that is slow for a while
+            return (await app.once(["bulk"]))["bulk"].outcome
+
+    assert stage.play(act()) is Outcome.COMPLETE
+    assert asked(stage) == FEW_WHOLE[:2]

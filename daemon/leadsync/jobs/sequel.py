@@ -64,11 +64,12 @@ class Sequel:
     async def ended(self, brief: Brief, end: End) -> End:
         """A run of a one-shot has ended, however: return that end, with whether results are on their way.
 
-        While the store is in doubt none is read, so that it does not go on by itself.
+        What it had to wait for may have come since its last look: then it goes on with that. While the store is in
+        doubt no result is read, so that it does not go on by itself.
         """
         with suppress(BadWeather):  # the run has met the same trouble, and told it
-            is_awaited = await self._ledger.windows.is_awaited(brief.account, brief.job)
-            end = replace(end, awaits=is_awaited and self._ledger.doubt is None)
+            awaited = end.awaits or await self._ledger.windows.is_awaited(brief.account, brief.job)
+            end = replace(end, awaits=awaited and self._ledger.doubt is None)
         self._enter(brief.job, end)
         self.ring()
         return end
