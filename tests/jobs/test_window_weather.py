@@ -1,9 +1,11 @@
 """Pulls by windows in any weather, with what they may spend, and whatever becomes of their job meanwhile."""
 
 import asyncio
-from collections.abc import Callable
+import sqlite3
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import httpx  # noqa: TID251 - what the transport raises where nobody listens
 import pytest
@@ -13,7 +15,8 @@ from leadsync.core.model import End, Outcome, Reason
 from leadsync.core.resume import Choice
 from leadsync.core.witness import StoreAnswer
 from leadsync.errors import StoreFailed, UsageMistake
-from leadsync.simulator import Fate, Fault
+from leadsync.simulator import Fate, Fault, Sending
+from leadsync.store import inbox
 from tests.jobs.test_witness import elsewhere
 from tests.jobs.windows import asked, assert_all_stored, assert_each_asked_once, begin, large
 from tests.stage import Stage
@@ -344,3 +347,31 @@ def test_an_old_acknowledgement_ends_no_new_pause(build: Build) -> None:
     assert stage.one("SELECT outcome FROM one_shot") == "complete"
     assert stage.logged("account.resumed") == []
     assert stage.one("SELECT paused_reason FROM account") == Reason.WALLET_EMPTY
+
+
+def test_what_was_turned_away_has_time_to_come_again(stage: Stage) -> None:
+    """The disk was full when the result came, shortly before its deadline: it is not bought again in that moment."""
+    brought: list[tuple[str, bytes, Sending, Mapping[str, str]]] = []
+    stage.sim.fates.next(Fate.HELD)
+    large(stage, **SMALL, deadline="30m", on_expiry="ask_again")
+
+    async def act(app: App) -> None:
+        deliver = stage.sim.deliver
+
+        async def full(*message: Any) -> list[int]:
+            brought.append(message)
+            error = sqlite3.OperationalError("database or disk is full")
+            with mock.patch.object(inbox, "receive", side_effect=error), pytest.raises(StoreFailed):
+                await deliver(*message)
+            return [503]
+
+        await begin(app)
+        await asyncio.sleep(29 * 60)
+        stage.sim.deliver = full
+        await stage.sim.send_results()
+        await asyncio.sleep(5 * 60)
+        assert await deliver(*brought[0]) == [200]
+
+    stage.serve(3_600, act)
+    assert asked(stage) == [(0, 60)]
+    assert_all_stored(stage)

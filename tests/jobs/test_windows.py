@@ -2,16 +2,18 @@
 
 import asyncio
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import pytest
 
 from leadsync.app import App
-from leadsync.core.model import Outcome
+from leadsync.core.model import End, Outcome
 from leadsync.core.resume import Choice
 from leadsync.errors import UsageMistake
 from leadsync.reports.export.rows import Wanted, chunks_of, span_of
 from leadsync.simulator import Fate, Fault, Sending
+from leadsync.store.ledger import Figures
 from tests.jobs.windows import asked, assert_all_stored, begin, large
 from tests.stage import Stage
 
@@ -181,9 +183,9 @@ def test_once_goes_on_with_what_came_while_its_run_ended(stage: Stage) -> None:
         async with stage.app() as app:
             end_run = app.ledger.end_run
 
-            async def slowly(*about: Any) -> Any:
+            async def slowly(run_id: int, ended: End, waited_s: float, now: datetime) -> Figures:
                 await asyncio.sleep(90)
-                return await end_run(*about)
+                return await end_run(run_id, ended, waited_s, now)
 
             app.ledger.end_run = slowly  # type: ignore[method-assign] # a disk that is slow for a while
             return (await app.once(["bulk"]))["bulk"].outcome

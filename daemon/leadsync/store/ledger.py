@@ -18,6 +18,7 @@ from leadsync.core.resume import Question, Remedy
 from leadsync.core.slots import Occupancy, Room, Tenant
 from leadsync.core.unusual import Past
 from leadsync.core.watch import Held
+from leadsync.errors import StoreFailed
 from leadsync.store import (
     inbox,
     line,
@@ -61,6 +62,8 @@ class Ledger:
         """The same for the skip trace."""
         self.windows = WindowLedger(writer)
         """The same for the windows of large one-shots."""
+        self.turned_away = 0
+        """How often webhooks could not be kept: who sent them may do so again."""
 
     async def session(self, account: str, name: str, job: str) -> SessionState:
         """Return a session, entering it where it is new; `job` is the one that uses it now."""
@@ -273,7 +276,11 @@ class Ledger:
 
     async def receive(self, letters: Sequence[Letter], now: datetime) -> list[inbox.Receipt]:
         """Keep webhooks as they came; once this has returned they are durable (P9)."""
-        return await self._writer.write(inbox.receive, letters, now)
+        try:
+            return await self._writer.write(inbox.receive, letters, now)
+        except StoreFailed:
+            self.turned_away += 1
+            raise
 
     async def begin_letters(self) -> list[inbox.Waiting]:
         """Return some webhooks that wait, and note that somebody has begun to read them."""
