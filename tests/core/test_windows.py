@@ -171,6 +171,8 @@ ASK, DONE = AskWindow(3, 2_000, 1_000), WindowsDone(Outcome.COMPLETE, "")
         (AwaitWindows(1), Rest(Outcome.WAITING, ENDED, LATER), None),
         (ASK, Rest(Outcome.PARKED, ENDED, LATER), None),
         (DONE, Rest(Outcome.PARKED, ENDED), None),
+        (ASK, Rest(Outcome.PARKED, ENDED, answered=True), ENDED),
+        (DONE, Rest(Outcome.PARKED, ENDED, answered=True), ENDED),
         (DONE, Rest(Outcome.LIMITED, ENDED), ENDED),
         (DONE, Rest(Outcome.PARTIAL, ENDED), None),
         (DONE, Rest(Outcome.PARTIAL, ENDED, LATER), LATER),

@@ -375,3 +375,31 @@ def test_what_was_turned_away_has_time_to_come_again(stage: Stage) -> None:
     stage.serve(3_600, act)
     assert asked(stage) == [(0, 60)]
     assert_all_stored(stage)
+
+
+def test_a_pull_that_the_store_has_parked_goes_on_once_that_is_answered(stage: Stage) -> None:
+    """A run met the doubt and ended with it; no time of its own is left that would have another begin."""
+    stage.sim.fates.next(Fate.HELD)
+    large(stage, records=120, async_above=0, records_per_run=60)
+    stage.serve(120, begin)
+    stage.write("UPDATE installation SET doubt = 'store_moved'")
+    stage.serve(120, begin)
+    assert runs(stage)[-1] == ("parked", "store_moved")
+    stage.answer_store(StoreAnswer.MOVED)
+    stage.serve(600, lambda _app: stage.sim.send_results())
+    assert asked(stage) == [(0, 60), (60, 60)]
+    assert stage.one("SELECT outcome FROM one_shot") == "complete"
+
+
+def test_a_pull_that_a_refusal_has_parked_goes_on_once_that_is_answered(stage: Stage) -> None:
+    """Its file was mended: the daemon asks for the window that was refused, as it would have done before."""
+    stage.sim.async_faults.next(None, Fault.MALFORMED)
+    large(stage, records=120, async_above=0, records_per_run=60)
+    stage.serve(600, begin)
+    assert runs(stage)[-1] == ("parked", "refused")
+    stage.serve(600)
+    assert asked(stage) == [(0, 60)]
+    stage.resume("bulk")
+    stage.serve(600)
+    assert asked(stage) == [(0, 60), (60, 60)]
+    assert stage.one("SELECT outcome FROM one_shot") == "complete"

@@ -205,7 +205,8 @@ def still_missing(wanted: int, windows: Sequence[Window]) -> StillMissing | str:
 class Rest:
     """How the last run of a pull ended, and when one of its windows has ended last, None where none has.
 
-    `word_at` is when a person had it go on, None where nobody has; `denied`: the vendor had turned the account down.
+    `word_at` is when a person had it go on, None where nobody has; `denied`: the vendor had turned the account down;
+    `answered`: nothing parks it any more.
     """
 
     outcome: Outcome
@@ -213,6 +214,7 @@ class Rest:
     news_at: datetime | None = None
     word_at: datetime | None = None
     denied: bool = False
+    answered: bool = False
 
     def is_since(self, at: datetime | None, now: datetime) -> bool:
         """Whether something has happened since that end. What lies ahead is no news: a clock was put back."""
@@ -242,10 +244,11 @@ def goes_on_at(step: WindowStep, rest: Rest, day_ends: datetime, now: datetime) 
 
 def _rest_before(step: WindowStep, rest: Rest, *, has_news: bool) -> timedelta | None:
     """How long it rests at most; None where it does not go on for the end of its last run."""
+    if rest.outcome is Outcome.PARKED:
+        return timedelta(0) if rest.answered else None
     if isinstance(step, WindowsDone):
         # A run that has found it done and has not ended it waits for a person: called again, it would find the same.
-        waits = rest.outcome is Outcome.PARKED or (rest.outcome is Outcome.PARTIAL and not has_news)
-        return None if waits else timedelta(0)
+        return None if rest.outcome is Outcome.PARTIAL and not has_news else timedelta(0)
     return REST_DENIED if rest.denied else _RESTS.get(rest.outcome)
 
 

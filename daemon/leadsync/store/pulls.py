@@ -15,7 +15,7 @@ from leadsync.core.model import Outcome, Reason, Route
 from leadsync.core.windows import Rest, StillMissing, Window, still_missing
 from leadsync.store import inbox, one_shots, windows
 from leadsync.store.columns import MICROS
-from leadsync.store.tables import AsyncRequest, OneShot, Page, Run
+from leadsync.store.tables import AsyncRequest, OneShot, Page, Run, SearchSession
 from leadsync.store.windows import REQUESTS, STATES, Expired, windows_of
 
 _COST: Final = col(Page.billed) * col(Page.price_micros)
@@ -108,7 +108,9 @@ def _open_pull(connection: Connection, life: RowMapping) -> OpenPull | None:
     its = (col(AsyncRequest.life_id) == life["id"], col(Page.state).in_(STATES))
     news_at = connection.execute(news.where(*its)).scalar_one()
     denied = last["reason"] is not None and Reason(last["reason"]).pauses_account
-    rest = Rest(Outcome(last["outcome"]), last["ended_at"], news_at, word_at=life["ended_at"], denied=denied)
+    seat = select(col(SearchSession.park_reason)).where(col(SearchSession.id) == life["session_id"])
+    answered = connection.execute(seat).scalar_one() is None
+    rest = Rest(Outcome(last["outcome"]), last["ended_at"], news_at, life["ended_at"], denied, answered)
     return OpenPull(life["account"], life["job"], life["wanted"], asked, rest)
 
 
