@@ -1,11 +1,9 @@
 """Pulls by windows in any weather, with what they may spend, and whatever becomes of their job meanwhile."""
 
 import asyncio
-import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
 import httpx  # noqa: TID251 - what the transport raises where nobody listens
 import pytest
@@ -15,8 +13,7 @@ from leadsync.core.model import End, Outcome, Reason
 from leadsync.core.resume import Choice
 from leadsync.core.witness import StoreAnswer
 from leadsync.errors import StoreFailed, UsageMistake
-from leadsync.simulator import Fate, Fault, Sending
-from leadsync.store import inbox
+from leadsync.simulator import Fate, Fault
 from tests.jobs.test_witness import elsewhere
 from tests.jobs.windows import asked, assert_all_stored, assert_each_asked_once, begin, large
 from tests.stage import Stage
@@ -334,72 +331,3 @@ def test_once_does_not_wait_for_results_to_a_store_in_doubt(stage: Stage) -> Non
 
     end = stage.play(once())
     assert (end.reason, end.awaits) == (Reason.STORE_RESTORED, False)
-
-
-def test_an_old_acknowledgement_ends_no_new_pause(build: Build) -> None:
-    """It was on its way when another job was turned down: what it says of token and wallet is older than that."""
-    stage = build(size=500, record_bytes=300, result_after_s=60, slow_s=20.0)
-    stage.sim.async_faults.next(Fault.SLOW)
-    stage.sim.faults.next(Fault.EMPTY_WALLET)
-    large(stage, **SMALL)
-    stage.job()
-    assert stage.once("bulk", "phoenix")["phoenix"].reason is Reason.WALLET_EMPTY
-    assert stage.one("SELECT outcome FROM one_shot") == "complete"
-    assert stage.logged("account.resumed") == []
-    assert stage.one("SELECT paused_reason FROM account") == Reason.WALLET_EMPTY
-
-
-def test_what_was_turned_away_has_time_to_come_again(stage: Stage) -> None:
-    """The disk was full when the result came, shortly before its deadline: it is not bought again in that moment."""
-    brought: list[tuple[str, bytes, Sending, Mapping[str, str]]] = []
-    stage.sim.fates.next(Fate.HELD)
-    large(stage, **SMALL, deadline="30m", on_expiry="ask_again")
-
-    async def act(app: App) -> None:
-        deliver = stage.sim.deliver
-
-        async def full(*message: Any) -> list[int]:
-            brought.append(message)
-            error = sqlite3.OperationalError("database or disk is full")
-            with mock.patch.object(inbox, "receive", side_effect=error), pytest.raises(StoreFailed):
-                await deliver(*message)
-            return [503]
-
-        await begin(app)
-        await asyncio.sleep(29 * 60)
-        stage.sim.deliver = full
-        await stage.sim.send_results()
-        await asyncio.sleep(5 * 60)
-        assert await deliver(*brought[0]) == [200]
-
-    stage.serve(3_600, act)
-    assert asked(stage) == [(0, 60)]
-    assert_all_stored(stage)
-
-
-def test_a_pull_that_the_store_has_parked_goes_on_once_that_is_answered(stage: Stage) -> None:
-    """A run met the doubt and ended with it; no time of its own is left that would have another begin."""
-    stage.sim.fates.next(Fate.HELD)
-    large(stage, records=120, async_above=0, records_per_run=60)
-    stage.serve(120, begin)
-    stage.write("UPDATE installation SET doubt = 'store_moved'")
-    stage.serve(120, begin)
-    assert runs(stage)[-1] == ("parked", "store_moved")
-    stage.answer_store(StoreAnswer.MOVED)
-    stage.serve(600, lambda _app: stage.sim.send_results())
-    assert asked(stage) == [(0, 60), (60, 60)]
-    assert stage.one("SELECT outcome FROM one_shot") == "complete"
-
-
-def test_a_pull_that_a_refusal_has_parked_goes_on_once_that_is_answered(stage: Stage) -> None:
-    """Its file was mended: the daemon asks for the window that was refused, as it would have done before."""
-    stage.sim.async_faults.next(None, Fault.MALFORMED)
-    large(stage, records=120, async_above=0, records_per_run=60)
-    stage.serve(600, begin)
-    assert runs(stage)[-1] == ("parked", "refused")
-    stage.serve(600)
-    assert asked(stage) == [(0, 60)]
-    stage.resume("bulk")
-    stage.serve(600)
-    assert asked(stage) == [(0, 60), (60, 60)]
-    assert stage.one("SELECT outcome FROM one_shot") == "complete"
