@@ -41,7 +41,7 @@ class Driving:
 
     async def weigh(self, ticket: Ticket) -> Circumstances | End:
         """Find out what chooses a one-shot's route: the list shows whether there are sessions, and a slot for one."""
-        found = await self._look(ticket)
+        found = await self._look(ticket, anew=False)
         if isinstance(found, End):
             return found
         inbox = ticket.aim.public_url is not None
@@ -50,9 +50,12 @@ class Driving:
         slot_free = await self._household.of[ticket.desk.name].tenancy.is_free() if needs_slot else None
         return Circumstances(inbox, found, slot_free)
 
-    async def _look(self, ticket: Ticket) -> bool | End:
+    async def _look(self, ticket: Ticket, anew: bool) -> bool | End:
         """Look at the vendor's list: whether there are sessions, or how the run ends where nobody answers."""
-        trouble = await self._auditors[ticket.desk.name].look(ticket.session.name)
+        auditor = self._auditors[ticket.desk.name]
+        if anew:
+            auditor.forget(ticket.session.name)
+        trouble = await auditor.look(ticket.session.name)
         if trouble is None or trouble.reason is not Reason.ABILITY_MISSING:
             return trouble or True
         ticket.desk.denied = None  # what the vendor denies are sessions, and this needs none yet

@@ -118,3 +118,19 @@ def test_what_was_not_taken_is_not_waited_for_because_the_disk_was_full(stage: S
     with mock.patch.object(windows, "withdraw", fails_first):
         assert stage.end("bulk").outcome is Outcome.COMPLETE
     assert stage.rows("SELECT state FROM page ORDER BY id") == [("void",), ("stored",)]
+
+
+def test_after_a_lost_answer_the_vendor_is_looked_for_before_the_next_window(build: Build) -> None:
+    """An outage begins under a pull that may have several out: one of them meets it, and the others wait."""
+    stage = build(size=6_000, record_bytes=300, result_after_s=60)
+
+    def outage() -> None:
+        stage.sim.async_faults.storm(1.0, [Fault.CUT_BEFORE], 7)
+        stage.sim.list_faults.storm(1.0, [Fault.CUT_BEFORE], 7)
+
+    stage.wire.before = {3: outage}
+    large(stage, records=5_100, windows_in_flight=4)
+    stage.serve(1_000, begin)
+    assert len(stage.logged("window.unsure")) == 1
+    assert stage.one("SELECT count(*) FROM page WHERE state = 'awaited'") == 1
+    assert last_end(stage) == ("failed", None)

@@ -29,8 +29,11 @@ from leadsync.store.ledger import Ledger
 from leadsync.store.windows import WindowAsked, WindowOrder
 from leadsync.vendors.async_wire import ERROR_KIND, RESULT_KIND, AsyncRequest, async_request
 
-Look: TypeAlias = Callable[[Ticket], Awaitable[object]]
-"""Looks whether the vendor is there: no request without a key is sent into an outage. An End where it is not."""
+Look: TypeAlias = Callable[[Ticket, bool], Awaitable[object]]
+"""Looks whether the vendor is there: no request without a key is sent into an outage. An End where it is not.
+
+True has it look anew, since an answer was lost: what was seen before that is worth nothing.
+"""
 
 NO_INBOX = End(
     Outcome.FAILED,
@@ -63,6 +66,7 @@ class Windows:
         self._gate = Gate(ticket, around)
         self._log = self._gate.log
         self._asked = 0
+        self._is_unsure = False
         self._tries = Tries(self._loop.time())
 
     async def run(self, plan: WindowPlan) -> Ended:
@@ -92,9 +96,10 @@ class Windows:
         if plan.halt is not None or self._ticket.aim.public_url is None:
             return plan.halt or NO_INBOX
         event = await self._gate.may_ask()
-        found = halted_end(event) if event is not None else await self._look(self._ticket)
+        found = halted_end(event) if event is not None else await self._look(self._ticket, self._is_unsure)
         if isinstance(found, End):
             return found
+        self._is_unsure = False
         # From the journal to the line nobody may wait: the turn is taken before.
         return None if await self._ticket.desk.client.turn(self._around.stopping) else halted_end(STOPPED)
 
@@ -161,6 +166,7 @@ class Windows:
                     self._log.info(events.ACCOUNT_RESUMED, account=desk.name)
                 self._log.debug(events.WINDOW_ACKNOWLEDGED, window=window.number, request_id=request_id)
             case Unsure(why):
+                self._is_unsure = True
                 self._log.warning(events.WINDOW_UNSURE, window=window.number, why=why, deadline_at=deadline_at)
             case Untaken() as untaken:
                 await self._insist(partial(self._withdraw, asked, untaken))
