@@ -207,6 +207,16 @@ def test_bodies_are_dropped_oldest_first_and_their_copies_stay_known(hand: Hand)
     assert receive(hand, letter(b"1")) == [Receipt(2, again=True)]
 
 
+def test_a_clock_that_was_ahead_keeps_no_other_body(hand: Hand) -> None:
+    """Many were taken in what is next year by now: those that are settled since are dropped in their time."""
+    receive(hand, *(letter(b"%d" % number) for number in range(DROPPED_MAX + 5)))
+    for at in (NOW + timedelta(days=365), NOW):
+        takes = [Take(waiting.message_id, nothing) for waiting in begin(hand)]
+        hand.do(hand.ledger.settle_letters(takes, at))
+    assert hand.do(hand.ledger.drop_bodies(NOW + timedelta(seconds=1))) == 5
+    assert hand.one("SELECT count(*) FROM inbox_body") == DROPPED_MAX
+
+
 def test_small_ones_are_read_together_and_a_large_one_alone(hand: Hand) -> None:
     """Never more than one large body is in memory, nor more small ones than are as large together."""
     half = bytes(BATCH_MAX_BYTES // 2)

@@ -9,7 +9,7 @@ import json
 import traceback
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, TypeAlias, assert_never
 
@@ -18,8 +18,9 @@ from sqlalchemy.exc import OperationalError
 from sqlmodel import col
 
 from leadsync.core.hooks import Address
-from leadsync.core.letters import Letter, Unreadable, Why
+from leadsync.core.letters import KEPT_DAYS, Letter, Unreadable, Why
 from leadsync.errors import Bug, LeadsyncError
+from leadsync.store.columns import UtcDateTime
 from leadsync.store.tables import InboxBody, InboxMessage
 
 TRIES_MAX: Final = 3
@@ -62,7 +63,11 @@ _WAITING: Final = (
 _OLDEST: Final = (
     select(col(InboxBody.message_id), col(InboxMessage.settled_at))
     .join(InboxMessage, col(InboxMessage.id) == col(InboxBody.message_id))
-    .where(col(InboxMessage.state).not_in(("waiting", "quarantined")))
+    .where(
+        col(InboxMessage.state).not_in(("waiting", "quarantined")),
+        # What lies ahead was settled by a clock that has been put back since.
+        col(InboxMessage.settled_at) <= bindparam("now", type_=UtcDateTime),
+    )
     .order_by(col(InboxBody.message_id))
     .limit(DROPPED_MAX)
     .subquery()
@@ -246,7 +251,8 @@ def drop_bodies(connection: Connection, settled_before: datetime) -> int:
 
     Their rows stay: what comes once more is known by its digest.
     """
-    return connection.execute(_DROP, {"before": settled_before}).rowcount
+    now = settled_before + timedelta(days=KEPT_DAYS)
+    return connection.execute(_DROP, {"before": settled_before, "now": now}).rowcount
 
 
 def counts(connection: Connection) -> dict[str, int]:
