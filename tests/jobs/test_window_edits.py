@@ -142,3 +142,20 @@ def test_a_clock_that_was_ahead_makes_nobody_wait_for_it(stage: Stage) -> None:
     stage.serve(4 * 3_600)
     assert len(stage.logged("window.expired")) == 1
     assert stage.one("SELECT outcome FROM one_shot") == "partial"
+
+
+@pytest.mark.parametrize("spoken", [False, True])
+def test_a_file_that_says_stop_by_now_is_heard(stage: Stage, spoken: bool) -> None:
+    """It expired while the file said ask_again, and there was no money: by the new file nothing is, but at a word."""
+    account = "budget = { records_per_day = 60 }"
+    stage.sim.fates.next(Fate.LOST)
+    large(stage, account=account, **SMALL, deadline="20m", on_expiry="ask_again")
+    stage.serve(3_600, begin)
+    assert [line["again"] for line in stage.logged("window.expired")] == [True]
+    large(stage, account=account, **SMALL, deadline="20m", on_expiry="stop")
+    if spoken:
+        stage.resume("bulk", Choice.ASK_AGAIN)
+    stage.clock.forward(DAY_S)
+    stage.serve(3_600)
+    assert asked(stage) == [(0, 60)] * (2 if spoken else 1)
+    assert stage.one("SELECT outcome FROM one_shot") == ("complete" if spoken else "partial")

@@ -165,7 +165,7 @@ class Aim:
     """What a one-shot is to bring. `again` begins its next life.
 
     `public_url` is where the vendor reaches the inbox, None where there is none; `in_flight` are the windows that may
-    be unanswered at once, each until its `deadline`.
+    be unanswered at once, each until its `deadline`; `asks_again`: one that expires is asked for anew.
     """
 
     wish: Wish
@@ -174,6 +174,7 @@ class Aim:
     deadline: timedelta = timedelta(hours=6)
     retry_unknown: bool = False
     again: bool = False
+    asks_again: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +223,15 @@ class Brief:
     @classmethod
     def to_aim(cls, job: Job, price: Decimal, *, public_url: str | None, again: bool) -> "Brief":
         """Bring what a one-shot's file asks for."""
-        aim = Aim(wish_of(job), public_url, job.windows_in_flight, job.deadline, job.retry_unknown, again)
+        aim = Aim(
+            wish=wish_of(job),
+            public_url=public_url,
+            in_flight=job.windows_in_flight,
+            deadline=job.deadline,
+            retry_unknown=job.retry_unknown,
+            again=again,
+            asks_again=job.on_expiry == "ask_again",
+        )
         return replace(cls.to_pull(job, price), aim=aim)
 
     @classmethod

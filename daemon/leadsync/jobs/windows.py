@@ -72,6 +72,8 @@ class Windows:
     async def run(self, plan: WindowPlan) -> Ended:
         """Ask until the run ends. Raises DiskLow, VendorSilent, StoreFailed, Fenced."""
         end: End | None = None
+        if not self._ticket.aim.asks_again:
+            await self._ledger.windows.spare(self._life)
         while end is None:
             windows = await self._ledger.windows.of(self._life)
             step = next_step(self._life.wanted, windows, plan.in_flight)

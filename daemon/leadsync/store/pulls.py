@@ -70,6 +70,16 @@ def expire(connection: Connection, again: Collection[str], now: datetime) -> lis
     return windows.expire(connection, again, now)
 
 
+def spare(connection: Connection, life_id: int) -> None:
+    """The job's file has no window asked for again by now: only those are for which a person has spoken since."""
+    spoken_at = connection.execute(select(col(OneShot.ended_at)).where(col(OneShot.id) == life_id)).scalar_one()
+    mine = REQUESTS.where(col(AsyncRequest.life_id) == life_id, col(AsyncRequest.again))
+    for row in connection.execute(mine).mappings().all():
+        if spoken_at is None or spoken_at < row["settled_at"]:
+            request = update(AsyncRequest).where(col(AsyncRequest.page_id) == row["page_id"])
+            connection.execute(request.values(again=False))
+
+
 def goes_by_windows(connection: Connection, account: str, job: str) -> bool:
     """Whether the open life of a job goes by windows."""
     mine = (col(OneShot.account) == account, col(OneShot.job) == job, col(OneShot.outcome).is_(None))

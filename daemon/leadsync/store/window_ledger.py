@@ -49,6 +49,10 @@ class WindowLedger:
         """Let the windows expire whose deadline has passed; those of the jobs `again` are asked for anew."""
         return await self._writer.write(pulls.expire, again, now)
 
+    async def spare(self, life: Life) -> None:
+        """Have no window of a life asked for again, but at a person's word."""
+        await self._writer.write(pulls.spare, life.life_id)
+
     async def next_deadline(self) -> datetime | None:
         """Return when the first of the unanswered windows expires."""
         return await self._writer.write(pulls.next_deadline)
