@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 from unittest import mock
 
@@ -10,10 +11,12 @@ import pytest
 
 from leadsync.app import App
 from leadsync.core.model import Outcome, Reason
+from leadsync.core.resume import Choice
 from leadsync.core.witness import StoreAnswer
-from leadsync.errors import StoreFailed
+from leadsync.errors import StoreFailed, UsageMistake
 from leadsync.simulator import Fate, Fault, Sending
 from leadsync.store import inbox, windows
+from tests.jobs.test_witness import elsewhere
 from tests.jobs.windows import asked, assert_all_stored, begin, large
 from tests.stage import Stage
 
@@ -41,8 +44,15 @@ def test_an_old_acknowledgement_ends_no_new_pause(build: Build) -> None:
     stage.sim.faults.next(Fault.EMPTY_WALLET)
     large(stage, **SMALL)
     stage.job()
-    assert stage.once("bulk", "phoenix")["phoenix"].reason is Reason.WALLET_EMPTY
-    assert stage.one("SELECT outcome FROM one_shot") == "complete"
+
+    async def both(app: App) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(begin(app))
+            await asyncio.sleep(5)
+            assert (await app.dispatch.run("phoenix", "once")).reason is Reason.WALLET_EMPTY
+
+    stage.serve(40, both)
+    assert len(stage.logged("window.acknowledged")) == 1
     assert stage.logged("account.resumed") == []
     assert stage.one("SELECT paused_reason FROM account") == Reason.WALLET_EMPTY
 
@@ -134,3 +144,16 @@ def test_after_a_lost_answer_the_vendor_is_looked_for_before_the_next_window(bui
     assert len(stage.logged("window.unsure")) == 1
     assert stage.one("SELECT count(*) FROM page WHERE state = 'awaited'") == 1
     assert last_end(stage) == ("failed", None)
+
+
+def test_a_copy_asks_nothing_again_that_is_the_originals(stage: Stage, tmp_path: Path) -> None:
+    """Its windows were asked for by the store that it was copied from, which may ask for them again itself."""
+    stage.sim.fates.next(None, Fate.LOST)
+    large(stage, records=120, async_above=0, records_per_run=60, deadline="20m")
+    assert stage.end("bulk").outcome is Outcome.PARTIAL
+    copy = elsewhere(stage, tmp_path / "copy", "leadsync.db", "leadsync.db.witness")
+    large(copy, records=120, async_above=0, records_per_run=60, deadline="20m")
+    copy.answer_store(StoreAnswer.COPIED)
+    with pytest.raises(UsageMistake, match="it was copied from"):
+        copy.resume("bulk", Choice.ASK_AGAIN)
+    assert copy.once("bulk", again=True)["bulk"].outcome is Outcome.COMPLETE

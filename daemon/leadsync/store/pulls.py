@@ -133,6 +133,8 @@ def ask_again(connection: Connection, account: str, job: str, wanted: int, now: 
     if life is None or life["route"] != Route.ASYNC:
         return "it has asked for no windows"
     asked = windows_of(connection, life["id"])
+    if asked and life["next_page"] == 1:
+        return f"its windows are those of the store it was copied from; `leadsync once {job} --again` buys all anew"
     missing = still_missing(life["wanted"], asked)
     if not isinstance(missing, str):
         missing = still_missing(wanted, asked)
