@@ -41,11 +41,12 @@ def test_an_old_acknowledgement_ends_no_new_pause(build: Build) -> None:
     """It was on its way when another job was turned down: what it says of token and wallet is older than that."""
     stage = build(size=500, record_bytes=300, result_after_s=60, slow_s=20.0)
     stage.sim.async_faults.next(Fault.SLOW)
-    stage.sim.faults.next(Fault.EMPTY_WALLET)
     large(stage, **SMALL)
-    stage.job()
+    stage.job(search='query = "AZ"')
 
     async def both(app: App) -> None:
+        await app.dispatch.run("phoenix", "once")
+        stage.sim.faults.next(Fault.EMPTY_WALLET)
         async with asyncio.TaskGroup() as group:
             group.create_task(begin(app))
             await asyncio.sleep(5)
