@@ -115,7 +115,7 @@ async def _deliver(app: App, url: str, body: bytes, _how: Sending, _headers: Map
     address = address_of(app.ledger.hooks, urlsplit(url).path)
     if address is None:
         return [404]
-    await app.ledger.receive([Letter(address, {}, body, hashlib.sha256(body).hexdigest())], app.around.now())
+    await app.ledger.inbox.receive([Letter(address, {}, body, hashlib.sha256(body).hexdigest())], app.around.now())
     app.unpack.ring()
     return [200]
 

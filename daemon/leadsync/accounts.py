@@ -5,6 +5,7 @@ what is on its way stays counted in one place.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypeAlias
 
@@ -12,9 +13,18 @@ from leadsync.config import Account, Housekeeping, Settings
 from leadsync.config.limits import limits_of
 from leadsync.core.slots import Policy
 from leadsync.jobs.desk import Desk, Terms, Upkeep, jobs_of
+from leadsync.jobs.trace_desk import Line
 from leadsync.vendors.batchdata import Access, BatchData
 
 Connect: TypeAlias = Callable[[Access], BatchData]
+
+
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """The ways to the vendors that a reload has made ready: clients by account, and the line of the skip trace."""
+
+    clients: Mapping[str, BatchData]
+    trace: Line | None
 
 
 class Accounts:

@@ -2,7 +2,7 @@
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -11,7 +11,7 @@ from typing import Any
 import structlog
 
 from leadsync import events
-from leadsync.accounts import Accounts
+from leadsync.accounts import Accounts, Ways
 from leadsync.config import Job, Settings
 from leadsync.config.intent import wish_of
 from leadsync.config.tables import INFLATED_MAX
@@ -32,7 +32,7 @@ from leadsync.jobs.runner import Runner
 from leadsync.jobs.sequel import Sequel
 from leadsync.jobs.shelf import Shelf
 from leadsync.jobs.skip_trace import SkipTrace
-from leadsync.jobs.trace_desk import Line, TraceDesk
+from leadsync.jobs.trace_desk import TraceDesk
 from leadsync.jobs.trace_mail import TraceMail
 from leadsync.jobs.trace_word import TraceWord
 from leadsync.jobs.unpack import Handler, Unpack
@@ -60,14 +60,6 @@ class Tracing:
     desk: TraceDesk
     job: SkipTrace
     word: TraceWord
-
-
-@dataclass(frozen=True, slots=True)
-class Ways:
-    """The ways to the vendors that a reload has made ready: clients by account, and the line of the skip trace."""
-
-    clients: Mapping[str, BatchData]
-    trace: Line | None
 
 
 class App:

@@ -19,7 +19,7 @@ async def door(
     """Take in webhooks until the end of the block; `stored` is told of each. Raises CannotListen."""
 
     async def store(letters: Sequence[Letter]) -> Sequence[Receipt]:
-        return await ledger.receive(letters, around.now())
+        return await ledger.inbox.receive(letters, around.now())
 
     with door_socket(webhooks.listen, environ) as taken:
         async with door_open(taken, limits_of(webhooks), Behind(lambda: ledger.hooks, store, stored)):

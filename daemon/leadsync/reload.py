@@ -14,7 +14,8 @@ from typing import Final, TypeAlias
 import structlog
 
 from leadsync import events
-from leadsync.app import App, Ways
+from leadsync.accounts import Ways
+from leadsync.app import App
 from leadsync.config import Settings, load, sources_of_telling
 from leadsync.core.team import is_same_team
 from leadsync.errors import BadWeather, ConfigInvalid, OperatorMistake, Problem, VendorSilent

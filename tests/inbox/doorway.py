@@ -142,7 +142,7 @@ async def doorway(
     ledger = Ledger(writer, opened)
 
     async def keep(letters: Sequence[Letter]) -> Sequence[Receipt]:
-        return await ledger.receive(letters, datetime.now(UTC))
+        return await ledger.inbox.receive(letters, datetime.now(UTC))
 
     behind = Behind(lambda: ledger.hooks, store(keep) if store else keep, lambda: None)
     try:

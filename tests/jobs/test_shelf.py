@@ -76,14 +76,14 @@ def test_a_store_that_fails_is_tried_again_at_the_next_look(build: Build, monkey
     stage.write("UPDATE inbox_message SET settled_at = '2026-01-01 00:00:00'")
 
     def fill_the_disk(app: App) -> None:
-        drop, weather = app.ledger.drop_bodies, [StoreFailed("the disk is full")]
+        drop, weather = app.ledger.inbox.drop_bodies, [StoreFailed("the disk is full")]
 
         async def fails(settled_before: datetime) -> int:
             if weather:
                 raise weather.pop()
             return await drop(settled_before)
 
-        monkeypatch.setattr(app.ledger, "drop_bodies", fails)
+        monkeypatch.setattr(app.ledger.inbox, "drop_bodies", fails)
 
     assert keep(stage, 2, fill_the_disk) == [1, 0]
 

@@ -57,7 +57,7 @@ def good(number: int) -> Letter:
 async def come(app: App, *letters: Letter) -> None:
     """Messages come, each in a commit of its own."""
     for each in letters:
-        await app.ledger.receive([each], app.around.now())
+        await app.ledger.inbox.receive([each], app.around.now())
 
 
 def unpacking(app: App, handlers: Handlers) -> Unpack:
@@ -282,7 +282,7 @@ def test_a_stop_begins_nothing_that_it_would_not_read(build: Build) -> None:
                 app.around.stopping.set()
                 return read(opened)
 
-            await app.ledger.receive([good(number) for number in range(BATCH_MAX + 1)], app.around.now())
+            await app.ledger.inbox.receive([good(number) for number in range(BATCH_MAX + 1)], app.around.now())
             await unpacking(app, {"async": Handler(stop, note)}).run()
 
     stage.play(act())

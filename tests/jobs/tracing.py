@@ -97,7 +97,7 @@ class TracedStage(Stage):
             return 0
 
         async def keep(letter: Letter) -> Receipt:
-            (receipt,) = await app.ledger.receive([letter], app.around.now())
+            (receipt,) = await app.ledger.inbox.receive([letter], app.around.now())
             return receipt
 
         door = Door(lambda: app.ledger.hooks, keep, 65_536, app.unpack.ring, lambda _why: None)

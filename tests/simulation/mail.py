@@ -46,7 +46,7 @@ def open_door(app: App, life: "Life", executor: Any) -> None:
     """Give a process that has just opened its store a door, and a reader of what comes. Called within the process."""
 
     async def store(letters: Sequence[Letter]) -> Sequence[Receipt]:
-        return await app.ledger.receive(letters, app.around.now())
+        return await app.ledger.inbox.receive(letters, app.around.now())
 
     group = GroupCommit(store)
     handlers = {kind: Handler(_read, _take) for kind in KINDS}

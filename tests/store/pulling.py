@@ -78,10 +78,10 @@ class Pull:
     def message(self, asked: WindowAsked, *, hold: bool = False) -> None:
         """Something has come for a window, and is not read yet; or lies in quarantine."""
         letter = Letter(Address("batchdata", asked.page.key), {}, b"?", "digest")
-        self.hand.do(self.hand.ledger.receive([letter], NOW))
+        self.hand.do(self.hand.ledger.inbox.receive([letter], NOW))
         if hold:
-            (waiting,) = self.hand.do(self.hand.ledger.begin_letters())
-            self.hand.do(self.hand.ledger.settle_letters([Hold(waiting.message_id, Why.NOT_READABLE, "")], NOW))
+            (waiting,) = self.hand.do(self.hand.ledger.inbox.begin())
+            self.hand.do(self.hand.ledger.inbox.settle([Hold(waiting.message_id, Why.NOT_READABLE, "")], NOW))
 
 
 def _request(key: str, window: AskWindow) -> bytes:

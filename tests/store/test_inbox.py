@@ -46,22 +46,22 @@ def hand(tmp_path: Path) -> Iterator[Hand]:
 
 def receive(hand: Hand, *letters: Letter) -> list[Receipt]:
     """Keep messages in one commit."""
-    return hand.do(hand.ledger.receive(letters, NOW))
+    return hand.do(hand.ledger.inbox.receive(letters, NOW))
 
 
 def begin(hand: Hand) -> list[Waiting]:
     """Begin to read what waits."""
-    return hand.do(hand.ledger.begin_letters())
+    return hand.do(hand.ledger.inbox.begin())
 
 
 def settle(hand: Hand, *verdicts: Verdict) -> list[Settled]:
     """Let messages be taken, or held."""
-    return hand.do(hand.ledger.settle_letters(verdicts, NOW))[0]
+    return hand.do(hand.ledger.inbox.settle(verdicts, NOW))[0]
 
 
 def settle_and_go_on(hand: Hand, *verdicts: Verdict) -> list[Waiting]:
     """Let messages be taken, or held, and begin to read what waits still."""
-    return hand.do(hand.ledger.settle_letters(verdicts, NOW, more=True))[1]
+    return hand.do(hand.ledger.inbox.settle(verdicts, NOW, more=True))[1]
 
 
 def nothing(_connection: Connection) -> None:
@@ -163,7 +163,7 @@ def test_quarantine_and_out_of_it(hand: Hand) -> None:
     assert hand.rows("SELECT state, reason, detail FROM inbox_message WHERE version = 1") == [
         ("quarantined", "not_readable", "no JSON")
     ]
-    assert hand.do(hand.ledger.release([first.message_id, second.message_id, 99])) == 1
+    assert hand.do(hand.ledger.inbox.release([first.message_id, second.message_id, 99])) == 1
     assert hand.rows("SELECT state, reason, tries FROM inbox_message WHERE version = 1") == [("waiting", None, 0)]
 
 
@@ -172,14 +172,14 @@ def test_what_is_given_up_can_be_taken_back_while_it_is_whole(hand: Hand) -> Non
     receive(hand, letter(b"1"), letter(b"2"), letter(b"3"))
     first, second, third = (waiting.message_id for waiting in begin(hand))
     settle(hand, Hold(first, Why.NOT_READABLE, "no JSON"), Take(second, nothing))
-    assert hand.do(hand.ledger.discard([first, second, third, 99], NOW)) == 1
+    assert hand.do(hand.ledger.inbox.discard([first, second, third, 99], NOW)) == 1
     assert receive(hand, letter(b"1")) == [Receipt(1, again=True)]
     assert hand.rows("SELECT state FROM inbox_message ORDER BY id") == [("discarded",), ("taken",), ("waiting",)]
-    assert hand.do(hand.ledger.release([first, second])) == 1
+    assert hand.do(hand.ledger.inbox.release([first, second])) == 1
     settle(hand, Hold(first, Why.NOT_READABLE, "no JSON"))
-    hand.do(hand.ledger.discard([first], NOW))
-    assert hand.do(hand.ledger.drop_bodies(NOW + timedelta(seconds=1))) == 2
-    assert hand.do(hand.ledger.release([first, second])) == 0
+    hand.do(hand.ledger.inbox.discard([first], NOW))
+    assert hand.do(hand.ledger.inbox.drop_bodies(NOW + timedelta(seconds=1))) == 2
+    assert hand.do(hand.ledger.inbox.release([first, second])) == 0
     assert hand.rows("SELECT message_id FROM inbox_body") == [(third,)]
 
 
@@ -197,7 +197,7 @@ def test_bodies_are_dropped_oldest_first_and_their_copies_stay_known(hand: Hand)
         " WHERE id = (SELECT max(id) FROM inbox_message WHERE state = 'taken') RETURNING id"
     )
     later = NOW + timedelta(seconds=1)
-    assert [hand.do(hand.ledger.drop_bodies(later)) for _ in range(3)] == [DROPPED_MAX, 1, 0]
+    assert [hand.do(hand.ledger.inbox.drop_bodies(later)) for _ in range(3)] == [DROPPED_MAX, 1, 0]
     kept = "SELECT state, body FROM inbox_body JOIN inbox_message ON id = message_id ORDER BY id"
     assert hand.rows(kept) == [
         ("quarantined", b"0"),
@@ -212,8 +212,8 @@ def test_a_clock_that_was_ahead_keeps_no_other_body(hand: Hand) -> None:
     receive(hand, *(letter(b"%d" % number) for number in range(DROPPED_MAX + 5)))
     for at in (NOW + timedelta(days=365), NOW):
         takes = [Take(waiting.message_id, nothing) for waiting in begin(hand)]
-        hand.do(hand.ledger.settle_letters(takes, at))
-    assert hand.do(hand.ledger.drop_bodies(NOW + timedelta(seconds=1))) == 5
+        hand.do(hand.ledger.inbox.settle(takes, at))
+    assert hand.do(hand.ledger.inbox.drop_bodies(NOW + timedelta(seconds=1))) == 5
     assert hand.one("SELECT count(*) FROM inbox_body") == DROPPED_MAX
 
 

@@ -133,7 +133,7 @@ class Sequel:
         if self._ledger.doubt is not None:
             return LOOK_AT_LEAST_S
         now = self._around.now()
-        patient_s = self._patience.left_s(now, self._ledger.turned_away)
+        patient_s = self._patience.left_s(now, self._ledger.inbox.turned_away)
         if not patient_s:
             for expired in await self._ledger.windows.expire(self._asking_again(), now):
                 _tell_expired(expired)

@@ -39,7 +39,7 @@ class Shelf:
 
         Raises UsageMistake where there is none.
         """
-        count = await self._ledger.release(messages)
+        count = await self._ledger.inbox.release(messages)
         if not count:
             raise UsageMistake(_NONE)
         _log.info(events.WEBHOOKS_RELEASED, count=count)
@@ -50,7 +50,7 @@ class Shelf:
 
     async def discard(self, messages: Collection[int]) -> str:
         """Give messages up that are in quarantine; return what the operator is told. Raises UsageMistake."""
-        count = await self._ledger.discard(messages, self._around.now())
+        count = await self._ledger.inbox.discard(messages, self._around.now())
         if not count:
             raise UsageMistake(_NONE)
         _log.warning(events.WEBHOOKS_DISCARDED, count=count)
@@ -67,7 +67,7 @@ class Shelf:
         """While the store is in doubt everything stays as it is."""
         before, count = self._around.now() - timedelta(days=KEPT_DAYS), 0
         while self._ledger.doubt is None and not self._around.stopping.is_set():
-            dropped = await self._ledger.drop_bodies(before)
+            dropped = await self._ledger.inbox.drop_bodies(before)
             if not dropped:
                 break
             count += dropped

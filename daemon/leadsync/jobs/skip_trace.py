@@ -134,7 +134,7 @@ class SkipTrace:
         section = settings.skip_trace
         if settings is not self._followed:
             await self.follow(settings)
-        left_s = self._patience.left_s(self._around.now(), self._ledger.turned_away)
+        left_s = self._patience.left_s(self._around.now(), self._ledger.inbox.turned_away)
         await self._end_due(patient=left_s > 0, retry=section is not None and section.on_missing == "retry")
         until = None
         if section is not None:

@@ -96,12 +96,12 @@ class Unpack:
     async def _read_all(self) -> None:
         """Read until nothing waits. While the store is in doubt nothing is read: whose it is, a person must say."""
         clock, took_s = asyncio.get_running_loop().time, 0.0
-        batch = await self._ledger.begin_letters() if self._may_begin() else []
+        batch = await self._ledger.inbox.begin() if self._may_begin() else []
         while batch:
             verdicts = [await self._read(waiting) for waiting in batch]
             await sleep_unless(self._around.stopping, min(took_s * REST_SHARE, REST_MAX_S))
             began_s = clock()
-            settled, later = await self._ledger.settle_letters(verdicts, self._around.now(), more=self._may_begin())
+            settled, later = await self._ledger.inbox.settle(verdicts, self._around.now(), more=self._may_begin())
             took_s = clock() - began_s
             for waiting, verdict in zip(batch, settled, strict=True):
                 self._tell(waiting, verdict)

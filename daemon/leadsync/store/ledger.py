@@ -1,15 +1,14 @@
 """The ledger: what was asked, what came, what it cost. Every method is one transaction (P4) on the writer's thread.
 
 What a method does stands in `sessions`, `slots`, `line`, `one_shots`, `resuming`, `pages`, `runs`, `timetable`,
-`inbox`, `watching`, `pulse` and `standing`; here is the list of promises that the jobs may rely on.
+`watching`, `pulse` and `standing`; here is the list of promises that the jobs may rely on.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
-from leadsync.core.letters import Letter
 from leadsync.core.model import End, Listing, OpenPage, Outcome, Reason, Route, SessionListing
 from leadsync.core.one_shot import Life, Wanted
 from leadsync.core.pace import Births
@@ -18,9 +17,7 @@ from leadsync.core.resume import Question, Remedy
 from leadsync.core.slots import Occupancy, Room, Tenant
 from leadsync.core.unusual import Past
 from leadsync.core.watch import Held
-from leadsync.errors import StoreFailed
 from leadsync.store import (
-    inbox,
     line,
     one_shots,
     pages,
@@ -33,6 +30,7 @@ from leadsync.store import (
     timetable,
     watching,
 )
+from leadsync.store.inbox_ledger import InboxLedger
 from leadsync.store.line import Place
 from leadsync.store.opening import Opened
 from leadsync.store.pages import Again, Arrival, Asked, Order, Receipt
@@ -62,8 +60,8 @@ class Ledger:
         """The same for the skip trace."""
         self.windows = WindowLedger(writer)
         """The same for the windows of large one-shots."""
-        self.turned_away = 0
-        """How often webhooks could not be kept: who sent them may do so again."""
+        self.inbox = InboxLedger(writer)
+        """The same for what came by webhook."""
 
     async def session(self, account: str, name: str, job: str) -> SessionState:
         """Return a session, entering it where it is new; `job` is the one that uses it now."""
@@ -273,39 +271,6 @@ class Ledger:
     async def finish_slot(self, timing: Timing, slot: Planned, retry_at: datetime | None) -> None:
         """Note that a slot's run has ended by itself, and when it is tried again, if it is."""
         await self._writer.write(timetable.finish, timing, slot, retry_at)
-
-    async def receive(self, letters: Sequence[Letter], now: datetime) -> list[inbox.Receipt]:
-        """Keep webhooks as they came; once this has returned they are durable (P9)."""
-        try:
-            return await self._writer.write(inbox.receive, letters, now)
-        except StoreFailed:
-            self.turned_away += 1
-            raise
-
-    async def begin_letters(self) -> list[inbox.Waiting]:
-        """Return some webhooks that wait, and note that somebody has begun to read them."""
-        return await self._writer.write(inbox.begin, self._writer.fence)
-
-    async def settle_letters(
-        self, verdicts: Sequence[inbox.Verdict], now: datetime, *, more: bool = False
-    ) -> tuple[list[inbox.Settled], list[inbox.Waiting]]:
-        """Let webhooks have their effects, each once (P4), or wait for a person; return what became of each.
-
-        With `more`, the next ones are begun in the same commit.
-        """
-        return await self._writer.write(inbox.settle, verdicts, now, self._writer.fence if more else None)
-
-    async def release(self, message_ids: Collection[int]) -> int:
-        """Let webhooks wait for their handler again that were in quarantine, or discarded lately; return how many."""
-        return await self._writer.write(inbox.release, message_ids)
-
-    async def discard(self, message_ids: Collection[int], now: datetime) -> int:
-        """Give webhooks up that wait in quarantine; return how many of these did."""
-        return await self._writer.write(inbox.discard, message_ids, now)
-
-    async def drop_bodies(self, settled_before: datetime) -> int:
-        """Drop some bodies of webhooks that were taken, or discarded, before then; return how many."""
-        return await self._writer.write(inbox.drop_bodies, settled_before)
 
     async def feel_pulse(self) -> Pulse:
         """Return what waits and what comes next; that it answers at all is worth as much."""

@@ -41,7 +41,7 @@ def test_an_answer_refutes_a_refusal(hand: Hand) -> None:
 def test_an_answer_that_nobody_has_read_yet_refutes_a_refusal(hand: Hand) -> None:
     """It has come through the door and waits: who was asked for is not asked for in the next batch as well."""
     opened = asked(hand, people(hand))
-    hand.do(hand.ledger.receive([Letter(Address("trace-item", "1-1-2"), {}, b"{}", "digest")], NOW))
+    hand.do(hand.ledger.inbox.receive([Letter(Address("trace-item", "1-1-2"), {}, b"{}", "digest")], NOW))
     throttled = GiveBack(BatchState.REFUSED, 429, "the vendor's rate limit")
     assert not hand.do(hand.ledger.traces.give_back(opened.batch_id, throttled, NOW))
     assert states(hand) == {"sent": 10}
@@ -158,7 +158,7 @@ def test_what_does_not_come_is_missing_and_comes_late_all_the_same(hand: Hand) -
     assert end_due(hand) == []
     assert end_due(hand, NOW + GRACE, patient=True) == []
     letter = Letter(Address("trace-item", "1-1-2"), {}, b"{}", "digest")
-    hand.do(hand.ledger.receive([letter], NOW))
+    hand.do(hand.ledger.inbox.receive([letter], NOW))
     assert end_due(hand, NOW + GRACE) == []
     hand.do(
         hand.writer.write(lambda connection: connection.exec_driver_sql("UPDATE inbox_message SET state = 'taken'"))

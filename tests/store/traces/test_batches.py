@@ -131,7 +131,7 @@ def test_nobody_is_asked_again_about_whom_an_answer_may_have_come(hand: Hand) ->
     """It waits to be read, as long as the store is in doubt or many came at once: a word then would pay it twice."""
     out(hand)
     end_due(hand, NOW + DAY)
-    hand.do(hand.ledger.receive([Letter(Address("trace-item", "1-1-2"), {}, b"{}", "digest")], NOW))
+    hand.do(hand.ledger.inbox.receive([Letter(Address("trace-item", "1-1-2"), {}, b"{}", "digest")], NOW))
     assert hand.do(hand.ledger.traces.ask_again([], NOW)) is None
     assert states(hand) == {"missing": 10}
 
@@ -140,7 +140,7 @@ def test_retried_once_but_for_what_waits_in_quarantine(hand: Hand) -> None:
     """`on_missing = "retry"` lets them be wanted; who was missing before is not, nor whose answer nobody could read."""
     out(hand)
     letter = Letter(Address("trace-item", "1-1-2"), {}, b"{}", "digest")
-    hand.do(hand.ledger.receive([letter], NOW))
+    hand.do(hand.ledger.inbox.receive([letter], NOW))
     hand.do(
         hand.writer.write(
             lambda connection: connection.exec_driver_sql("UPDATE inbox_message SET state = 'quarantined'")
