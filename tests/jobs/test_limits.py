@@ -278,6 +278,23 @@ def test_a_key_without_an_answer_keeps_its_reservation(build: Build) -> None:
     assert stage.sim.bill.records == 0
 
 
+def test_an_older_key_is_paid_from_the_day_that_answers_it(build: Build) -> None:
+    """A key that was asked yesterday and never arrived is billed today: today's budget is not given out beside it."""
+    stage = build(size=250, account="budget = { records_per_day = 100 }")
+    stage.job("lost")
+    stage.sim.faults.storm(1.0, [Fault.CUT_BEFORE], seed=0)
+    assert stage.end("lost").outcome is Outcome.FAILED
+    stage.sim.faults.calm()
+    stage.job(buy_again=True)
+    billed = []
+    for _ in range(2):
+        stage.clock.forward(24 * 3_600)
+        assert stage.end().outcome is Outcome.OVER_BUDGET
+        billed.append(dict(stage.sim.bill.by_session))
+    assert billed == [{"lost": 100}, {"lost": 100, "phoenix": 100}]
+    assert_books_agree(stage)
+
+
 def test_who_finds_the_only_reservation_waits_for_it(build: Build) -> None:
     """From the moment on at which a key has reserved the budget it is known by whom, also before it is sent."""
     stage = build(size=60, account="budget = { records_per_day = 100 }")

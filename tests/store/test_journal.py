@@ -10,12 +10,14 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlalchemy import Connection
+from sqlalchemy.dialects import sqlite
 
 from leadsync.core.budget import Limits, Spent
 from leadsync.core.model import OpenPage, Reason
 from leadsync.core.protocol import BudgetReserved, BudgetSpent, Close
 from leadsync.errors import Bug, StoreFailed
-from leadsync.store.spending import used
+from leadsync.store.spending import OLDER_KEYS, used
 from tests.store.hand import NOW, PRICE, Hand, leads
 
 
@@ -169,6 +171,34 @@ def test_windows_begin_at_midnight(hand: Hand) -> None:
         if isinstance(page, OpenPage):
             hand.store(page, run_id, leads(page.take, sum(takes)), sum(takes), new=len(takes) == 1)
     assert takes == [100, 0, 100, 50, 100]
+
+
+@pytest.mark.parametrize("days", [0, 1, 29])
+def test_an_open_key_is_reserved_in_every_window(hand: Hand, days: int) -> None:
+    """It may be asked again, and billed, on any later day; a parked one not before a person has answered (P10)."""
+    hand.key(hand.order(hand.session(), hand.run(), 60))
+    now = NOW + timedelta(days=days)
+
+    def spent() -> Spent:
+        return hand.do(hand.writer.write(used, "main", Limits(UTC, PRICE), now))
+
+    whole = Spent(60, 60, 60 * PRICE, 60 * PRICE)
+    assert spent() == whole
+    hand.do(hand.ledger.park(hand.session().session_id, Reason.SESSION_VANISHED, "it is gone", now))
+    assert spent().records_day == (0 if days else 60)
+    hand.do(hand.ledger.unpark(hand.session().session_id))
+    assert spent() == whole
+
+
+def test_older_keys_are_found_without_a_look_at_older_pages(hand: Hand) -> None:
+    """Each page asks for them, so it must not walk through a month of pages: the index of open keys has them."""
+    query = str(OLDER_KEYS.compile(dialect=sqlite.dialect()))
+
+    def plan(connection: Connection) -> list[str]:
+        explained = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}", ("0",) * query.count("?"))
+        return [row[3] for row in explained]
+
+    assert any("page_one_open_key" in step for step in hand.do(hand.writer.write(plan)))
 
 
 @settings(max_examples=25, deadline=None)

@@ -235,6 +235,7 @@ def store(connection: Connection, arrival: Arrival, now: datetime) -> Receipt:
         "new": shelved.new,
         "total": arrival.reply.total,
         "replays": arrival.replays,
+        "asked_at": page["asked_at"] if arrival.fresh else max(page["asked_at"], now),  # it may be billed only now
         "request_id": arrival.reply.request_id,
     }
     _leave_asked(connection, arrival.page_id, values)

@@ -1,16 +1,21 @@
-"""What an account has spent, added up from the journal: what was billed, and what open requests have reserved (P10)."""
+"""What an account has spent, added up from the journal: what was billed, and what open requests have reserved (P10).
+
+A request counts in the day and month in which it was asked. An open key is asked again until it is answered, and is
+billed when the vendor first knows it: so it is reserved in every window until then, whenever it was asked first. What
+it brings counts where that was asked again (see `pages.store`).
+"""
 
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
-from sqlalchemy import Connection, Select, bindparam, case, func, select
+from sqlalchemy import Connection, Select, bindparam, case, func, literal_column, select
 from sqlmodel import col
 
 from leadsync.core.budget import Limits, Spent, window_starts
 from leadsync.store.columns import MICROS, UtcDateTime
-from leadsync.store.tables import Page
+from leadsync.store.tables import Page, SearchSession
 
 _OPEN: Final = col(Page.state).in_(("asked", "awaited"))
 _BILLED: Final = case((_OPEN, 0), else_=col(Page.billed))
@@ -33,11 +38,34 @@ _SPENT: Final = sums_of(_BILLED, _RESERVED, col(Page.price_micros), col(Page.ask
     col(Page.account) == bindparam("account")
 )
 
+_BEFORE_MONTH: Final = col(Page.asked_at) < bindparam("month", type_=UtcDateTime)
+OLDER_KEYS: Final = (
+    select(
+        *(
+            func.coalesce(func.sum(amount), 0)
+            for figure in (col(Page.take), col(Page.take) * col(Page.price_micros))
+            for amount in (figure, case((_BEFORE_MONTH, figure), else_=0))
+        )
+    )
+    .join(SearchSession, col(SearchSession.id) == col(Page.session_id))
+    .where(
+        # The index of open keys is partial, and SQLite does not look into it for a bound parameter. By the page's own
+        # account it would rather walk through all pages of earlier days.
+        col(Page.state) == literal_column("'asked'"),
+        col(SearchSession.account) == bindparam("account"),
+        col(Page.asked_at) < bindparam("day", type_=UtcDateTime),
+        col(SearchSession.park_reason).is_(None),
+    )
+)
+"""Keys that were asked in an earlier window and may be asked again in this one; those of a parked job may not."""
+
 
 def spent(connection: Connection, account: str, limits: Limits, now: datetime) -> tuple[Spent, Spent]:
     """Add up the account's windows: what was billed, and what open requests have reserved: it may be billed yet."""
     day, month = window_starts(now, limits.zone)
-    return as_spent(connection.execute(_SPENT, {"account": account, "day": day, "month": month}).one())
+    window = {"account": account, "day": day, "month": month}
+    billed, reserved = as_spent(connection.execute(_SPENT, window).one())
+    return billed, reserved.plus(_spent(*connection.execute(OLDER_KEYS, window).one()))
 
 
 def used(connection: Connection, account: str, limits: Limits, now: datetime) -> Spent:

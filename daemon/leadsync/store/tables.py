@@ -224,10 +224,10 @@ class Page(SQLModel, table=True):
     """The journal: one row a request that may be billed. `state` is asked (open), stored, refused, void or unknown.
 
     A window's is awaited from the first: its answer comes by webhook, whatever becomes of its run (see `AsyncRequest`).
-    `take` is the reservation in records while the row is open, `billed` what the vendor billed. `epoch` and `number`
-    say where the page stands; the key keeps the place where it was asked. A keyless request is known by the key here
-    alone. Where its answer was lost, or a session was deleted with a key open, it is unknown, and `billed` is all that
-    it may have cost.
+    `take` is the reservation in records while the row is open, `billed` what the vendor billed; both count in the day
+    of `asked_at`, which is that of the answer where a key was sent again. `epoch` and `number` say where the page
+    stands; the key keeps the place where it was asked. A keyless request is known by the key here alone. Where its
+    answer was lost, or a session was deleted with a key open, it is unknown, and `billed` is all it may have cost.
     """
 
     __tablename__: ClassVar[Any] = "page"
