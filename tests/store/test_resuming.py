@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from leadsync.core.model import Books, Reason
+from leadsync.core.model import Books, End, Outcome, Reason
 from leadsync.core.protocol import Fate
 from leadsync.core.resume import Remedy
 from leadsync.errors import Bug
@@ -60,6 +60,15 @@ def test_a_new_epoch_begins_with_nothing(hand: Hand) -> None:
     assert (state.books, state.criteria, state.parked, state.open_page) == (Books(epoch=2), None, None, None)
     assert hand.rows("SELECT state, billed, take FROM page ORDER BY id") == [("stored", 30, 30), ("unknown", 10, 10)]
     assert hand.one("SELECT count(*) FROM delivery") == 30
+
+
+@pytest.mark.parametrize(("remedy", "cost_micros"), [(NEW_EPOCH, 400_000), (VOID, 300_000)])
+def test_a_closed_key_costs_the_run_that_asked_it(hand: Hand, remedy: Remedy, cost_micros: int) -> None:
+    """The history says of money what the budget says: the run ended before a person gave its last page up."""
+    (run_id,) = hand.alive
+    hand.do(hand.ledger.end_run(run_id, End(Outcome.PARKED, "it is gone", Reason.SESSION_VANISHED), 0.0, NOW))
+    answer(hand, remedy)
+    assert hand.rows("SELECT pages, records, cost_micros FROM run") == [(1, 30, cost_micros)]
 
 
 def test_a_voided_key_leaves_the_park(hand: Hand) -> None:

@@ -11,7 +11,7 @@ from leadsync.core.model import Reason
 from leadsync.core.protocol import Fate
 from leadsync.core.resume import Question, Remedy
 from leadsync.errors import Bug
-from leadsync.store import sessions
+from leadsync.store import runs, sessions
 from leadsync.store.lead_tables import Delivery
 from leadsync.store.sessions import SessionState
 from leadsync.store.tables import Page, SearchSession
@@ -62,9 +62,13 @@ def forget_acceptance(connection: Connection, session_id: int) -> None:
 
 
 def _close(connection: Connection, state: SessionState, fate: Fate, now: datetime) -> None:
+    """End the open key; what may be billed for it is a cost of the run that asked it, which has ended without."""
     if state.open_page is None:
         raise Bug(f"session {state.name} has no open key to close")
-    closed = update(Page).where(col(Page.id) == state.open_page.page_id, col(Page.state) == "asked")
+    this = (col(Page.id) == state.open_page.page_id, col(Page.state) == "asked")
     billed = state.open_page.take if fate is Fate.UNKNOWN else 0
-    if connection.execute(closed.values(state=fate.value, billed=billed, settled_at=now)).rowcount != 1:
+    closed = update(Page).where(*this).values(state=fate.value, billed=billed, settled_at=now)
+    run_id = connection.execute(closed.returning(col(Page.run_id))).scalar_one_or_none()
+    if run_id is None:
         raise Bug(f"page row {state.open_page.page_id} was settled by somebody else")
+    runs.add_up(connection, run_id, state.session_id)
