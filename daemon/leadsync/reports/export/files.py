@@ -1,5 +1,6 @@
 """Where an export goes: into a stream as it is read, or into a file that is there whole or not at all."""
 
+import fcntl
 import os
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
@@ -74,18 +75,33 @@ def _beside(target: Path) -> Iterator[BinaryIO]:
     if target.exists() and not target.is_file():
         raise CannotWrite(f"{target} is no regular file, and an export would take its place; leave out -o and use `>`")
     part = Path(f"{target}.part")
-    descriptor = os.open(part, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as out:
+    descriptor = os.open(part, os.O_CREAT | os.O_WRONLY, 0o600)
+    with os.fdopen(descriptor, "wb") as out:
+        _claim(descriptor, part)
+        try:
+            if os.fstat(descriptor).st_size:  # of one that was killed; a pipe has no size
+                out.truncate(0)
             yield out
             out.flush()
             os.fsync(descriptor)
-        part.replace(target)
-    except BaseException:
-        # Also where Ctrl-C ends it: nobody would look for a file of half a gigabyte under that name.
-        with suppress(OSError):
-            part.unlink()
-        raise
+            part.replace(target)
+        except BaseException:
+            # Also where Ctrl-C ends it: nobody would look for a file of half a gigabyte under that name.
+            with suppress(OSError):
+                part.unlink()
+            raise
+
+
+def _claim(descriptor: int, part: Path) -> None:
+    """Have the half file alone until it is closed: two that write into one would make neither. Raises CannotWrite."""
+    with suppress(OSError):  # a file system that knows no locks
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.path.samestat(os.fstat(descriptor), part.stat()):
+                return
+        except (BlockingIOError, FileNotFoundError):  # or it has taken the target's place meanwhile
+            pass
+        raise CannotWrite(f"another export writes {part} just now; what was there before is untouched")
 
 
 @contextmanager
