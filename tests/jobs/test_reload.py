@@ -170,11 +170,11 @@ def test_a_bad_reload_changes_nothing(build: Build, spoil: Callable[[Stage], Non
     assert not stage.logged("config.reloaded")
 
 
-@pytest.mark.parametrize("failing", ["log", "store"])
+@pytest.mark.parametrize("failing", ["log", "times", "owners"])
 def test_what_fails_at_the_last_moment_changes_nothing(
     build: Build, monkeypatch: pytest.MonkeyPatch, failing: str
 ) -> None:
-    """A log that cannot be had, or a store that cannot plan the new times: the old jobs and their times run on."""
+    """A log that cannot be had, or a store that fails at the last it is asked: the old jobs and their times run on."""
     stage = build(size=250)
     stage.job("phoenix", schedule='every = "1h"')
     relog = stage.relog
@@ -189,9 +189,12 @@ def test_what_fails_at_the_last_moment_changes_nothing(
 
     async def act(app: App) -> None:
         await asyncio.sleep(HOUR_S + 60)
+        stage.job("phoenix", schedule='every = "10m"')
         stage.job("tampa", schedule='every = "1h"', search='query = "Tampa, FL"')
-        if failing == "store":
+        if failing == "times":
             monkeypatch.setattr(app.ledger, "change_slots", full)
+        if failing == "owners":
+            monkeypatch.setattr(app.ledger.traces, "follow", full)
         stage.hang_up()
 
     if failing == "log":
