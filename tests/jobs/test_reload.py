@@ -252,6 +252,29 @@ def test_a_job_that_is_taken_away_ends_at_its_page(build: Build, how: str) -> No
     assert_books_agree(stage)
 
 
+@pytest.mark.parametrize("missed", ["run_once", "skip"])
+def test_a_job_that_comes_back_has_its_only_time_still(build: Build, missed: str) -> None:
+    """One that was disabled in the middle of its only run goes on when it is enabled again, unless it skips that."""
+    stage = build(size=600, slow_s=5.0)
+    stage.sim.faults.next(None, Fault.SLOW)
+    times = {"schedule": "at = 2026-11-02T07:00:00Z", "missed": missed}
+    stage.job("phoenix", **times)
+    act = at_request(stage, 2, lambda: stage.job("phoenix", enabled=False, **times))
+
+    async def and_back(app: App) -> None:
+        await act(app)
+        await asyncio.sleep(2 * HOUR_S)
+        stage.job("phoenix", **times)
+        stage.hang_up()
+
+    stage.serve(4 * HOUR_S, and_back)
+    runs = [("phoenix", "interrupted", None), ("phoenix", "complete", None)]
+    assert run_rows(stage) == (runs if missed == "run_once" else runs[:1])
+    assert [line["made_up"] for line in stage.logged("slot.missed")] == [missed == "run_once"]
+    assert stage.one("SELECT count(*) FROM slot WHERE state IN ('planned', 'taken')") == 0
+    assert_books_agree(stage)
+
+
 def test_what_does_not_concern_a_run_does_not_end_it(build: Build) -> None:
     """Another time, another comment, another job: the run goes on to its end."""
     stage = build(size=600, slow_s=5.0)
