@@ -165,6 +165,21 @@ def test_what_is_reserved_may_come_back(billed: int, reserved: int, answer: obje
     assert grant(10, limits, Spent(billed, billed), Spent(reserved, reserved)) == answer
 
 
+@pytest.mark.parametrize(
+    ("billed", "reserved", "answer"),
+    [
+        (Spent(100, 500), Spent(), Exhausted("records_per_month")),
+        (Spent(90, 500), Spent(10, 10), Exhausted("records_per_month")),
+        (Spent(100, 490), Spent(10, 10), Exhausted("records_per_day")),
+        (Spent(90, 490), Spent(10, 10), Reserved("records_per_month")),
+    ],
+)
+def test_the_limit_that_is_named_is_the_one_that_lasts(billed: Spent, reserved: Spent, answer: object) -> None:
+    """Nobody is told that tomorrow something is asked for, where the month is spent, or to wait for an open key."""
+    limits = replace(NO_LIMIT, records_day=100, records_month=500)
+    assert grant(10, limits, billed, reserved) == answer
+
+
 def test_a_budget_of_nothing_is_exhausted() -> None:
     """Not reserved: nobody's answer brings anything back."""
     limits = replace(NO_LIMIT, dollars_month=Decimal(0))

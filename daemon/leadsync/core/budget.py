@@ -111,16 +111,20 @@ def grant(wanted: int, limits: Limits, billed: Spent, reserved: Spent) -> Grante
     take, limit = allowed_take(wanted, limits, used)
     if take > 0:
         return Granted(take, tuple(_nearly(limits, used, take)))
-    return Reserved(limit) if allowed_take(1, limits, billed)[0] else Exhausted(limit)
+    left, spent = allowed_take(1, limits, billed)
+    return Reserved(limit) if left else Exhausted(spent)
 
 
 def allowed_take(wanted: int, limits: Limits, spent: Spent) -> tuple[int, str]:
-    """Return for how many of the `wanted` records there is room, and the limit that says so ("" if none)."""
+    """Return for how many of the `wanted` records there is room, and the limit that says so ("" if none).
+
+    Where a day's and a month's leave as much, it is the month's: that does not come back tomorrow.
+    """
     best, name = wanted, ""
     for window in _windows(limits, spent):
         left = window.left(limits.price)
-        if left < best:
-            best, name = max(left, 0), window.name
+        if left < best or (name and left == best and window.name.endswith("month")):
+            best, name = left, window.name
     return best, name
 
 
