@@ -11,6 +11,7 @@ from leadsync.app import App
 from leadsync.config import Settings
 from leadsync.errors import CannotListen
 from leadsync.reports.metrics import METRICS, Live, StoreCollector, exposing
+from leadsync.simulator import Fault
 from tests.stage import TOKEN, Stage
 
 Samples = dict[tuple[str, ...], float]
@@ -63,6 +64,15 @@ def test_what_is_money_is_that_of_the_store(stage: Stage) -> None:
     stage.sim.world.grow(100)
     stage.serve(HOUR_S)
     assert samples(scrape(stage, stage.settings()))["leadsync_records_billed_total", "main", "phoenix"] == 350
+
+
+def test_what_open_keys_hold_is_not_left(stage: Stage) -> None:
+    """A page without an answer is not billed, and nobody else may have its part of the budget: as `status` says."""
+    stage.sim.faults.storm(1.0, [Fault.CUT_AFTER], seed=0)
+    stage.end()
+    found = samples(scrape(stage, stage.settings()))
+    assert found["leadsync_budget_left_records", "main", "records_per_day"] == 900
+    assert found["leadsync_budget_used_percent", "main", "records_per_day"] == 0
 
 
 def test_every_metric_is_given_and_none_besides(stage: Stage) -> None:

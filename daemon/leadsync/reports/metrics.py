@@ -20,7 +20,7 @@ from leadsync import __version__
 from leadsync.config import Settings
 from leadsync.config.limits import limits_of
 from leadsync.config.units import split_address
-from leadsync.core.budget import shares
+from leadsync.core.budget import Share, Spent, shares
 from leadsync.core.slots import Room
 from leadsync.errors import BadWeather, CannotListen, OperatorMistake
 from leadsync.store import trace_figures
@@ -39,9 +39,9 @@ METRICS: Final[dict[str, tuple[str, Labels]]] = {
     "leadsync_records_billed_total": ("Records billed and stored: deliveries.", ("account", "job")),
     "leadsync_records_new_total": ("Of these, records that came for the first time.", ("account", "job")),
     "leadsync_replays_total": ("Pages asked for again because an answer was lost; not billed.", ("account", "job")),
-    "leadsync_spend_dollars_total": ("US dollars spent.", ("account", "job")),
+    "leadsync_spend_dollars_total": ("US dollars that stored pages have cost.", ("account", "job")),
     "leadsync_budget_used_percent": ("Billed of a limit of the budget, in percent.", ("account", "limit")),
-    "leadsync_budget_left_records": ("Records for which a limit has room.", ("account", "limit")),
+    "leadsync_budget_left_records": ("Records for which a limit has room beside open keys.", ("account", "limit")),
     "leadsync_keys_open": ("Keys without an answer yet: their pages may be billed.", ("account",)),
     "leadsync_account_paused": ("Whether the vendor turns the account down.", ("account",)),
     "leadsync_slots_used": ("Session slots in use at the vendor.", ("account",)),
@@ -163,14 +163,11 @@ def _of_purchases(connection: Connection) -> dict[str, Values]:
 
 def _of_accounts(connection: Connection, settings: Settings, seen: Look) -> dict[str, Values]:
     keys = open_keys(connection)
-    budgets = [
-        ((name, share.limit), share)
-        for name, one in seen.accounts.items()
-        for share in shares(limits_of(settings.accounts[name]), one.billed)
-    ]
+    billed = _shares_of(settings, {name: one.billed for name, one in seen.accounts.items()})
+    used = _shares_of(settings, {name: one.used for name, one in seen.accounts.items()})
     return {
-        "leadsync_budget_used_percent": [(of, float(share.percent)) for of, share in budgets],
-        "leadsync_budget_left_records": [(of, float(share.left)) for of, share in budgets],
+        "leadsync_budget_used_percent": [(of, float(share.percent)) for of, share in billed],
+        "leadsync_budget_left_records": [(of, float(share.left)) for of, share in used],
         "leadsync_keys_open": [((name,), float(keys.get(name, 0))) for name in seen.accounts],
         "leadsync_account_paused": [((name,), float(one.paused is not None)) for name, one in seen.accounts.items()],
         "leadsync_slots_used": [
@@ -178,6 +175,14 @@ def _of_accounts(connection: Connection, settings: Settings, seen: Look) -> dict
         ],
         "leadsync_slots_cap": [((name,), float(account.session_cap)) for name, account in settings.accounts.items()],
     }
+
+
+def _shares_of(settings: Settings, amounts: Mapping[str, Spent]) -> list[tuple[Labels, Share]]:
+    return [
+        ((name, share.limit), share)
+        for name, amount in amounts.items()
+        for share in shares(limits_of(settings.accounts[name]), amount)
+    ]
 
 
 def _of_jobs(connection: Connection, accounts: Mapping[str, str], seen: Look) -> dict[str, Values]:

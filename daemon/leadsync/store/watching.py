@@ -41,10 +41,14 @@ class Watched:
 
 @dataclass(frozen=True, slots=True)
 class AccountLook:
-    """One account. `billed` is this day's and this month's; `slots` is None before the first list was had."""
+    """One account. `billed` is this day's and this month's, `used` is that with what open keys have reserved.
+
+    `slots` is None before the first list was had.
+    """
 
     paused: Reason | None
     billed: Spent
+    used: Spent
     slots: Occupancy | None
 
 
@@ -125,12 +129,13 @@ def past(connection: Connection, job: str) -> list[Past]:
 
 
 def _account(connection: Connection, name: str, limits: Limits, room: Room, now: datetime) -> AccountLook:
-    billed, _ = spent(connection, name, limits, now)
+    billed, reserved = spent(connection, name, limits, now)
+    used = billed.plus(reserved)
     row = connection.execute(select(Account).where(col(Account.name) == name)).mappings().one_or_none()
     if row is None:
-        return AccountLook(None, billed, None)
+        return AccountLook(None, billed, used, None)
     paused = Reason(row["paused_reason"]) if row["paused_reason"] else None
-    return AccountLook(paused, billed, slots.held(connection, name, room) if row["listed_at"] else None)
+    return AccountLook(paused, billed, used, slots.held(connection, name, room) if row["listed_at"] else None)
 
 
 def _job(connection: Connection, name: str, account: str, session: str) -> JobLook:
