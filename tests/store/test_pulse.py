@@ -40,4 +40,4 @@ def test_another_timetable_leaves_runs_alone(tmp_path: Path) -> None:
     hand.do(hand.ledger.take_slot(SOON, slot, slot.fire_at, 0.5))
     assert hand.do(hand.ledger.change_slots([LATER], ["later"], NOW, lambda: 0.5)) == []
     assert hand.rows("SELECT job, state FROM slot ORDER BY job") == [("later", "planned"), ("soon", "taken")]
-    hand.do(hand.ledger.finish_slot(SOON, slot, None))
+    hand.do(hand.ledger.finish_slot(SOON, slot, None, unused=False))

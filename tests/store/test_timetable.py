@@ -46,7 +46,7 @@ class Times:
 
     def finish(self, slot: Planned, retry_at: datetime | None = None) -> None:
         """End its run."""
-        self.hand.do(self.hand.ledger.finish_slot(HOURLY, slot, retry_at))
+        self.hand.do(self.hand.ledger.finish_slot(HOURLY, slot, retry_at, unused=False))
 
     def slots(self) -> list[tuple[Any, ...]]:
         """Hour, cause and state of each slot."""
@@ -253,7 +253,7 @@ def test_a_moment_stays_used_for_ever(times: Times) -> None:
     """The one slot of an `at` is never planned anew, after years and under another clock."""
     timing = replace(HOURLY, times=At(NOW + HOUR))
     slot = times.take(timing)
-    times.hand.do(times.hand.ledger.finish_slot(timing, slot, None))
+    times.hand.do(times.hand.ledger.finish_slot(timing, slot, None, unused=False))
     for now in (NOW + 1_000 * DAY, NOW, NOW - 30 * DAY):
         times.now = now
         times.hand = times.hand.reopened()
@@ -264,7 +264,7 @@ def test_a_moment_stays_used_for_ever(times: Times) -> None:
 def test_a_cron_that_becomes_another_runs_no_time_twice(times: Times) -> None:
     """The file changes between the run and the next time, to a schedule that names the same time again."""
     first = replace(HOURLY, times=Cron("0 7 * * *", UTC))
-    times.hand.do(times.hand.ledger.finish_slot(first, times.take(first), None))
+    times.hand.do(times.hand.ledger.finish_slot(first, times.take(first), None, unused=False))
     times.now = NOW
     assert times.next(replace(first, times=Cron("0 * * * *", UTC))).due_at == NOW + 2 * HOUR
 

@@ -97,7 +97,7 @@ class Keeper:
     def _end(self, retry_in: timedelta | None) -> None:
         if self._running is not None:
             retry_at = self.now + retry_in if retry_in is not None else None
-            self._hand.do(self._hand.ledger.finish_slot(self._timing, self._running, retry_at))
+            self._hand.do(self._hand.ledger.finish_slot(self._timing, self._running, retry_at, unused=False))
             self._running = None
 
 

@@ -93,7 +93,7 @@ def test_a_time_is_due_until_its_run_has_ended(hand: Hand) -> None:
     assert (look(hand).jobs["phoenix"].due_at, look(hand).jobs["phoenix"].next_at) == (NOW, NOW)
     hand.do(hand.ledger.take_slot(timing, slot, NOW, 0.0))
     assert (look(hand).jobs["phoenix"].due_at, look(hand).jobs["phoenix"].next_at) == (NOW, None)
-    hand.do(hand.ledger.finish_slot(timing, slot, None))
+    hand.do(hand.ledger.finish_slot(timing, slot, None, unused=False))
     assert look(hand).jobs["phoenix"].due_at is None
 
 

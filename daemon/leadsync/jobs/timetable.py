@@ -145,16 +145,16 @@ class Timetable:
         only_time = isinstance(timing.times, At)
         wait_s = make_up_wait_s(end, self._around.draw(), only_time=only_time)
         wanted = wait_s is not None and timing.job in self._timings  # not where the job has gone meanwhile
-        if only_time and wait_s is not None and not wanted:
-            return  # taken and not done: should the job come back, that makes up for it
         retry_at = self._around.now() + timedelta(seconds=wait_s or 0.0) if wanted else None
-        while not await self._finish(timing, slot, retry_at) and not self._around.stopping.is_set():
+        # Should the job come back, its only time is wanted still.
+        unused = only_time and wait_s is not None and not wanted
+        while not await self._finish(timing, slot, retry_at, unused=unused) and not self._around.stopping.is_set():
             await sleep_unless(self._around.stopping, STORE_RETRY_S)
 
-    async def _finish(self, timing: Timing, slot: Planned, retry_at: datetime | None) -> bool:
+    async def _finish(self, timing: Timing, slot: Planned, retry_at: datetime | None, *, unused: bool) -> bool:
         """Return whether the slot is done: nobody else remembers that it was taken."""
         try:
-            await self._ledger.finish_slot(timing, slot, retry_at)
+            await self._ledger.finish_slot(timing, slot, retry_at, unused=unused)
         except BadWeather as error:
             self._tell_delay(timing.job, error)
             return False

@@ -268,9 +268,9 @@ class Ledger:
         """Plan a run of a job now, beside its times."""
         await self._writer.write(timetable.call, job, now)
 
-    async def finish_slot(self, timing: Timing, slot: Planned, retry_at: datetime | None) -> None:
-        """Note that a slot's run has ended by itself, and when it is tried again, if it is."""
-        await self._writer.write(timetable.finish, timing, slot, retry_at)
+    async def finish_slot(self, timing: Timing, slot: Planned, retry_at: datetime | None, unused: bool) -> None:
+        """Note that a slot's run has ended, and when it is tried again; `unused`: its time is wanted still."""
+        await self._writer.write(timetable.finish, timing, slot, retry_at, unused)
 
     async def feel_pulse(self) -> Pulse:
         """Return what waits and what comes next; that it answers at all is worth as much."""

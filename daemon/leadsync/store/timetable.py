@@ -168,9 +168,15 @@ def take(connection: Connection, timing: Timing, slot: Planned, now: datetime, d
     next_slot(connection, timing, now, draw)
 
 
-def finish(connection: Connection, timing: Timing, slot: Planned, retry_at: datetime | None) -> None:
-    """Note that a slot's run has ended by itself; plan a retry unless the schedule comes first."""
+def finish(connection: Connection, timing: Timing, slot: Planned, retry_at: datetime | None, unused: bool) -> None:
+    """Note that a slot's run has ended by itself; plan a retry unless the schedule comes first.
+
+    `unused`: the job has gone in the middle of its only time, which is forgotten, so that it is planned once more
+    should the job come back.
+    """
     _move(connection, slot, "taken", "done")
+    if unused:
+        connection.execute(delete(Slot).where(_MINE), {"of_job": timing.job})
     if retry_at is None:
         return
     if not any(planned.fire_at <= retry_at for planned in _read(connection, _PLANNED_SLOTS, timing.job)):
