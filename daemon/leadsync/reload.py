@@ -100,6 +100,8 @@ class Reload:
             _log.info(events.CONFIG_RELOADED, **difference)
         with suppress(BadWeather):  # the log has said it, and the heartbeat says how the store is
             await self._app.ledger.note_reload(refused)
+            if refused is None:
+                await self._app.dispatch.tell_orphans()  # an account may have gone with a key open
         await self._heartbeat.reloaded(refused)
 
     async def _attempt(self) -> dict[str, list[str]]:

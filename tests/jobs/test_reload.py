@@ -421,6 +421,34 @@ def test_accounts_come_and_go(build: Build) -> None:
     assert others.bill.records == 120
 
 
+@pytest.mark.parametrize("after_s", [900, 300], ids=["after its run", "while it runs"])
+def test_an_account_that_goes_with_an_open_key_is_told(build: Build, after_s: float) -> None:
+    """Its page may be billed, and nobody can ask for it any more: said as soon as that is so, not at the next start."""
+    stage = build(size=300)
+    stage.job("phoenix", schedule='every = "1h"', account="main")
+    Tokens(stage, {OTHER_TOKEN: stage.sim})
+    config = stage.folder / "config.toml"
+    alone = config.read_text()
+    (stage.folder / "second").touch(0o600)
+    (stage.folder / "second").write_text(OTHER_TOKEN)
+    second = '[accounts.second]\ntoken = { file = "second" }\nbase_url = "http://127.0.0.1:9"\nbudget = "unlimited"\n'
+    config.write_text(alone + second)
+    stage.job("tampa", schedule='every = "1h"', account="second", buy_again=True)
+    stage.sim.faults.storm(1.0, [Fault.CUT_AFTER], seed=0)
+
+    async def act(_app: App) -> None:
+        await asyncio.sleep(HOUR_S + after_s)
+        stage.remove("tampa")
+        config.write_text(alone)
+        stage.hang_up()
+        await asyncio.sleep(1)
+        assert len(stage.logged("key.left_open")) == (after_s == 900)
+
+    stage.serve(HOUR_S + 1_000, act)
+    told = [(line["job"], line["account"], line["session"]) for line in stage.logged("key.left_open")]
+    assert told == [("tampa", "second", "tampa")]
+
+
 def test_an_answer_is_for_the_job_that_it_was_given_for(build: Build) -> None:
     """Who answers while a run is under way waits for it; where a reload changes the job meanwhile, nothing is done."""
     stage = build(size=600)

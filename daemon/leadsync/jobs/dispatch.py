@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from decimal import Decimal
 from typing import Final, TypeAlias
 
@@ -89,9 +89,12 @@ class Dispatch:
         return desk is not None and desk.denied is not None
 
     async def tell_orphans(self) -> None:
-        """Name the open keys that nobody can settle, since the configuration does not have their account."""
+        """Name the open keys that nobody can settle, since the configuration does not have their account.
+
+        A run of it that is under way settles its own, or tells it at its end.
+        """
         for session in await self._ledger.sessions_with_open_keys():
-            if session.account not in self._office.desks:
+            if session.account not in self._office.desks and session.job not in self._under_way:
                 _log.warning(events.KEY_LEFT_OPEN, job=session.job, account=session.account, session=session.name)
 
     @asynccontextmanager
@@ -168,9 +171,13 @@ class Dispatch:
         self._under_way[brief.job], desk = brief, self._office.desks[brief.account]
         try:
             async with self._seated(brief):
-                return await self._run_brief(brief, desk, trigger)
+                end = await self._run_brief(brief, desk, trigger)
         finally:
             del self._under_way[brief.job]
+        if brief.account not in self._office.desks:
+            with suppress(BadWeather):  # the next start tells it
+                await self.tell_orphans()
+        return end
 
     def _brief(self, name: str, *, again: bool) -> Brief | None:
         """What a job asks for by now; None where it is gone or disabled."""
