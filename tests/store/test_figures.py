@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from leadsync.core.model import End, Outcome, Reason
+from leadsync.core.model import SETTLING, End, Outcome, Reason, Route
 from leadsync.core.protocol import Close, Fate
 from leadsync.store.figures import Bought, bought, last_good_ends, open_keys
+from leadsync.store.ledger import NewRun
 from tests.store.hand import NOW, Hand, leads
 
 
@@ -55,3 +56,12 @@ def test_when_a_job_last_went_well(tmp_path: Path) -> None:
         hand.do(hand.ledger.end_run(hand.run(job), ended, 0.0, NOW + timedelta(hours=hours)))
     found = hand.do(hand.writer.write(last_good_ends, ("phoenix", "tampa", "never")))
     assert found == {"phoenix": NOW + timedelta(hours=1)}
+
+
+def test_a_key_that_is_settled_is_no_success(tmp_path: Path) -> None:
+    """A daemon that is restarted every night settles what the job leaves open: the alarm must ring all the same."""
+    hand = Hand(tmp_path / "leadsync.db")
+    new = NewRun("phoenix", "main", "phoenix", Route.SESSION, SETTLING)
+    run_id = hand.do(hand.ledger.begin_run(new, frozenset(), NOW))
+    hand.do(hand.ledger.end_run(run_id, End(Outcome.LIMITED, "the key is settled"), 0.0, NOW))
+    assert hand.do(hand.writer.write(last_good_ends, ("phoenix",))) == {}

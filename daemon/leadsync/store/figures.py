@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import Connection, func, select
 from sqlmodel import col
 
+from leadsync.core.model import SETTLING
 from leadsync.store.columns import MICROS
 from leadsync.store.tables import Page, Run, SearchSession
 
@@ -47,10 +48,13 @@ def open_keys(connection: Connection) -> dict[str, int]:
 
 
 def last_good_ends(connection: Connection, jobs: Iterable[str]) -> dict[str, datetime]:
-    """Say when a run of each of these jobs last ended well; those of which none has are left out."""
+    """Say when a run of each of these jobs last ended well; those of which none has are left out.
+
+    One that only settles a key which an earlier run had left open is none of its own.
+    """
     found = {}
     for job in jobs:
-        well = (col(Run.job) == job, col(Run.outcome).in_(("complete", "limited")))
+        well = (col(Run.job) == job, col(Run.trigger) != SETTLING, col(Run.outcome).in_(("complete", "limited")))
         ended_at = connection.execute(
             select(col(Run.ended_at)).where(*well).order_by(col(Run.id).desc()).limit(1)
         ).scalar_one_or_none()
