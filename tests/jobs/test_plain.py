@@ -272,3 +272,12 @@ def test_two_jobs_wait_for_each_others_reservation(build: Build) -> None:
     ends = stage.once("one", "two")
     assert sorted(end.outcome for end in ends.values()) == [Outcome.COMPLETE, Outcome.OVER_BUDGET]
     assert stage.sim.bill.records == 150
+
+
+def test_a_list_that_is_denied_to_others_does_not_end_it(plain: Stage) -> None:
+    """Who looks after the slots asks for the list all the time, and is told that the token has no sessions."""
+    one_shot(plain, schedule="at = 2026-11-02T07:00:00Z")
+    plain.serve(2 * 3_600)
+    assert plain.rows("SELECT outcome FROM run") == [("complete",)]
+    assert len(plain.logged("housekeeping.delayed")) > 1
+    assert_all_here(plain)

@@ -7,7 +7,7 @@ from typing import Final
 import structlog
 
 from leadsync import events
-from leadsync.core.model import OpenPage, PageReply
+from leadsync.core.model import OpenPage, PageReply, Reason
 from leadsync.core.protocol import BudgetSpent, Close, Event, Halted, Stored, Waited
 from leadsync.core.replies import Denied, VendorReply
 from leadsync.core.retry import GIVE_UP_S
@@ -65,7 +65,13 @@ class Gate:
             return STOPPED
         if self._loop.time() >= self.deadline_s:
             return Halted(f"run_timeout of {self._ticket.brief.timeout} is over", time_over=True)
-        return self._ticket.desk.denied
+        return self._denied()
+
+    def _denied(self) -> Denied | None:
+        """What the vendor has told somebody of the account; that it has no sessions is nothing to a run without one."""
+        denied = self._ticket.desk.denied
+        sessions_only = denied is not None and denied.reason is Reason.ABILITY_MISSING and self._ticket.is_plain
+        return None if sessions_only else denied
 
     def vain(self, meaning: str) -> Event:
         """Return the wish to stop, or raise VendorSilent: the run has waited at the breaker for as long as it may."""
