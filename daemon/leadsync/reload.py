@@ -17,7 +17,9 @@ from leadsync import events
 from leadsync.accounts import Ways
 from leadsync.app import App
 from leadsync.config import Settings, load, sources_of_telling
-from leadsync.core.team import is_same_team
+from leadsync.core.audit import Standing
+from leadsync.core.forecast import NoSessions
+from leadsync.core.team import is_same_team, used
 from leadsync.errors import BadWeather, ConfigInvalid, OperatorMistake, Problem, VendorSilent
 from leadsync.heartbeat import Heartbeat
 from leadsync.jobs.listing import listing
@@ -142,13 +144,24 @@ class Reload:
         Raises ConfigInvalid where it speaks for another, VendorSilent where that could not be seen.
         """
         async with listing(replace(self._app.accounts.desk(name), client=client), self._app.around) as listed:
-            totals = as_totals(listed)
+            ours, totals = await self._used(name), as_totals(listed)
+            if isinstance(totals, NoSessions) and not ours:
+                yield  # what it has bought went without sessions, as what it will buy
+                return
             if isinstance(totals, str):
                 raise VendorSilent(f"whose the new token of account {name} is could not be seen: {totals}")
-            if not is_same_team([standing_of(state) for state in await self._app.ledger.sessions(name)], totals):
+            if not is_same_team(ours, totals):
                 source = settings.accounts[name].token
                 raise ConfigInvalid((Problem(source.file, source.line, source.key, ANOTHER_TEAM),))
             yield
+
+    async def _used(self, name: str) -> list[Standing]:
+        """Return what the ledger knows of the account's sessions that show whose a token is.
+
+        What a one-shot brought without a session is not in the vendor's list, whoever asks for that.
+        """
+        states, seats = await self._app.ledger.sessions(name), await self._app.ledger.without_session(name)
+        return used([standing_of(state) for state in states if state.name not in seats])
 
 
 def _in_one_line(error: OperatorMistake | BadWeather) -> str:

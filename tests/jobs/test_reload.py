@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable
+from dataclasses import replace
 from typing import Any
 
 import httpx  # noqa: TID251 - the test edge
@@ -366,6 +367,24 @@ def test_a_token_of_another_team_is_not_used(build: Build, same_names: bool) -> 
     assert others.bill.records == (10 if same_names else 0)
     assert run_rows(stage) == [("phoenix", "complete", None)] * 3
     assert_books_agree(stage)
+
+
+@pytest.mark.parametrize("ability", [False, True], ids=["without sessions", "with sessions by now"])
+def test_the_token_of_an_account_without_sessions_is_rotated(build: Build, *, ability: bool) -> None:
+    """What a one-shot brought without a session is not in any team's list, so the list does not speak against it."""
+    stage = build(size=600, session_ability=False)
+    stage.job("bulk", kind="one_shot", records=300, schedule="at = 2026-11-02T07:00:00Z")
+
+    async def act(_app: App) -> None:
+        await asyncio.sleep(HOUR_S + 60)
+        stage.sim.switches = replace(stage.sim.switches, session_ability=ability)
+        rotate(stage, OTHER_TOKEN)
+        stage.hang_up()
+
+    stage.serve(2 * HOUR_S, act)
+    assert run_rows(stage) == [("bulk", "complete", None)]
+    assert not stage.logged("reload.refused")
+    assert [line["tokens"] for line in stage.logged("config.reloaded")] == [["main"]]
 
 
 @pytest.mark.parametrize("trouble", ["revoked", "silent"])

@@ -16,8 +16,13 @@ def is_same_team(ours: Collection[Standing], totals: Mapping[str, int]) -> bool:
     may have been deleted, or used by somebody else, which is the audit's affair. Names alone prove nothing, since two
     teams of one agency may well have the same jobs. Where nothing was ever delivered, every team will do.
     """
-    used = [standing for standing in ours if standing.books.total and not standing.deleted]
-    return not used or any(_explains(standing, totals.get(standing.session)) for standing in used)
+    there = used(ours)
+    return not there or any(_explains(standing, totals.get(standing.session)) for standing in there)
+
+
+def used(ours: Collection[Standing]) -> list[Standing]:
+    """Return the sessions that have delivered something, and that we have not deleted."""
+    return [standing for standing in ours if standing.books.total and not standing.deleted]
 
 
 def _explains(ledger: Standing, vendor_total: int | None) -> bool:

@@ -154,6 +154,10 @@ class Ledger:
         """Return the throw-away sessions of a job that are done with and may still hold a slot at the vendor."""
         return await self._writer.write(one_shots.leftovers, account, job)
 
+    async def without_session(self, account: str) -> set[str]:
+        """Return the names under which one-shots are counted that never had a session at the vendor."""
+        return await self._writer.write(one_shots.without_session, account)
+
     async def journal(
         self, order: Order, now: datetime, reserved: Callable[[OpenPage], None]
     ) -> Asked | BudgetSpent | BudgetReserved:

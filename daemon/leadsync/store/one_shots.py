@@ -46,6 +46,13 @@ def newest(connection: Connection, account: str, job: str) -> Mapping[str, Any] 
     return _named(row) if row is not None else None
 
 
+def without_session(connection: Connection, account: str) -> set[str]:
+    """Return the names under which one-shots are counted that the vendor knows nothing of: they had no session."""
+    seats = select(col(SearchSession.name)).join(OneShot, col(OneShot.session_id) == col(SearchSession.id))
+    no_session = col(OneShot.route).in_((Route.PLAIN.value, Route.ASYNC.value))
+    return set(connection.execute(seats.where(col(OneShot.account) == account, no_session)).scalars())
+
+
 def next_seat(connection: Connection, account: str, job: str) -> str:
     """Return the name under which the life after the newest one is counted: a restored store may have had it."""
     row = newest(connection, account, job)
