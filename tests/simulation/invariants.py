@@ -54,20 +54,19 @@ def p5_one_at_a_time(watch: "Watch", request: "Request") -> Iterator[str]:
 
 
 def p10_within_budget(watch: "Watch", request: "Request") -> Iterator[str]:
-    """What the vendor has billed for the keys of today, and what those without an answer may cost, is in the budget.
+    """What the vendor has billed today, and what keys without an answer may cost, whenever asked, is in the budget.
 
     In that of now, or of when the key was sent first: a budget that was cut since takes nothing back. A key whose
     session was deleted under it may be billed in both of its lives, and counts with that which answered it: when other
-    keys were asked for, nobody knew of the other.
+    keys were asked for, nobody knew of the other. So it is with a key of an earlier day whose job was parked since.
     """
     bound = watch.budget_for(request.key)
-    today = f"{watch.machine.wall():%Y-%m-%d}%"
-    open_takes = dict(watch.rows("SELECT key, take FROM page WHERE state = 'asked' AND asked_at LIKE ?", today))
-    settled = {key for (key,) in watch.rows("SELECT key FROM page WHERE state != 'asked' AND asked_at LIKE ?", today)}
+    asked = "SELECT key, take, s.name FROM page JOIN search_session AS s ON s.id = session_id WHERE state = 'asked'"
+    open_takes = {key: take for key, take, session in watch.rows(asked) if watch.is_foreseen(session, key)}
     spent = Counter[str]()
-    for charge, was_settled in ((each.charge, each.settled) for each in watch.charges if each.charge.key in settled):
+    for charge, was_settled in watch.billed_today():
         died = Reason.SESSION_VANISHED in watch.posed[charge.session]
-        if not (died and was_settled):
+        if charge.key not in open_takes and not (died and was_settled):
             spent[charge.key] = charge.records + (0 if died else spent[charge.key])
     used = spent.total() + sum(open_takes.values())
     if request.key in open_takes and used > bound:

@@ -9,6 +9,7 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any, Final, TypeAlias
 
 import apsw
@@ -74,10 +75,11 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Billed:
-    """A charge of ours. `settled`: its key had been answered or given up before."""
+    """A charge of ours. `settled`: its key had been answered or given up before; `on` is the day by our clock."""
 
     charge: Charge
     settled: bool
+    on: date
 
 
 def _records_per_day(settings: Settings | None) -> float:
@@ -94,7 +96,8 @@ class Watch:
     reason, and not answered; `answering`: a person is at it; `filed`: its file was written since, or undid its criteria
     then; `retired`: its job stays out for good; `listed`: its total by the last list that we have had, which `looked`
     rings with, `reserved`: it had a slot reserved before that. `budgets` has what was allowed when a key was sent
-    first. `app` is the daemon that runs. `promises` are asked at each start and at the end, beside those of all worlds.
+    first, and `first_days` when that was. `app` is the daemon that runs. `promises` are asked at each start and at the
+    end, beside those of all worlds.
     """
 
     machine: Machine
@@ -112,6 +115,7 @@ class Watch:
     reserved: set[str] = field(default_factory=set)
     looked: asyncio.Event = field(default_factory=asyncio.Event)
     budgets: dict[str, float] = field(default_factory=dict)
+    first_days: dict[str, date] = field(default_factory=dict)
     app: App | None = None
     mail: Mail = field(default_factory=Mail)
     pull: Pull | None = None
@@ -201,8 +205,10 @@ class Watch:
         """The vendor bills."""
         if charge.key.startswith(INSTALLATION):
             state = self.value("SELECT state FROM page WHERE key = ?", charge.key)
-            billed = Billed(charge, state != "asked")
+            billed = Billed(charge, state != "asked", self.machine.wall().date())
             self.charges.append(billed)
+            if billed.settled:  # what came late or twice has moved a session that was made anew
+                self.touched[charge.session] = SHOWN_BY
             self._ask(invariants.AT_CHARGE, billed)
 
     def started(self) -> None:
@@ -237,7 +243,17 @@ class Watch:
             0
         ]
         first = self.budgets.setdefault(key, now if journaled == ours else max(self._in_force))
+        self.first_days.setdefault(key, self.machine.wall().date())
         return max(first, now)
+
+    def billed_today(self) -> list[tuple[Charge, bool]]:
+        """What the vendor has billed on the day that it is by our clock, where that day's budget could foresee it."""
+        today = [each for each in self.charges if each.on == self.machine.wall().date()]
+        return [(one.charge, one.settled) for one in today if self.is_foreseen(one.charge.session, one.charge.key)]
+
+    def is_foreseen(self, session: str, key: str) -> bool:
+        """Whether today's budget knows of a key from the first: not of an older one whose job was parked meanwhile."""
+        return not self.posed[session] or self.first_days.get(key) == self.machine.wall().date()
 
     def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         """Ask the store as it is now, past the forgetful disk."""

@@ -261,6 +261,19 @@ def test_a_moment_stays_used_for_ever(times: Times) -> None:
         assert times.hand.do(times.hand.ledger.next_slot(timing, now, 0.5)) is None
 
 
+def test_a_moment_is_remembered_through_other_times(times: Times) -> None:
+    """A job had its only time, runs every hour for a month, and its file then names that moment again."""
+    moment = replace(HOURLY, times=At(NOW + HOUR))
+    times.take(moment)
+    times.start(HOURLY)  # in the middle of its run
+    times.finish(times.take())  # the run that makes up for it
+    times.now += 30 * DAY
+    for _ in range(2):
+        times.finish(times.take())
+    times.start(moment)
+    assert times.hand.do(times.hand.ledger.next_slot(moment, times.now, 0.5)) is None
+
+
 def test_a_cron_that_becomes_another_runs_no_time_twice(times: Times) -> None:
     """The file changes between the run and the next time, to a schedule that names the same time again."""
     first = replace(HOURLY, times=Cron("0 7 * * *", UTC))

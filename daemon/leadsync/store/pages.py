@@ -83,8 +83,7 @@ class Asked:
 class Arrival:
     """A whole page that has come. `fresh`: it answers the first sending of its key; `replays` counts the others.
 
-    `ends_pause`: that the vendor answers again ends a pause of the account; not so where another job has just been
-    turned down while this page was on its way.
+    `ends_pause`: it ends a pause of the account; not so where another job was turned down while it was on its way.
     """
 
     page_id: int
@@ -235,7 +234,7 @@ def store(connection: Connection, arrival: Arrival, now: datetime) -> Receipt:
         "new": shelved.new,
         "total": arrival.reply.total,
         "replays": arrival.replays,
-        "asked_at": page["asked_at"] if arrival.fresh else max(page["asked_at"], now),  # it may be billed only now
+        "asked_at": max(page["asked_at"], now),
         "request_id": arrival.reply.request_id,
     }
     _leave_asked(connection, arrival.page_id, values)

@@ -1,8 +1,7 @@
 """What an account has spent, added up from the journal: what was billed, and what open requests have reserved (P10).
 
-A request counts in the day and month in which it was asked. An open key is asked again until it is answered, and is
-billed when the vendor first knows it: so it is reserved in every window until then, whenever it was asked first. What
-it brings counts where that was asked again (see `pages.store`).
+A request counts in the day and month in which it was asked. An open key may be sent again until it is answered, and is
+billed when it first arrives: so it is reserved in every window until then, and its page counts in that of the answer.
 """
 
 from collections.abc import Sequence

@@ -202,7 +202,7 @@ class Slot(SQLModel, table=True):
     """A time of a job, once: `due_at` by its schedule, `fire_at` with its jitter.
 
     `cause` is schedule, or retry where a run that weather ended is made up for. `state` goes from planned over taken
-    (its run has begun) to done; skipped where nobody wanted it any more.
+    (its run has begun) to done; skipped where nobody wanted it any more. `is_only`: it was the only time of its job.
     """
 
     __tablename__: ClassVar[Any] = "slot"
@@ -218,6 +218,7 @@ class Slot(SQLModel, table=True):
     fire_at: datetime = Field(sa_type=UtcDateTime)
     cause: str
     state: str = "planned"
+    is_only: bool = Field(default=False, sa_column_kwargs=_NO)
 
 
 class Page(SQLModel, table=True):
@@ -225,9 +226,9 @@ class Page(SQLModel, table=True):
 
     A window's is awaited from the first: its answer comes by webhook, whatever becomes of its run (see `AsyncRequest`).
     `take` is the reservation in records while the row is open, `billed` what the vendor billed; both count in the day
-    of `asked_at`, which is that of the answer where a key was sent again. `epoch` and `number` say where the page
-    stands; the key keeps the place where it was asked. A keyless request is known by the key here alone. Where its
-    answer was lost, or a session was deleted with a key open, it is unknown, and `billed` is all it may have cost.
+    of `asked_at`, which is moved to the answer. `epoch` and `number` say where the page stands; the key keeps the place
+    where it was asked. A keyless request is known by the key here alone. Where its answer was lost, or a session was
+    deleted with a key open, it is unknown, and `billed` is all that it may have cost.
     """
 
     __tablename__: ClassVar[Any] = "page"

@@ -1,7 +1,8 @@
 """The slots of the jobs: functions of one connection, each the whole of one transaction of the ledger.
 
 A slot goes from planned over taken to done, or from planned to skipped, and nowhere else. A job has at most one planned
-slot of its schedule and one retry. What is taken and not done when leadsync starts was cut short.
+slot of its schedule and one retry. What is taken and not done when leadsync starts was cut short. What has ended is
+forgotten after two days, but for the only time of a job (`at`): however old, it would come up again.
 """
 
 from collections.abc import Callable, Collection
@@ -94,7 +95,9 @@ _FORGET: Final = delete(Slot).where(
         col(Slot.due_at) > bindparam("after", type_=UtcDateTime),
     ),
     col(Slot.state).in_(("done", "skipped")),
+    ~col(Slot.is_only),
 )
+_ONLY: Final = update(Slot).where(_MINE, _PLANNED, _SCHEDULED).values(is_only=True)
 
 
 def start(
@@ -150,6 +153,8 @@ def next_slot(connection: Connection, timing: Timing, now: datetime, draw: float
     wanted = plan(timing.times, timing.jitter, present, _used(connection, timing, now), now, draw)
     if wanted != present:
         scheduled = _replan(connection, timing.job, Cause.SCHEDULE, wanted)
+    if isinstance(timing.times, At):
+        connection.execute(_ONLY, {"of_job": timing.job})
     retry = slots.get(Cause.RETRY)
     if retry is not None and retry.fire_at > now + timedelta(seconds=MAKE_UP_MAX_S):
         retry = _retry(connection, timing.job, now)  # planned by a clock that has been put back since
@@ -163,7 +168,7 @@ def take(connection: Connection, timing: Timing, slot: Planned, now: datetime, d
     _move(connection, slot, "planned", "taken")
     if slot.cause is Cause.SCHEDULE:
         connection.execute(_CANCEL, {"of_job": timing.job, "of_cause": Cause.RETRY})
-    if not isinstance(timing.times, At):  # its only slot must never be planned anew
+    if not isinstance(timing.times, At):  # a store of before `is_only` has not marked it
         connection.execute(_FORGET, {"of_job": timing.job, "before": now - KEPT_FOR, "after": now + KEPT_FOR})
     next_slot(connection, timing, now, draw)
 
