@@ -174,7 +174,7 @@ ACTS: Final = frozenset(
     {"pull", "delete", "grow", "disable", "remove", "page_size", "criteria", "budget", "once", "answer", "restart"}
     | {"reload", "clock", "disk_full", "disk_error", "disk_low", "witness_error", "move_in", "move_out", "project"}
     | {"mail", "mail_again", "mail_astray", "meanwhile", "hurry", "kill", "twin", "evict"}
-    | {"result", "bulk_again", "traced"}
+    | {"result", "bulk_again", "traced", "midnight"}
 )
 """What must come in the seeds of a day. Of what else is counted, some days have none."""
 
@@ -206,10 +206,10 @@ def edit(world: "World", job: str) -> None:
         world.acted[act] += 1
 
 
-def allot(world: "World", draws: random.Random) -> None:
+def allot(world: "World", draws: random.Random, *, most: int = 60) -> None:
     """Allow so many records a day, and no more."""
     world.acted["budget"] += 1
-    budget = f"budget = {{ records_per_day = {draws.randint(10, 60)} }}"
+    budget = f"budget = {{ records_per_day = {draws.randint(10, most)} }}"
     world.machine.configure(f"{budget}\n{world.terms}")
 
 

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any, Final
 from unittest import mock
 
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection, false, update
 from sqlmodel import col
 
 from leadsync.core import audit, books, paging
@@ -280,6 +280,13 @@ def _known_by_its_form(key: HookKey, path: str) -> Address | None:
 
 _WAITS_AGAIN = inbox._AGAIN.values(state="waiting")  # noqa: SLF001 - the same
 
+_NO_KEYS = spending.OLDER_KEYS.where(false())
+
+
+LATE_BUGS: Final[dict[str, Bug]] = {
+    "an open key is forgotten by the budget of the next day": instead(spending, "OLDER_KEYS", _NO_KEYS),
+}
+"""Those that need a day to end."""
 
 BUGS: Final[dict[str, Bug]] = {
     "a webhook is answered before its commit": instead(GroupCommit, "keep", _keep_later),
@@ -302,6 +309,7 @@ BUGS: Final[dict[str, Bug]] = {
     "a replay is built from the job's file": instead(Pull, "_send", _send_what_the_file_says),
     "a parked job parks no more when its audit agrees": instead(audit.Leave, "answers", lambda *_, **__: True),
     "a slot that was cut short is taken again": instead(timetable, "_start", _start_taken_again),
+    **LATE_BUGS,
     **SLOT_BUGS,
     **WINDOW_BUGS,
     **TRACE_BUGS,

@@ -10,7 +10,7 @@ import pytest
 
 from leadsync.store import pages
 from tests.planted import instead
-from tests.simulation.bugs import BUGS, parks_let_go
+from tests.simulation.bugs import BUGS, LATE_BUGS, parks_let_go
 from tests.simulation.runs import FRESH, Script
 from tests.simulation.search import UNSEEN, assert_found
 from tests.simulation.trace_bugs import TRACE_BUGS
@@ -22,6 +22,7 @@ NEAR: Final = {
     "a 200 that cannot be read is taken for an empty page": 21,
     "the budget is looked at, and not what the page may cost": 28,
     "open keys reserve nothing": 28,
+    "an open key is forgotten by the budget of the next day": 159,
     "totals are learned from a replay": 35,
     "an audit while a request is on its way": 80,
     "a replay is built from the job's file": 28,
@@ -43,6 +44,7 @@ SCRIPTS: Final = (
     dict.fromkeys(BUGS, FRESH)
     | dict.fromkeys(WINDOW_BUGS, Script(pull=True))
     | dict.fromkeys(TRACE_BUGS, Script(hunt=True))
+    | dict.fromkeys(LATE_BUGS, Script(late=True))
 )
 
 

@@ -45,6 +45,9 @@ LOOKS: Final = 30
 POOR: Final = 0.2
 """The share of seeds whose budget is short from the beginning."""
 
+LATE: Final = 0.5
+"""The share of these that begin shortly before the next day of the budget."""
+
 ROOMY: Final = 100
 """So many slots are never short."""
 
@@ -78,8 +81,8 @@ DEATHS: Final = tuple(f"{label} {kind}" for label in LABELS for kind in ("kill",
 class Script:
     """What a world is made of, where that is not left to its seed.
 
-    `pull`: whether it has a one-shot by windows, `hunt`: whether its owners are found. `dooms` are those of its
-    processes, one after another, to its end;
+    `pull`: whether it has a one-shot by windows, `hunt`: whether its owners are found, `late`: that it begins shortly
+    before a day ends, with little to spend. `dooms` are those of its processes, one after another, to its end;
     `disk_trouble` is the first process's; `lay` puts a store on its disk, and `promises` are what holds of that.
     """
 
@@ -87,6 +90,7 @@ class Script:
     meddlers: bool = True
     pull: bool | None = None
     hunt: bool | None = None
+    late: bool = False
     weather: bool = True
     trouble_s: float | None = None
     size: int | None = None
@@ -154,8 +158,10 @@ class World:
         if self.pull is not None:
             self.machine.job(windows.JOB, **self.pull.keys)
         self.machine.clock.began -= timedelta(seconds=10)  # all jobs are due then
-        if script.meddlers and draws.random() < POOR:
+        if script.meddlers and (draws.random() < POOR or script.late):
             actors.allot(self, draws)
+            if (calendar := self.draws("calendar")).random() < LATE or script.late:
+                self._begin_late(calendar)
         for job in self.jobs:
             self.machine.job(job, **self.keys[job])
         self.weather = Weather(self.draws("weather"))
@@ -184,6 +190,12 @@ class World:
             f'[housekeeping]\nevery = "{draws.choice((1, 3))}m"\ndelete = "orphans"\norphan_after_days = 0'
         )
         return cap
+
+    def _begin_late(self, draws: random.Random) -> None:
+        """Begin a minute or two before a day ends, with little to spend: what is open then is paid by the next."""
+        self.acted["midnight"] += 1
+        self.machine.clock.began += timedelta(hours=18, minutes=-draws.randint(1, 2))
+        actors.allot(self, draws, most=15)
 
     def draws(self, name: str) -> random.Random:
         """The stream of random numbers of that name: what one part draws changes nothing for another."""
