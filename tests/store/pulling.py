@@ -18,6 +18,7 @@ from tests.store.hand import NOW, PRICE, UNLIMITED, Hand
 
 SEAT = "bulk-0123456789abcdef-1"
 HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
 STATES = "SELECT state FROM page ORDER BY id"
 
 
@@ -75,13 +76,15 @@ class Pull:
         """What became of each request."""
         return [state for (state,) in self.hand.rows(STATES)]
 
-    def message(self, asked: WindowAsked, *, hold: bool = False) -> None:
-        """Something has come for a window, and is not read yet; or lies in quarantine."""
+    def message(self, asked: WindowAsked) -> None:
+        """Something has come for a window, and is not read yet."""
         letter = Letter(Address("batchdata", asked.page.key), {}, b"?", "digest")
         self.hand.do(self.hand.ledger.inbox.receive([letter], NOW))
-        if hold:
-            (waiting,) = self.hand.do(self.hand.ledger.inbox.begin())
-            self.hand.do(self.hand.ledger.inbox.settle([Hold(waiting.message_id, Why.NOT_READABLE, "")], NOW))
+
+    def hold(self) -> None:
+        """What is not read yet cannot be read, and lies in quarantine."""
+        (waiting,) = self.hand.do(self.hand.ledger.inbox.begin())
+        self.hand.do(self.hand.ledger.inbox.settle([Hold(waiting.message_id, Why.NOT_READABLE, "")], NOW))
 
 
 def _request(key: str, window: AskWindow) -> bytes:

@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from sqlalchemy import Connection
@@ -13,6 +14,7 @@ from leadsync.core.hooks import Address
 from leadsync.core.letters import Letter, Unreadable, Why
 from leadsync.core.witness import StoreAnswer
 from leadsync.errors import Bug, StoreFailed
+from leadsync.store import inbox
 from leadsync.store.inbox import (
     BATCH_MAX_BYTES,
     DROPPED_MAX,
@@ -128,6 +130,15 @@ def test_an_effect_that_the_store_refuses_is_its_messages_fault_and_a_failing_st
     assert hand.rows("SELECT DISTINCT state FROM inbox_message") == [("waiting",)]
     settle(hand, Take(first, nothing), Take(second, breaks_a_rule), Take(third, nothing))
     assert hand.rows("SELECT state FROM inbox_message ORDER BY id") == [("taken",), ("quarantined",), ("taken",)]
+
+
+def test_what_could_not_be_kept_is_counted(hand: Hand) -> None:
+    """Its sender may bring it again, so that nothing is given up for a while."""
+    full = sqlite3.OperationalError("database or disk is full")
+    with mock.patch.object(inbox, "receive", side_effect=full), pytest.raises(StoreFailed):
+        receive(hand, letter())
+    receive(hand, letter())
+    assert hand.ledger.inbox.turned_away == 1
 
 
 def test_the_next_are_begun_in_the_commit_that_settles_the_last(hand: Hand) -> None:

@@ -59,6 +59,15 @@ def begun(hand: Hand, route: Route) -> tuple[Life, int]:
     return one, run_id
 
 
+def test_who_had_no_session_is_named(hand: Hand) -> None:
+    """What a one-shot brought by its cursor or by webhook is in no list of the vendor's."""
+    begun(hand, Route.PLAIN)
+    other = hand.do(hand.ledger.life(replace(WANTED, job="thrown"), NOW))
+    assert other is not None
+    hand.do(hand.ledger.take_route(other, hand.run("thrown"), Route.THROWAWAY))
+    assert hand.do(hand.ledger.without_session("main")) == {SEAT}
+
+
 def test_a_life_is_begun_once(hand: Hand) -> None:
     """Until it has ended each run is for the same one, on the same seat, and wants what the job's file says by now."""
     assert hand.do(hand.ledger.seat("main", "bulk")) is None

@@ -261,6 +261,14 @@ def test_a_moment_stays_used_for_ever(times: Times) -> None:
         assert times.hand.do(times.hand.ledger.next_slot(timing, now, 0.5)) is None
 
 
+def test_a_moment_that_was_not_used_is_planned_once_more(times: Times) -> None:
+    """Its job went in the middle of the run, which had not come to its end, and is back."""
+    moment = replace(HOURLY, times=At(NOW + HOUR))
+    times.hand.do(times.hand.ledger.finish_slot(moment, times.take(moment), None, unused=True))
+    assert times.slots() == []
+    assert times.next(moment).due_at == NOW + HOUR
+
+
 def test_a_moment_is_remembered_through_other_times(times: Times) -> None:
     """A job had its only time, runs every hour for a month, and its file then names that moment again."""
     moment = replace(HOURLY, times=At(NOW + HOUR))

@@ -127,7 +127,8 @@ def test_what_has_come_and_is_not_read_does_not_expire(pull: Pull) -> None:
 
 def test_what_waits_in_quarantine_is_not_bought_again(pull: Pull) -> None:
     """It expires, and a person must look: the result may be here."""
-    pull.message(pull.asked(), hold=True)
+    pull.message(pull.asked())
+    pull.hold()
     assert [one.again for one in pull.expire("bulk")] == [False]
 
 

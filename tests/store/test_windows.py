@@ -17,7 +17,7 @@ from leadsync.store.standing import Said
 from leadsync.store.tables import AsyncRequest
 from leadsync.store.windows import WindowAsked
 from tests.store.hand import NOW, Hand, leads
-from tests.store.pulling import HOUR, Pull, day, untaken
+from tests.store.pulling import DAY, HOUR, Pull, day, untaken
 
 
 @pytest.fixture
@@ -167,6 +167,29 @@ def test_a_persons_word_asks_for_what_is_missing(pull: Pull) -> None:
     pull.expire(now=NOW + 3 * HOUR)
     pull.message(asked)
     assert "not read yet" in str(pull.hand.do(again("main", "bulk", 3_200, NOW)))
+    pull.hold()
+    assert "in quarantine" in str(pull.hand.do(again("main", "bulk", 3_200, NOW)))
+
+
+def test_only_the_word_of_a_person_outlives_a_file_that_says_stop(pull: Pull) -> None:
+    """What expired was to be asked again; by now the file has nothing asked again, unless somebody says so after it."""
+    pull.asked()
+    pull.expire("bulk")
+    spare, again = pull.hand.ledger.windows.spare, "SELECT again FROM async_request"
+    pull.hand.do(spare(pull.life))
+    assert pull.hand.one(again) == 0
+    pull.hand.do(pull.hand.ledger.windows.ask_again("main", "bulk", 3_200, NOW + 2 * HOUR))
+    pull.hand.do(spare(pull.life))
+    assert pull.hand.one(again) == 1
+
+
+def test_a_window_of_a_clock_that_was_far_ahead_waits_no_longer_than_others(pull: Pull) -> None:
+    """Put back by less than its deadline it waits for that; by more, for as long as one that is asked now."""
+    pull.asked(now=NOW + 30 * DAY)
+    next_deadline = pull.hand.ledger.windows.next_deadline
+    for put_back, deadline in ((HOUR / 2, NOW + 30 * DAY + HOUR), (30 * DAY, NOW + HOUR)):
+        assert pull.expire(now=NOW + 30 * DAY - put_back) == []
+        assert pull.hand.do(next_deadline()) == deadline
 
 
 def test_what_has_come_for_it_is_looked_at_before_it_is_asked_again(pull: Pull) -> None:
@@ -208,11 +231,15 @@ def test_a_restored_store_gives_no_number_twice(pull: Pull) -> None:
 
 
 def test_a_copied_store_leaves_the_windows_to_the_original(pull: Pull) -> None:
-    """What comes for them comes there."""
+    """What comes for them comes there, and what has not come is asked for again there."""
+    pull.asked()
+    pull.expire("bulk")
     pull.asked()
     pull.end()
     pull.hand.do(pull.hand.ledger.answer_store(Said(StoreAnswer.COPIED, "fedcba9876543210", [], []), NOW))
-    assert pull.states() == ["void"]
+    assert pull.states() == ["unknown", "void"]
+    again = pull.hand.ledger.windows.ask_again
+    assert "the store it was copied from" in str(pull.hand.do(again("main", "bulk", 3_200, NOW)))
 
 
 def test_prices_are_those_of_the_asking(pull: Pull) -> None:
