@@ -1,8 +1,9 @@
 """What a run passes before it may ask: the wish to stop, its time, the disk, the budget that others have reserved."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Final
+from typing import Final, TypeVar
 
 import structlog
 
@@ -10,11 +11,13 @@ from leadsync import events
 from leadsync.core.model import OpenPage, PageReply, Reason
 from leadsync.core.protocol import BudgetSpent, Close, Event, Halted, Stored, Waited
 from leadsync.core.replies import Denied, VendorReply
-from leadsync.core.retry import GIVE_UP_S
-from leadsync.errors import Bug, VendorSilent
+from leadsync.core.retry import GIVE_UP_S, STORE_AGAIN_S
+from leadsync.errors import Bug, StoreFailed, VendorSilent
 from leadsync.jobs.desk import Surroundings, Ticket
 from leadsync.store.ledger import Arrival, Asked, Ledger, Receipt
 from leadsync.vendors.pace import result_unless, sleep_unless
+
+T = TypeVar("T")
 
 STOPPED: Final = Halted("leadsync was asked to stop")
 WITHDRAWN: Final = Halted("the job's file was changed meanwhile, so nothing more is asked by what it said before")
@@ -72,6 +75,21 @@ class Gate:
         denied = self._ticket.desk.denied
         sessions_only = denied is not None and denied.reason is Reason.ABILITY_MISSING and self._ticket.is_plain
         return None if sessions_only else denied
+
+    async def insist(self, write: Callable[[], Awaitable[T]], held: str) -> T:
+        """Write down what nobody could ask for again: a failing store is tried for ten minutes; `held` tells each wait.
+
+        Raises StoreFailed after that.
+        """
+        began_s = self._loop.time()
+        while True:
+            try:
+                return await write()
+            except StoreFailed as error:
+                if self._loop.time() - began_s > GIVE_UP_S:
+                    raise
+                self.log.warning(held, message=str(error), wait_s=STORE_AGAIN_S)
+            await asyncio.sleep(STORE_AGAIN_S)
 
     def vain(self, meaning: str) -> Event:
         """Return the wish to stop, or raise VendorSilent: the run has waited at the breaker for as long as it may."""

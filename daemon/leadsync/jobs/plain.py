@@ -5,7 +5,6 @@ nowhere else, so a store that fails is tried again.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from functools import partial
 
 from leadsync import events
@@ -27,11 +26,10 @@ from leadsync.core.protocol import (
     Stored,
     Wait,
 )
-from leadsync.core.retry import GIVE_UP_S, STORE_AGAIN_S
-from leadsync.errors import Bug, StoreFailed
+from leadsync.errors import Bug
 from leadsync.jobs.desk import Surroundings, Ticket
 from leadsync.jobs.gate import STOPPED, Gate
-from leadsync.store.ledger import Asked, Ledger, Order, Receipt
+from leadsync.store.ledger import Asked, Ledger, Order
 from leadsync.vendors.wire import plain_request
 
 
@@ -122,20 +120,9 @@ class Plain:
     async def _store(self, page: PageReply) -> Stored:
         """Store the page and the cursor that it names."""
         arrival = self._gate.arrival(page, fresh=True, replays=0)
-        receipt = await self._insist(partial(self._ledger.store, arrival, self._around.now()))
+        receipt = await self._gate.insist(partial(self._ledger.store, arrival, self._around.now()), events.PAGE_HELD)
         self._cursor = page.cursor
         return self._gate.settled(receipt, 0)
-
-    async def _insist(self, store: Callable[[], Awaitable[Receipt]]) -> Receipt:
-        began_s = self._loop.time()
-        while True:
-            try:
-                return await store()
-            except StoreFailed as error:
-                if self._loop.time() - began_s > GIVE_UP_S:
-                    raise
-                self._gate.log.warning(events.PAGE_HELD, message=str(error), wait_s=STORE_AGAIN_S)
-            await asyncio.sleep(STORE_AGAIN_S)
 
     async def _close(self, effect: Close) -> Closed:
         page = await self._gate.close(self._ledger, effect)

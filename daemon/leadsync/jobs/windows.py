@@ -20,7 +20,6 @@ from leadsync.core.one_shot import Life
 from leadsync.core.protocol import BudgetReserved, BudgetSpent, Ended, Queue, Wait
 from leadsync.core.replies import Denied
 from leadsync.core.resume import ask_again_command
-from leadsync.core.retry import GIVE_UP_S, STORE_AGAIN_S
 from leadsync.core.windows import AskWindow, AwaitWindows, Window, WindowsDone, WindowState, next_step
 from leadsync.errors import Bug, StoreFailed
 from leadsync.jobs.desk import Surroundings, Ticket
@@ -171,7 +170,8 @@ class Windows:
                 self._is_unsure = True
                 self._log.warning(events.WINDOW_UNSURE, window=window.number, why=why, deadline_at=deadline_at)
             case Untaken() as untaken:
-                await self._insist(partial(self._withdraw, asked, untaken))
+                # Else it would be waited for, for hours, and count as spent.
+                await self._gate.insist(partial(self._withdraw, asked, untaken), events.WINDOWS_DELAYED)
                 return untaken.then
             case never:
                 assert_never(never)
@@ -192,18 +192,6 @@ class Windows:
         await self._ledger.windows.withdraw(asked.page.page_id, untaken, self._around.now())
         told = {"window": asked.window.number, "status": untaken.status, "message": untaken.message}
         self._log.warning(events.WINDOW_UNTAKEN, **told)
-
-    async def _insist(self, write: Callable[[], Awaitable[None]]) -> None:
-        """Write down what is not to be waited for; else it would be, for hours, and count as spent."""
-        began_s = self._loop.time()
-        while True:
-            try:
-                return await write()
-            except StoreFailed as error:
-                if self._loop.time() - began_s > GIVE_UP_S:
-                    raise
-                self._log.warning(events.WINDOWS_DELAYED, message=str(error), wait_s=STORE_AGAIN_S)
-            await asyncio.sleep(STORE_AGAIN_S)
 
     async def _after(self, then: Wait | Queue | End | None) -> End | None:
         """Wait where that is called for; return how the run ends, if it does."""
