@@ -259,14 +259,20 @@ def test_twenty_jobs_share_a_budget_to_the_record(build: Build, budget: str) -> 
     assert [line["limit"] for line in stage.logged("budget.nearly_spent")] == [budget.split(" ", maxsplit=1)[0]]
 
 
-def test_a_key_without_an_answer_keeps_its_reservation(build: Build) -> None:
-    """Nobody waits for a key whose run has ended: the budget is spent until somebody learns what became of it."""
+def with_a_lost_key(build: Build) -> Stage:
+    """A day's budget of one page, reserved by the key of a job that has no answer; and another job that would buy."""
     stage = build(size=250, account="budget = { records_per_day = 100 }")
     stage.job("lost")
     stage.sim.faults.storm(1.0, [Fault.CUT_BEFORE], seed=0)
     assert stage.end("lost").outcome is Outcome.FAILED
     stage.sim.faults.calm()
     stage.job(buy_again=True)
+    return stage
+
+
+def test_a_key_without_an_answer_keeps_its_reservation(build: Build) -> None:
+    """Nobody waits for a key whose run has ended: the budget is spent until somebody learns what became of it."""
+    stage = with_a_lost_key(build)
 
     async def act() -> End:
         async with stage.app() as app:
@@ -280,12 +286,7 @@ def test_a_key_without_an_answer_keeps_its_reservation(build: Build) -> None:
 
 def test_an_older_key_is_paid_from_the_day_that_answers_it(build: Build) -> None:
     """A key that was asked yesterday and never arrived is billed today: today's budget is not given out beside it."""
-    stage = build(size=250, account="budget = { records_per_day = 100 }")
-    stage.job("lost")
-    stage.sim.faults.storm(1.0, [Fault.CUT_BEFORE], seed=0)
-    assert stage.end("lost").outcome is Outcome.FAILED
-    stage.sim.faults.calm()
-    stage.job(buy_again=True)
+    stage = with_a_lost_key(build)
     billed = []
     for _ in range(2):
         stage.clock.forward(24 * 3_600)
