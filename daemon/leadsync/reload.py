@@ -128,7 +128,7 @@ class Reload:
             self._relog(settings, self._secrets)
             undo.callback(self._relog, before, self._secrets)
             await self._app.household.note_jobs(settings)
-            await self._app.tracing.job.follow(settings)  # where the next fails, its next round follows the old again
+            await self._app.tracing.job.follow(settings, before)  # what comes next may fail
             await self._service.plan_anew(settings)
             # From here on nothing waits, and nothing fails.
             undo.pop_all()

@@ -12,12 +12,12 @@ import pytest
 from leadsync.app import App
 from leadsync.core.model import End, Reason
 from leadsync.core.witness import StoreAnswer
-from leadsync.errors import UsageMistake
+from leadsync.errors import StoreFailed, UsageMistake
 from leadsync.simulator import Fault
 from leadsync.store.trace_ledger import TraceLedger
 from tests.jobs.test_store_trouble import to_store
 from tests.jobs.tracing import DAY_S, TRACED, TracedStage
-from tests.stage import Wire
+from tests.stage import EVERYTHING, Wire
 
 ACKNOWLEDGING = (
     "CREATE TRIGGER trouble BEFORE UPDATE OF acknowledged_at ON trace_batch BEGIN SELECT RAISE(ABORT, 'I/O'); END"
@@ -225,6 +225,29 @@ def test_a_reload_while_the_store_is_asked_leaves_no_job_out(stage: TracedStage)
     with mock.patch.object(TraceLedger, "reap", slowly):
         stage.work(then=run_the_other)
     assert stage.rows("SELECT job, properties FROM trace_job ORDER BY job") == [("phoenix", 40), ("tampa", 40)]
+
+
+@pytest.mark.parametrize(("search", "other"), [(TRACED, EVERYTHING), (EVERYTHING, TRACED)], ids=["traced", "not"])
+def test_a_reload_that_the_store_refuses_forgets_no_owner(
+    stage: TracedStage, monkeypatch: pytest.MonkeyPatch, search: str, other: str
+) -> None:
+    """Whose owners are found is what the files in force say: those of the next run, or nobody's, as before it."""
+    stage.job(search=search)
+
+    async def full(*_: object) -> None:
+        raise StoreFailed("the disk is full")
+
+    async def reload_in_vain(app: App) -> None:
+        with monkeypatch.context() as patched:
+            patched.setattr(app.ledger, "change_slots", full)
+            stage.job(search=other)
+            stage.hang_up()
+            await asyncio.sleep(60)
+        assert stage.wrote("reload.refused")
+        await app.dispatch.run("phoenix", "once")
+
+    stage.serve(600, reload_in_vain)
+    assert stage.rows("SELECT job, properties FROM trace_job") == ([("phoenix", 40)] if search == TRACED else [])
 
 
 def test_a_rate_limits_rest_is_as_long_where_the_clock_is_put_back(stage: TracedStage) -> None:

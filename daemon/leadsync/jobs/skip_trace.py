@@ -97,12 +97,17 @@ class SkipTrace:
                 break
             await self._rest(until)
 
-    async def follow(self, settings: Settings) -> None:
-        """Trace the owners that the jobs of these settings bring from now on. Raises StoreFailed."""
-        left = await self._traces.follow(traced_jobs(settings), self._around.now())
+    async def follow(self, settings: Settings, before: Settings | None = None) -> None:
+        """Trace the owners that the jobs of these settings bring from now on. Raises StoreFailed.
+
+        Where these may yet be refused, those of `before` are traced on: the next round follows what is in force.
+        """
+        jobs = {*traced_jobs(settings), *(traced_jobs(before) if before is not None else ())}
+        left = await self._traces.follow(jobs, self._around.now())
         for job, count in left.items():
             _log.warning(events.OWNERS_LEFT, job=job, properties=count)
-        self._followed = settings
+        self._followed = settings if before is None else None
+        self._at_rest = None
 
     async def _rest(self, until: datetime | None) -> None:
         if until is None:
