@@ -64,9 +64,9 @@ class Pull:
         """A result comes."""
         return self.hand.do(self.hand.writer.write(windows.arrive, asked.page.key, request_id, came, NOW + HOUR))
 
-    def fail(self, asked: WindowAsked) -> Failed:
+    def fail(self, asked: WindowAsked, now: datetime = NOW + HOUR) -> Failed:
         """An error comes."""
-        return self.hand.do(self.hand.writer.write(windows.fail, asked.page.key, None, "broken", NOW + HOUR))
+        return self.hand.do(self.hand.writer.write(windows.fail, asked.page.key, None, "broken", now))
 
     def expire(self, *again: str, now: datetime = NOW + HOUR) -> list[Expired]:
         """Let expire what is due."""

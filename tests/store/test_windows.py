@@ -183,6 +183,16 @@ def test_only_the_word_of_a_person_outlives_a_file_that_says_stop(pull: Pull) ->
     assert pull.hand.one(again) == 1
 
 
+def test_a_late_error_does_not_undo_the_word_of_a_person(pull: Pull) -> None:
+    """It says of a window that had expired that nothing will come, and that is why somebody had it asked again."""
+    asked = pull.asked()
+    pull.expire()
+    pull.hand.do(pull.hand.ledger.windows.ask_again("main", "bulk", 3_200, NOW + 2 * HOUR))
+    assert pull.fail(asked, now=NOW + 3 * HOUR).counts
+    pull.hand.do(pull.hand.ledger.windows.spare(pull.life))
+    assert pull.asked().window == AskWindow(1, 0, 1_000, whole=True)
+
+
 def test_a_window_of_a_clock_that_was_far_ahead_waits_no_longer_than_others(pull: Pull) -> None:
     """Put back by less than its deadline it waits for that; by more, for as long as one that is asked now."""
     pull.asked(now=NOW + 30 * DAY)

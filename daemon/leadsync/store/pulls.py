@@ -75,7 +75,10 @@ def spare(connection: Connection, life_id: int) -> None:
     spoken_at = connection.execute(select(col(OneShot.ended_at)).where(col(OneShot.id) == life_id)).scalar_one()
     mine = REQUESTS.where(col(AsyncRequest.life_id) == life_id, col(AsyncRequest.again))
     for row in connection.execute(mine).mappings().all():
-        if spoken_at is None or spoken_at < row["settled_at"]:
+        # An error that comes late settles once more what had ended before.
+        is_late = row["state"] == "refused" and row["deadline_at"] < row["settled_at"]
+        ended_at = row["deadline_at"] if is_late else row["settled_at"]
+        if spoken_at is None or spoken_at < ended_at:
             request = update(AsyncRequest).where(col(AsyncRequest.page_id) == row["page_id"])
             connection.execute(request.values(again=False))
 
