@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from leadsync.core.schedule import At, Cron, Every
 from leadsync.errors import Bug, StoreFailed
 from leadsync.store.ledger import Missed, Planned, Timing
+from leadsync.store.tables import Slot
 from tests.store.hand import NOW, Hand
 
 HOUR = timedelta(hours=1)
@@ -275,6 +277,20 @@ def test_a_moment_is_remembered_through_other_times(times: Times) -> None:
     times.take(moment)
     times.start(HOURLY)  # in the middle of its run
     times.finish(times.take())  # the run that makes up for it
+    times.now += 30 * DAY
+    for _ in range(2):
+        times.finish(times.take())
+    times.start(moment)
+    assert times.hand.do(times.hand.ledger.next_slot(moment, times.now, 0.5)) is None
+
+
+def test_a_moment_that_an_older_leadsync_has_used_is_remembered(times: Times) -> None:
+    """Its store did not say that it was the only time; the first start after the upgrade sees to that."""
+    moment = replace(HOURLY, times=At(NOW + HOUR))
+    times.finish(times.take(moment))
+    times.hand.do(times.hand.writer.write(lambda connection: connection.execute(update(Slot).values(is_only=False))))
+    times.start(moment)
+    times.start(HOURLY)
     times.now += 30 * DAY
     for _ in range(2):
         times.finish(times.take())

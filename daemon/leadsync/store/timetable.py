@@ -97,7 +97,12 @@ _FORGET: Final = delete(Slot).where(
     col(Slot.state).in_(("done", "skipped")),
     ~col(Slot.is_only),
 )
-_ONLY: Final = update(Slot).where(_MINE, _PLANNED, _SCHEDULED).values(is_only=True)
+# A store of before `is_only` has used ones that are not marked.
+_ONLY: Final = (
+    update(Slot)
+    .where(_MINE, _SCHEDULED, ~col(Slot.is_only), col(Slot.due_at) == bindparam("of_moment", type_=UtcDateTime))
+    .values(is_only=True)
+)
 
 
 def start(
@@ -154,7 +159,7 @@ def next_slot(connection: Connection, timing: Timing, now: datetime, draw: float
     if wanted != present:
         scheduled = _replan(connection, timing.job, Cause.SCHEDULE, wanted)
     if isinstance(timing.times, At):
-        connection.execute(_ONLY, {"of_job": timing.job})
+        connection.execute(_ONLY, {"of_job": timing.job, "of_moment": timing.times.moment})
     retry = slots.get(Cause.RETRY)
     if retry is not None and retry.fire_at > now + timedelta(seconds=MAKE_UP_MAX_S):
         retry = _retry(connection, timing.job, now)  # planned by a clock that has been put back since
