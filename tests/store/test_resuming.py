@@ -1,15 +1,17 @@
 """What a person answers, in the store: one transaction each, and a key that was settled meanwhile is not closed."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, timedelta
 from pathlib import Path
 
 import pytest
 
+from leadsync.core.budget import Limits
 from leadsync.core.model import Books, End, Outcome, Reason
 from leadsync.core.protocol import Fate
 from leadsync.core.resume import Remedy
 from leadsync.errors import Bug
+from leadsync.store.spending import used
 from tests.store.hand import NOW, PRICE, Hand, leads
 
 LATER = NOW + timedelta(hours=1)
@@ -69,6 +71,18 @@ def test_a_closed_key_costs_the_run_that_asked_it(hand: Hand, remedy: Remedy, co
     hand.do(hand.ledger.end_run(run_id, End(Outcome.PARKED, "it is gone", Reason.SESSION_VANISHED), 0.0, NOW))
     answer(hand, remedy)
     assert hand.rows("SELECT pages, records, cost_micros FROM run") == [(1, 30, cost_micros)]
+
+
+@pytest.mark.parametrize(("is_parked", "spent"), [(False, 10), (True, 0)])
+def test_what_is_given_up_stays_in_the_budget_that_reserved_it(hand: Hand, *, is_parked: bool, spent: int) -> None:
+    """P10: a key that was asked until today may have been billed today; that of a parked job was not asked so late."""
+    if not is_parked:
+        hand.do(hand.ledger.unpark(hand.session().session_id))
+    later, days = NOW + timedelta(days=2), Limits(UTC, PRICE, records_day=1_000)
+    for _ in range(2):
+        assert hand.do(hand.writer.write(used, "main", days, later)).records_day == spent
+        if hand.session().open_page is not None:
+            hand.do(hand.ledger.answer(hand.session(), replace(VOID, closes=Fate.UNKNOWN), later))
 
 
 def test_a_voided_key_leaves_the_park(hand: Hand) -> None:

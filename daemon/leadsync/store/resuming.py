@@ -67,7 +67,10 @@ def _close(connection: Connection, state: SessionState, fate: Fate, now: datetim
         raise Bug(f"session {state.name} has no open key to close")
     this = (col(Page.id) == state.open_page.page_id, col(Page.state) == "asked")
     billed = state.open_page.take if fate is Fate.UNKNOWN else 0
-    closed = update(Page).where(*this).values(state=fate.value, billed=billed, settled_at=now)
+    values: dict[str, Any] = {"state": fate.value, "billed": billed, "settled_at": now}
+    if state.parked is None:
+        values["asked_at"] = now  # until now it may have been billed, and was reserved: today's budget keeps it
+    closed = update(Page).where(*this).values(**values)
     run_id = connection.execute(closed.returning(col(Page.run_id))).scalar_one_or_none()
     if run_id is None:
         raise Bug(f"page row {state.open_page.page_id} was settled by somebody else")
