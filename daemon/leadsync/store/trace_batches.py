@@ -248,6 +248,7 @@ def end_due(connection: Connection, now: datetime, *, patient: bool, retry: bool
     `retry` lets that be wanted again, once. Who is `patient` calls nothing missing yet, nor is anything while answers
     wait to be read.
     """
+    _begin_waits_anew(connection, now)
     ended = col(TraceBatch.matched) + col(TraceBatch.missed) + col(TraceBatch.missing)
     due = [ended >= col(TraceBatch.items)]
     if not patient and not _is_unread(connection):
@@ -255,6 +256,18 @@ def end_due(connection: Connection, now: datetime, *, patient: bool, retry: bool
     is_open = (col(TraceBatch.settled_at).is_(None), col(TraceBatch.state) != BatchState.ASKED)
     rows = connection.execute(select(TraceBatch).where(*is_open, or_(*due))).mappings().all()
     return [_end(connection, row, now, retry=retry) for row in rows]
+
+
+def _begin_waits_anew(connection: Connection, now: datetime) -> None:
+    """No batch waits for a time that only a clock far ahead has named; as with windows, see `pulls.expire`."""
+    is_open = col(TraceBatch.settled_at).is_(None)
+    ahead = select(TraceBatch).where(is_open, col(TraceBatch.asked_at) > now)
+    for row in connection.execute(ahead).mappings().all():
+        span = row["deadline_at"] - row["asked_at"]
+        if timedelta() < span < row["asked_at"] - now:
+            mine = update(TraceBatch).where(col(TraceBatch.id) == row["id"])
+            connection.execute(mine.values(deadline_at=now + span))
+    connection.execute(update(TraceBatch).where(is_open, col(TraceBatch.completed_at) > now).values(completed_at=now))
 
 
 def _is_unread(connection: Connection) -> bool:

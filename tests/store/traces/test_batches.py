@@ -9,10 +9,10 @@ import pytest
 
 from leadsync.core.hooks import Address
 from leadsync.core.letters import Letter, Unreadable
-from leadsync.core.trace import BatchState, GiveBack, TraceRoute, Waiting
+from leadsync.core.trace import GRACE, BatchState, GiveBack, TraceRoute, Waiting
 from leadsync.core.witness import StoreAnswer
 from leadsync.errors import Bug
-from leadsync.store import trace_figures
+from leadsync.store import trace_answers, trace_figures
 from leadsync.store.standing import Said
 from leadsync.store.trace_answers import Answer
 from leadsync.store.trace_batches import NoBudget, OpenBatch
@@ -134,6 +134,19 @@ def test_nobody_is_asked_again_about_whom_an_answer_may_have_come(hand: Hand) ->
     hand.do(hand.ledger.inbox.receive([Letter(Address("trace-item", "1-1-2"), {}, b"{}", "digest")], NOW))
     assert hand.do(hand.ledger.traces.ask_again([], NOW)) is None
     assert states(hand) == {"missing": 10}
+
+
+@pytest.mark.parametrize("complete", [False, True])
+def test_a_batch_of_a_clock_that_was_far_ahead_waits_no_longer_than_others(hand: Hand, *, complete: bool) -> None:
+    """P12: who is missing of it is told in time: after its deadline, or the grace, from when the clock was put back."""
+    batch, put_back = out(hand), NOW - 30 * DAY
+    if complete:
+        hand.do(hand.writer.write(trace_answers.complete, batch.name, "vendor", NOW))
+    assert end_due(hand, put_back) == []
+    wait = GRACE if complete else DAY
+    assert end_due(hand, put_back + wait / 2) == []
+    (ended,) = end_due(hand, put_back + wait)
+    assert ended.missing == 10
 
 
 def test_retried_once_but_for_what_waits_in_quarantine(hand: Hand) -> None:
