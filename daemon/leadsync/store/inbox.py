@@ -263,7 +263,7 @@ def counts(connection: Connection) -> dict[str, int]:
 
 
 def pending(connection: Connection, subjects: Collection[str]) -> set[str]:
-    """Say what messages about these have had no effect yet: some are `waiting`, or `quarantined`, or both, or none."""
+    """Return in which states messages about these lie: `waiting` to be read, `quarantined` for a person, or both."""
     state = col(InboxMessage.state)
     about = (col(InboxMessage.subject).in_(subjects), state.in_(("waiting", "quarantined")))
     return set(connection.execute(select(state).where(*about).distinct()).scalars())

@@ -71,7 +71,10 @@ def expire(connection: Connection, again: Collection[str], now: datetime) -> lis
 
 
 def spare(connection: Connection, life_id: int) -> None:
-    """The job's file has no window asked for again by now: only those are for which a person has spoken since."""
+    """Have no window asked for again because the job's file once said so: it says stop by now.
+
+    Where a person has spoken after a window had ended, that holds.
+    """
     spoken_at = connection.execute(select(col(OneShot.ended_at)).where(col(OneShot.id) == life_id)).scalar_one()
     mine = REQUESTS.where(col(AsyncRequest.life_id) == life_id, col(AsyncRequest.again))
     for row in connection.execute(mine).mappings().all():

@@ -1,7 +1,8 @@
 """What an account has spent, added up from the journal: what was billed, and what open requests have reserved (P10).
 
 A request counts in the day and month in which it was asked. An open key may be sent again until it is answered, and is
-billed when it first arrives: so it is reserved in every window until then, and its page counts in that of the answer.
+billed when it first arrives: so it is reserved in every window until then, and its page counts in that of the answer,
+or of the person who gives it up as perhaps billed.
 """
 
 from collections.abc import Sequence
