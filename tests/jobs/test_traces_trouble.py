@@ -10,6 +10,8 @@ import httpx  # noqa: TID251 - the test edge speaks to the simulator in process
 import pytest
 
 from leadsync.app import App
+from leadsync.core.hooks import Address
+from leadsync.core.letters import Letter
 from leadsync.core.model import End, Reason
 from leadsync.core.witness import StoreAnswer
 from leadsync.errors import StoreFailed, UsageMistake
@@ -200,6 +202,22 @@ def test_owners_of_a_job_that_traces_no_more_are_not_asked_for(stage: TracedStag
     stage.serve(600)
     assert set(stage.asked) == {1}
     assert len(stage.asked) > 30
+
+
+def test_who_may_have_been_answered_about_is_told_who_reads_the_answers(stage: TracedStage) -> None:
+    """A command that has the store to itself reads none of them, however often it is tried."""
+    stage.switch(lost_rate=1.0, completion="never")
+    stage.work(for_s=2 * DAY_S)
+    assert set(stage.subjects()) == {"missing"}
+
+    async def ask_again() -> None:
+        async with stage.app() as app:
+            await app.ledger.inbox.receive([Letter(Address("trace-item", "1-1-2"), {}, b"{}", "d")], app.around.now())
+            with pytest.raises(UsageMistake, match="The daemon reads them, or the next one"):
+                await app.tracing.word.do("again", {"batches": []})
+
+    stage.play(ask_again())
+    assert set(stage.subjects()) == {"missing"}
 
 
 def test_a_reload_while_the_store_is_asked_leaves_no_job_out(stage: TracedStage) -> None:

@@ -45,8 +45,8 @@ class TraceWord:
         count = await self._traces.ask_again(batches, self._around.now())
         if count is None:
             raise UsageMistake(
-                "answers have just come that are not read yet, perhaps about these; nothing was changed. Try again in a"
-                " moment"
+                "answers have come that are not read yet, perhaps about these; nothing was changed. The daemon reads"
+                " them, or the next one that is started; then try again"
             )
         if not count:
             raise UsageMistake("nobody is missing there; nothing was changed. `leadsync traces list` shows the batches")

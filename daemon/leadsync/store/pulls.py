@@ -150,7 +150,10 @@ def ask_again(connection: Connection, account: str, job: str, wanted: int, now: 
     keys = select(col(Page.key)).join(AsyncRequest, col(AsyncRequest.page_id) == col(Page.id)).where(*mine)
     came = inbox.pending(connection, list(connection.execute(keys).scalars()))
     if "waiting" in came:
-        return "a result for one of them has just come and is not read yet; try again in a moment"
+        return (
+            "a result for one of them has come and is not read yet: the daemon reads it, or the next one that is"
+            " started; then try again"
+        )
     if came:
         return (
             "a result for one of them waits in quarantine, and may be billed already; see `leadsync inbox list`, and"
