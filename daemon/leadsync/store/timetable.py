@@ -173,8 +173,7 @@ def take(connection: Connection, timing: Timing, slot: Planned, now: datetime, d
     _move(connection, slot, "planned", "taken")
     if slot.cause is Cause.SCHEDULE:
         connection.execute(_CANCEL, {"of_job": timing.job, "of_cause": Cause.RETRY})
-    if not isinstance(timing.times, At):  # a store of before `is_only` has not marked it
-        connection.execute(_FORGET, {"of_job": timing.job, "before": now - KEPT_FOR, "after": now + KEPT_FOR})
+    connection.execute(_FORGET, {"of_job": timing.job, "before": now - KEPT_FOR, "after": now + KEPT_FOR})
     next_slot(connection, timing, now, draw)
 
 
