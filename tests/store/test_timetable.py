@@ -271,17 +271,22 @@ def test_a_moment_that_was_not_used_is_planned_once_more(times: Times) -> None:
     assert times.next(moment).due_at == NOW + HOUR
 
 
+def assert_remembered_after_a_month_of_hours(times: Times, moment: Timing) -> None:
+    """What is two days old is forgotten then, but not that moment, where the file names it again."""
+    times.now += 30 * DAY
+    for _ in range(2):
+        times.finish(times.take())
+    times.start(moment)
+    assert times.hand.do(times.hand.ledger.next_slot(moment, times.now, 0.5)) is None
+
+
 def test_a_moment_is_remembered_through_other_times(times: Times) -> None:
     """A job had its only time, runs every hour for a month, and its file then names that moment again."""
     moment = replace(HOURLY, times=At(NOW + HOUR))
     times.take(moment)
     times.start(HOURLY)  # in the middle of its run
     times.finish(times.take())  # the run that makes up for it
-    times.now += 30 * DAY
-    for _ in range(2):
-        times.finish(times.take())
-    times.start(moment)
-    assert times.hand.do(times.hand.ledger.next_slot(moment, times.now, 0.5)) is None
+    assert_remembered_after_a_month_of_hours(times, moment)
 
 
 def test_a_moment_that_an_older_leadsync_has_used_is_remembered(times: Times) -> None:
@@ -291,11 +296,7 @@ def test_a_moment_that_an_older_leadsync_has_used_is_remembered(times: Times) ->
     times.hand.do(times.hand.writer.write(lambda connection: connection.execute(update(Slot).values(is_only=False))))
     times.start(moment)
     times.start(HOURLY)
-    times.now += 30 * DAY
-    for _ in range(2):
-        times.finish(times.take())
-    times.start(moment)
-    assert times.hand.do(times.hand.ledger.next_slot(moment, times.now, 0.5)) is None
+    assert_remembered_after_a_month_of_hours(times, moment)
 
 
 def test_a_cron_that_becomes_another_runs_no_time_twice(times: Times) -> None:

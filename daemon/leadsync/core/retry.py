@@ -1,5 +1,6 @@
-"""How long to wait before the same bytes go out again, and when to give up. Draws are in [0, 1)."""
+"""How long to wait before the same bytes go out again, and when to give up waiting. Draws are in [0, 1)."""
 
+from datetime import datetime, timedelta
 from typing import Final
 
 from leadsync.core.model import End, Outcome
@@ -58,3 +59,12 @@ def make_up_wait_s(end: End, draw: float, *, only_time: bool) -> float | None:
     if only_time and not (end.outcome.ended_well or waits_for_person):
         return ONLY_TIME_S * (0.5 + draw)
     return None
+
+
+def deadline_of_now(asked_at: datetime, deadline_at: datetime, now: datetime) -> datetime:
+    """Return until when an answer is waited for that comes by webhook, where a clock may have been put back since.
+
+    What was asked further ahead than it may be waited for was asked by a clock far ahead: its time begins anew.
+    """
+    span = deadline_at - asked_at
+    return now + span if timedelta() < span < asked_at - now else deadline_at

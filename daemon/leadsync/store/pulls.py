@@ -5,13 +5,14 @@ Functions of one connection, to be called inside a transaction of the ledger; th
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, func, select, update
 from sqlmodel import col
 
 from leadsync.core.model import Outcome, Reason, Route
+from leadsync.core.retry import deadline_of_now
 from leadsync.core.windows import Rest, StillMissing, Window, still_missing
 from leadsync.store import inbox, one_shots, windows
 from leadsync.store.columns import MICROS
@@ -57,16 +58,11 @@ def next_deadline(connection: Connection) -> datetime | None:
 
 
 def expire(connection: Connection, again: Collection[str], now: datetime) -> list[Expired]:
-    """Let windows expire, see `windows.expire`; none waits for a time that only a clock far ahead has named.
-
-    Where the clock was put back by more than a window may be waited for, its time begins anew.
-    """
+    """Let windows expire, see `windows.expire`; none waits for a time that only a clock far ahead has named."""
     ahead = REQUESTS.where(col(Page.state) == "awaited", col(Page.asked_at) > now)
     for row in connection.execute(ahead).mappings().all():
-        span = row["deadline_at"] - row["asked_at"]
-        if timedelta() < span < row["asked_at"] - now:
-            mine = update(AsyncRequest).where(col(AsyncRequest.page_id) == row["page_id"])
-            connection.execute(mine.values(deadline_at=now + span))
+        mine = update(AsyncRequest).where(col(AsyncRequest.page_id) == row["page_id"])
+        connection.execute(mine.values(deadline_at=deadline_of_now(row["asked_at"], row["deadline_at"], now)))
     return windows.expire(connection, again, now)
 
 
@@ -142,7 +138,7 @@ def ask_again(connection: Connection, account: str, job: str, wanted: int, now: 
     if asked and life["next_page"] == 1:
         return f"its windows are those of the store it was copied from; `leadsync once {job} --again` buys all anew"
     missing = still_missing(life["wanted"], asked)
-    if not isinstance(missing, str):
+    if not isinstance(missing, str):  # that the file wants more by now is no reason by itself
         missing = still_missing(wanted, asked)
     if isinstance(missing, str):
         return missing

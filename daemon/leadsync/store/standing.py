@@ -39,7 +39,9 @@ def look(connection: Connection, file: Path, witness: WitnessFile) -> Reason | N
     if reason is None:
         there = found is not None and found.place != here.place and Path(found.place).exists()
         reason = doubt(found, here, expected=row["witnessed"], original_there=there)
-    last = max([row["generation"], *([found.generation] if found and found.installation == here.installation else [])])
+    last = here.generation
+    if found is not None and found.installation == here.installation:
+        last = max(last, found.generation)
     connection.execute(update(Installation).values(doubt=reason and reason.value, witnessed=True, generation=last))
     if reason is None:
         witness.write(here)

@@ -28,6 +28,7 @@ from sqlmodel import col
 
 from leadsync.core.budget import Granted, Limits, allowed_take, grant
 from leadsync.core.packing import ITEMS_MIN
+from leadsync.core.retry import deadline_of_now
 from leadsync.core.trace import (
     AUTOMATIC_TRIES_MAX,
     GRACE,
@@ -259,14 +260,12 @@ def end_due(connection: Connection, now: datetime, *, patient: bool, retry: bool
 
 
 def _begin_waits_anew(connection: Connection, now: datetime) -> None:
-    """No batch waits for a time that only a clock far ahead has named; as with windows, see `pulls.expire`."""
+    """No batch waits for a time that only a clock far ahead has named."""
     is_open = col(TraceBatch.settled_at).is_(None)
     ahead = select(TraceBatch).where(is_open, col(TraceBatch.asked_at) > now)
     for row in connection.execute(ahead).mappings().all():
-        span = row["deadline_at"] - row["asked_at"]
-        if timedelta() < span < row["asked_at"] - now:
-            mine = update(TraceBatch).where(col(TraceBatch.id) == row["id"])
-            connection.execute(mine.values(deadline_at=now + span))
+        mine = update(TraceBatch).where(col(TraceBatch.id) == row["id"])
+        connection.execute(mine.values(deadline_at=deadline_of_now(row["asked_at"], row["deadline_at"], now)))
     connection.execute(update(TraceBatch).where(is_open, col(TraceBatch.completed_at) > now).values(completed_at=now))
 
 
