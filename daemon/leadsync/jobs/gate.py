@@ -76,8 +76,8 @@ class Gate:
         sessions_only = denied is not None and denied.reason is Reason.ABILITY_MISSING and self._ticket.is_plain
         return None if sessions_only else denied
 
-    async def insist(self, write: Callable[[], Awaitable[T]], held: str) -> T:
-        """Write down what nobody could ask for again: a failing store is tried for ten minutes; `held` tells each wait.
+    async def insist(self, write: Callable[[], Awaitable[T]], tell: Callable[[StoreFailed], None]) -> T:
+        """Write down what nobody could ask for again: a failing store is tried for ten minutes; each wait is told.
 
         Raises StoreFailed after that.
         """
@@ -88,7 +88,7 @@ class Gate:
             except StoreFailed as error:
                 if self._loop.time() - began_s > GIVE_UP_S:
                     raise
-                self.log.warning(held, message=str(error), wait_s=STORE_AGAIN_S)
+                tell(error)
             await asyncio.sleep(STORE_AGAIN_S)
 
     def vain(self, meaning: str) -> Event:

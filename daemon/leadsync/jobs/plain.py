@@ -26,7 +26,8 @@ from leadsync.core.protocol import (
     Stored,
     Wait,
 )
-from leadsync.errors import Bug
+from leadsync.core.retry import STORE_AGAIN_S
+from leadsync.errors import Bug, StoreFailed
 from leadsync.jobs.desk import Surroundings, Ticket
 from leadsync.jobs.gate import STOPPED, Gate
 from leadsync.store.ledger import Asked, Ledger, Order
@@ -120,9 +121,12 @@ class Plain:
     async def _store(self, page: PageReply) -> Stored:
         """Store the page and the cursor that it names."""
         arrival = self._gate.arrival(page, fresh=True, replays=0)
-        receipt = await self._gate.insist(partial(self._ledger.store, arrival, self._around.now()), events.PAGE_HELD)
+        receipt = await self._gate.insist(partial(self._ledger.store, arrival, self._around.now()), self._tell_held)
         self._cursor = page.cursor
         return self._gate.settled(receipt, 0)
+
+    def _tell_held(self, error: StoreFailed) -> None:
+        self._gate.log.warning(events.PAGE_HELD, message=str(error), wait_s=STORE_AGAIN_S)
 
     async def _close(self, effect: Close) -> Closed:
         page = await self._gate.close(self._ledger, effect)

@@ -20,6 +20,7 @@ from leadsync.core.one_shot import Life
 from leadsync.core.protocol import BudgetReserved, BudgetSpent, Ended, Queue, Wait
 from leadsync.core.replies import Denied
 from leadsync.core.resume import ask_again_command
+from leadsync.core.retry import STORE_AGAIN_S
 from leadsync.core.windows import AskWindow, AwaitWindows, Window, WindowsDone, WindowState, next_step
 from leadsync.errors import Bug, StoreFailed
 from leadsync.jobs.desk import Surroundings, Ticket
@@ -171,7 +172,7 @@ class Windows:
                 self._log.warning(events.WINDOW_UNSURE, window=window.number, why=why, deadline_at=deadline_at)
             case Untaken() as untaken:
                 # Else it would be waited for, for hours, and count as spent.
-                await self._gate.insist(partial(self._withdraw, asked, untaken), events.WINDOWS_DELAYED)
+                await self._gate.insist(partial(self._withdraw, asked, untaken), self._tell_delayed)
                 return untaken.then
             case never:
                 assert_never(never)
@@ -192,6 +193,9 @@ class Windows:
         await self._ledger.windows.withdraw(asked.page.page_id, untaken, self._around.now())
         told = {"window": asked.window.number, "status": untaken.status, "message": untaken.message}
         self._log.warning(events.WINDOW_UNTAKEN, **told)
+
+    def _tell_delayed(self, error: StoreFailed) -> None:
+        self._log.warning(events.WINDOWS_DELAYED, message=str(error), wait_s=STORE_AGAIN_S)
 
     async def _after(self, then: Wait | Queue | End | None) -> End | None:
         """Wait where that is called for; return how the run ends, if it does."""
