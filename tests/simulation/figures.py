@@ -32,9 +32,9 @@ class Figures:
             return []
         # Imported here: a run without the simulation needs none of it.
         from tests.simulation.actors import ACTS  # noqa: PLC0415
+        from tests.simulation.script import DEATHS  # noqa: PLC0415
         from tests.simulation.watch import PROMISES  # noqa: PLC0415
         from tests.simulation.weather import ALL  # noqa: PLC0415
-        from tests.simulation.world import DEATHS  # noqa: PLC0415
 
         return sorted(name for name in (*ACTS, *map(str, ALL), *DEATHS, *PROMISES) if not self.met[name])
 

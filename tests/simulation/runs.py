@@ -12,7 +12,8 @@ from typing import Any, Final
 from unittest import mock
 
 from tests.memory import SCRATCH
-from tests.simulation.world import Report, Script, World, one_cycle
+from tests.simulation.script import Script, one_cycle
+from tests.simulation.world import Report, World
 
 KEPT: Final = Path(__file__).with_name("seeds.txt")
 """Seeds that have failed once; every run lives through them again."""

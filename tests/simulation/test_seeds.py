@@ -13,9 +13,9 @@ import pytest
 from tests.simulation.actors import ACTS
 from tests.simulation.figures import ENOUGH_SEEDS, Figures
 from tests.simulation.runs import kept, live_through
+from tests.simulation.script import DEATHS
 from tests.simulation.watch import PROMISES
 from tests.simulation.weather import ALL
-from tests.simulation.world import DEATHS
 
 CHUNK: int = 50
 """Seeds in one test: few enough to spread over workers."""

@@ -1,16 +1,15 @@
 """One world: a machine with leadsync on it, a vendor, the weather between them, and people, all from one seed.
 
 First there is trouble: faults, deaths, power cuts, meddlers. Then it ends, and every job must come to `complete` within
-a bounded time, with a person's answer only where a person was really asked (L1). Rooms: `process.py` death and its
-labels, `disk.py` what power cuts leave, `weather.py` and `network.py` faults, `actors.py` and `tenants.py` people and
-machines that meddle, `hands.py` what they do to the daemon, `courier.py` who brings webhooks, `invariants.py` what must
-hold, `watch.py` when that is looked at, `bugs.py` planted bugs. Each says how to add to it.
+a bounded time, with a person's answer only where a person was really asked (L1). Rooms: `script.py` what it is made of,
+`process.py` death, `disk.py` what power cuts leave, `weather.py` and `network.py` faults, `actors.py` and `tenants.py`
+people and machines that meddle, `hands.py` what they do to the daemon, `courier.py` who brings webhooks,
+`invariants.py` what must hold, `watch.py` when that is looked at, `bugs.py` planted bugs. Each says how to add to it.
 """
 
 import asyncio
 import contextvars
 import itertools
-import math
 import random
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable
@@ -24,13 +23,14 @@ from leadsync.errors import BadWeather, OperatorMistake
 from leadsync.service import Service
 from tests.simulation import actors, hands, tenants, traces, windows
 from tests.simulation.courier import WEBHOOKS
-from tests.simulation.disk import Trouble, no_trouble
+from tests.simulation.disk import no_trouble
 from tests.simulation.machine import Life, Machine
 from tests.simulation.mail import is_quiet
 from tests.simulation.network import Network
-from tests.simulation.process import CALLBACK, Doom
+from tests.simulation.process import Doom
+from tests.simulation.script import Script, drawn_doom, switches
 from tests.simulation.trace import Trace
-from tests.simulation.watch import Promise, Watch
+from tests.simulation.watch import Watch
 from tests.simulation.weather import Weather
 
 TROUBLE_S: Final = (50.0, 100.0, 200.0, 400.0)
@@ -50,59 +50,6 @@ LATE: Final = 0.5
 
 ROOMY: Final = 100
 """So many slots are never short."""
-
-LABELS: Final = (
-    CALLBACK,
-    *("work.before", "work.after", "commit.before", "commit.after"),
-    *("net.before", "net.sent", "net.received"),
-    *("log.write", "log.sync", "log.delete", "store.write", "store.sync", "store.cut", "folder.sync"),
-    *("witness.open", "witness.write", "witness.sync", "lock.open", "lock.write", "lock.cut"),
-)
-"""Where a process may die."""
-
-SOMETIMES: Final = {
-    CALLBACK: 3_000,
-    "log.delete": 1,
-    "folder.sync": 1,
-    "lock.cut": 2,
-    "lock.open": 1,
-    "lock.write": 1,
-    "store.write": 8,
-    "store.sync": 2,
-    "store.cut": 1,
-}
-"""How often a step comes in one life, where that is not some dozens of times."""
-
-
-DEATHS: Final = tuple(f"{label} {kind}" for label in LABELS for kind in ("kill", "power"))
-
-
-@dataclass(frozen=True, slots=True)
-class Script:
-    """What a world is made of, where that is not left to its seed.
-
-    `pull`: whether it has a one-shot by windows, `hunt`: whether its owners are found, `late`: that it begins shortly
-    before a day ends, with little to spend. `dooms` are those of its processes, one after another, to its end;
-    `disk_trouble` is the first process's; `lay` puts a store on its disk, and `promises` are what holds of that.
-    """
-
-    jobs: int | None = None
-    meddlers: bool = True
-    pull: bool | None = None
-    hunt: bool | None = None
-    late: bool = False
-    weather: bool = True
-    trouble_s: float | None = None
-    size: int | None = None
-    dooms: tuple[Doom, ...] | None = None
-    disk_trouble: Trouble = no_trouble
-    lay: Callable[[Machine], None] = Machine.new_store
-    promises: tuple[Promise, ...] = ()
-
-
-def one_cycle(**more: Any) -> Script:
-    """A life in which nothing happens but what is asked for: one job, two or three pages, a stop, and what follows."""
-    return Script(**{"jobs": 1, "meddlers": False, "weather": False, "trouble_s": 40.0, "size": 5, "dooms": (), **more})
 
 
 @dataclass(slots=True)
@@ -337,9 +284,7 @@ class World:
         if self._deaths_left <= 0:
             return Doom()
         self._deaths_left -= 1
-        label = draws.choice(LABELS)
-        count = math.exp(draws.uniform(0, math.log(SOMETIMES.get(label, 40))))
-        return Doom(int(count), label, power=draws.random() < 0.5)
+        return drawn_doom(draws)
 
     def _judge(self, error: Exception) -> None:
         """Weather and operators' mistakes end a process with a sentence; anything else is a bug."""
@@ -347,19 +292,3 @@ class World:
         bugs = error.split(told)[1] if isinstance(error, ExceptionGroup) else error
         if bugs is not None and not isinstance(bugs, told):
             self.watch.fail(f"p12_never_silent: the daemon ended with {bugs!r}")
-
-
-def switches(draws: random.Random) -> dict[str, Any]:
-    """The vendor's open questions, each answered some way."""
-    return {
-        "totals_count_page": draws.random() < 0.5,
-        "replay_total": draws.choice(("own", "current")),
-        "replay_says_new": draws.random() < 0.5,
-        "at_once": draws.choice(("queue", "conflict")),
-        "end": draws.choice(("no_cursor", "cursor_stays")),
-        "short_page_rate": draws.choice((0.0, 0.3, 0.8)),
-        "lists_unused": draws.random() < 0.5,
-        "retry_after": draws.choice(("seconds", "date", "zero", "absurd", "none")),
-        "deletion_forgets_keys": draws.random() < 0.8,
-        "slow_s": draws.choice((0.2, 20.0)),
-    }
