@@ -271,6 +271,15 @@ def test_a_moment_that_was_not_used_is_planned_once_more(times: Times) -> None:
     assert times.next(moment).due_at == NOW + HOUR
 
 
+def test_a_moment_of_before_stays_used_where_another_was_not(times: Times) -> None:
+    """A job had its only time, got a later one, and went in the middle of that: the first is not run again."""
+    first, second = (replace(HOURLY, times=At(NOW + hours * HOUR)) for hours in (1, 2))
+    times.finish(times.take(first))
+    times.hand.do(times.hand.ledger.finish_slot(second, times.take(second), None, unused=True))
+    assert times.hand.do(times.hand.ledger.next_slot(first, times.now, 0.5)) is None
+    assert times.next(second).due_at == NOW + 2 * HOUR
+
+
 def assert_remembered_after_a_month_of_hours(times: Times, moment: Timing) -> None:
     """What is two days old is forgotten then, but not that moment, where the file names it again."""
     times.now += 30 * DAY

@@ -97,12 +97,10 @@ _FORGET: Final = delete(Slot).where(
     col(Slot.state).in_(("done", "skipped")),
     ~col(Slot.is_only),
 )
+_MOMENT: Final = (_MINE, _SCHEDULED, col(Slot.due_at) == bindparam("of_moment", type_=UtcDateTime))
 # A store of before `is_only` has used ones that are not marked.
-_ONLY: Final = (
-    update(Slot)
-    .where(_MINE, _SCHEDULED, ~col(Slot.is_only), col(Slot.due_at) == bindparam("of_moment", type_=UtcDateTime))
-    .values(is_only=True)
-)
+_ONLY: Final = update(Slot).where(*_MOMENT, ~col(Slot.is_only)).values(is_only=True)
+_UNUSE: Final = delete(Slot).where(*_MOMENT)
 
 
 def start(
@@ -184,8 +182,8 @@ def finish(connection: Connection, timing: Timing, slot: Planned, retry_at: date
     should the job come back.
     """
     _move(connection, slot, "taken", "done")
-    if unused:
-        connection.execute(delete(Slot).where(_MINE), {"of_job": timing.job})
+    if unused and isinstance(timing.times, At):
+        connection.execute(_UNUSE, {"of_job": timing.job, "of_moment": timing.times.moment})
     if retry_at is None:
         return
     if not any(planned.fire_at <= retry_at for planned in _read(connection, _PLANNED_SLOTS, timing.job)):
