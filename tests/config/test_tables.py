@@ -74,14 +74,12 @@ def test_budgets(tmp_path: Path) -> None:
     budget = loaded(tmp_path, one_account(text)).accounts["main"].budget
     assert (budget.records_per_day, budget.records_per_month) == (50_000, 0)
     assert (budget.dollars_per_day, budget.dollars_per_month) == (Decimal("0.1"), Decimal(10_000))
-    assert not budget.unlimited
 
 
 def test_unlimited_is_a_decision(tmp_path: Path) -> None:
     """An account without a limit has to say so in a word."""
     budget = loaded(tmp_path, one_account('"unlimited"')).accounts["main"].budget
-    assert budget.unlimited
-    assert budget.records_per_day is None
+    assert all(limit is None for _, limit in budget)
 
 
 def test_a_missing_budget_says_that_somebody_must_decide(tmp_path: Path) -> None:

@@ -165,7 +165,7 @@ def test_a_tenant_is_all_that_the_planner_asks_for(hand: Hand) -> None:
     page = hand.key(hand.order(hand.session(), run_id))
     one = tenant(hand)
     assert (one.job, one.total, one.asked) == ("phoenix", 5, True)
-    assert (one.open_key, one.running, one.barred) == (True, True, False)
+    assert (one.open_key, one.running, one.refused, one.recovering) == (True, True, False, False)
     assert (one.owner, one.life.created_at, one.life.created_by) == (Owner.OURS, NOW, "phoenix")
     hand.store(page, run_id, (), 5)
     end(hand, run_id)
@@ -262,25 +262,25 @@ def test_a_refused_deletion_bars_that_life_alone(hand: Hand) -> None:
     """Asked again by policy it would be refused again; a session made anew under the name is another one."""
     end(hand, delivered(hand))
     settle(hand, State.REFUSED)
-    assert tenant(hand).barred
+    assert tenant(hand).refused
     settle(hand, State.GONE)
     run_id = hand.run()
     page = hand.key(hand.order(hand.session(), run_id))
     reply = PageReply(leads(5), 5, is_new=True, has_cursor=True)
     hand.do(hand.ledger.store(hand.arrival(page, run_id, reply), LATER))
-    assert not tenant(hand).barred
+    assert not tenant(hand).refused
 
 
-def test_a_restored_session_is_barred(hand: Hand) -> None:
-    """Pages of it are missing: it is not deleted by policy before they are here, nor is what the original had asked."""
+def test_a_restored_session_is_not_deleted_by_policy(hand: Hand) -> None:
+    """Pages of it are missing: it stays before they are here, nor is what the original had asked."""
     end(hand, delivered(hand))
     asked(hand)
     hand.do(hand.ledger.answer_store(Said(StoreAnswer.RESTORED, "unused"), LATER))
-    assert tenant(hand).barred
+    assert tenant(hand).recovering
     assert hand.do(hand.ledger.unanswered_deletions("main")) == []
     assert hand.rows("SELECT state, message FROM slot_action") == [("kept", "the store was copied or restored")]
     hand.do(hand.ledger.recovered(hand.session().session_id))
-    assert not tenant(hand).barred
+    assert not tenant(hand).recovering
 
 
 WAITS = End(Outcome.WAITING, "")

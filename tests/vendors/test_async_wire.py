@@ -119,7 +119,7 @@ def test_acknowledgements(status: int, body: bytes, means: AsyncReply) -> None:
 
 def opened(content: bytes, kind: str = RESULT_KIND) -> Opened:
     """What came to one of the two addresses of a window."""
-    return Opened(Address(kind, "key-1"), 1, {}, content)
+    return Opened(Address(kind, "key-1"), {}, content)
 
 
 PAGE = b'{"results": {"properties": [{"_id": "a"}, null, {"_id": "b", "x": NaN}], "meta": {"requestId": "01K"}}}'

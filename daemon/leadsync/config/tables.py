@@ -83,11 +83,6 @@ class DollarBudget(Section):
         return value
 
     @property
-    def unlimited(self) -> bool:
-        """True where the operator wrote "unlimited"."""
-        return all(limit is None for _, limit in self)
-
-    @property
     def in_dollars(self) -> bool:
         """True where a limit is one of dollars, so that a price is needed to keep it."""
         return self.dollars_per_day is not None or self.dollars_per_month is not None

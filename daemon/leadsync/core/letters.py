@@ -6,20 +6,12 @@ in quarantine: it may be money, so it is kept as it came.
 
 import hashlib
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Final
-
-import msgspec
+from typing import Final
 
 from leadsync.core.hooks import Address
-
-PIECE_BYTES: Final = 65_536
-"""So much of a body is decoded at once: of a result of 26 MB never more than this is held as objects."""
-
-LEVELS_MAX: Final = 100
-"""A record of the vendors has six."""
 
 KEPT_DAYS: Final = 7
 """How long a body stays in the store after its message was taken, or discarded: until a mistake has shown itself."""
@@ -28,9 +20,6 @@ KEY_HEADER: Final = "x-api-key"
 """A vendor sends our own API key back in it: kept as its digest, so that it can be compared and not be read."""
 
 _GZIP_OR_ZLIB: Final = 32 + zlib.MAX_WBITS
-_object: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_array: Final = msgspec.json.Decoder(list[msgspec.Raw])
-_anything: Final = msgspec.json.Decoder()
 
 
 class Why(StrEnum):
@@ -74,13 +63,9 @@ class Letter:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A message that its handler reads: `content` is the body, inflated; `version` counts bodies of the same address.
-
-    A version above 1 says that the vendor sent something else before.
-    """
+    """A message that its handler reads: `content` is the body, inflated."""
 
     address: Address
-    version: int
     headers: Mapping[str, str]
     content: bytes
 
@@ -117,35 +102,3 @@ def _inflate(body: bytes, max_bytes: int) -> bytes:
             raise Unreadable(Why.NOT_READABLE, "the compressed body is cut off")
         body = stream.unused_data
     return b"".join(parts)
-
-
-def check_json(content: bytes) -> None:
-    """Make sure that every value can be read, holding little of it at a time.
-
-    Raises Unreadable for what is no JSON, and for NaN, numbers beyond all bounds, lone surrogates and endless nesting.
-    """
-    try:
-        for _ in _pieces(msgspec.Raw(content), LEVELS_MAX):
-            pass
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise Unreadable(Why.NOT_READABLE, "it is not JSON that can be read") from None
-
-
-def _pieces(raw: msgspec.Raw, levels: int) -> Iterator[Any]:
-    """Decode it piece by piece."""
-    view = memoryview(raw)
-    if len(view) <= PIECE_BYTES:
-        yield _anything.decode(view)
-        return
-    if not levels:
-        raise RecursionError
-    match bytes(view[:PIECE_BYTES]).lstrip()[:1]:
-        case b"{":
-            for name, value in _object.decode(view).items():
-                yield name
-                yield from _pieces(value, levels - 1)
-        case b"[":
-            for value in _array.decode(view):
-                yield from _pieces(value, levels - 1)
-        case _:
-            yield _anything.decode(view)

@@ -98,8 +98,8 @@ class Life:
 class Tenant:
     """A session of the ledger. `total` is what the vendor's must be; `asked`: a key of this life was ever journaled.
 
-    `running`: a run of it is under way. `barred`: the vendor has refused its deletion, or pages of it are missing since
-    the store was restored.
+    `running`: a run of it is under way. `refused`: the vendor has refused its deletion. `recovering`: pages of it are
+    missing since the store was restored.
     """
 
     session: str
@@ -109,11 +109,12 @@ class Tenant:
     life: Life = field(default_factory=Life)
     open_key: bool = False
     running: bool = False
-    barred: bool = False
+    refused: bool = False
+    recovering: bool = False
 
     @property
     def owner(self) -> Owner:
-        """Whose it is: a session that was never asked for is nobody's but the vendor's list says otherwise."""
+        """Whose it is; a session of ours that was never asked for is somebody else's, where the vendor lists it."""
         if self.life.created_at is not None or self.life.reserved_at is not None:
             return Owner.OURS
         if self.life.adopted_at is not None or (self.asked and self.total):
@@ -318,13 +319,14 @@ def _over(age: timedelta | None, limit: timedelta) -> bool:
 
 def _forbidden(row: SessionListing, tenant: Tenant, clocks: Clocks) -> str | None:
     """Say why it may not go by policy, whatever that is."""
-    created_at = tenant.life.created_at
-    if created_at is None:
-        return "it is kept, since leadsync did not make it"
-    if row.created_at is None or row.created_at > created_at + SKEW_MAX:
-        return "it is kept, since somebody may have made it anew"
-    if tenant.barred:
-        return "it is kept, since the vendor refused its deletion, or the store was restored"
-    if not clocks.trusted:
-        return "it is kept, since our clock and the vendor's differ by more than five minutes"
-    return None
+    made_at = tenant.life.created_at
+    anew = row.created_at is None or (made_at is not None and row.created_at > made_at + SKEW_MAX)
+    doubts = {
+        "leadsync did not make it": made_at is None,
+        "somebody may have made it anew": anew,
+        "the vendor has refused its deletion": tenant.refused,
+        "pages of it are missing: the store was restored": tenant.recovering,
+        "the vendor's last reply did not say what time it is there": clocks.vendors is None,
+        "our clock and the vendor's differ by more than five minutes": not clocks.trusted,
+    }
+    return next((f"it is kept, since {doubt}" for doubt, stands in doubts.items() if stands), None)

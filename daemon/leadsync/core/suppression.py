@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from leadsync.core.contacts import Kind, email_of, phone_of
+from leadsync.core.contacts import email_of, phone_of
 from leadsync.core.subjects import Place, Subject, place_key
 
 _ID: Final = re.compile(r"(?=.*[A-Za-z])[\w-]{16,128}|[0-9]{20,128}", re.ASCII)
@@ -85,10 +85,6 @@ class Suppression:
     def covers_property(self, property_id: str) -> bool:
         """Whether nobody of this property is to be traced or called."""
         return Entry("property", property_id.lower()) in self.entries
-
-    def covers_contact(self, kind: Kind, value: str) -> bool:
-        """Whether this phone in E.164, or this e-mail address in lower case, is on the list."""
-        return Entry(kind, value) in self.entries
 
 
 def _entry_before_comment(line: str) -> Entry | None:

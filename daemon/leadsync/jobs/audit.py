@@ -20,8 +20,6 @@ from leadsync.store.ledger import Ledger
 Facts: TypeAlias = dict[str, tuple[Standing, int | None]]
 """By session: what the ledger and the vendor said at the moment of the audit."""
 
-NOTHING: Final = "nothing was sent or billed"
-
 ABSENT_FOR_S: Final = 60.0
 """How long it is believed that a session is not there: who makes one wants to know who holds the slots."""
 

@@ -147,7 +147,7 @@ class Unpack:
 def _read(handler: Handler[T, R], waiting: Waiting, max_bytes: int) -> T:
     letter = waiting.letter
     content = inflated(letter.headers, bytes(letter.body), max_bytes)
-    return handler.read(Opened(letter.address, waiting.version, letter.headers, content))
+    return handler.read(Opened(letter.address, letter.headers, content))
 
 
 _log = structlog.get_logger()

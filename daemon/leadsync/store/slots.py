@@ -148,7 +148,8 @@ def _tenant(state: SessionState, running: set[str], refused: Mapping[str, dateti
         life=state.life,
         open_key=state.open_page is not None,
         running=state.name in running,
-        barred=state.recovering or (refused_at is not None and (created_at is None or refused_at >= created_at)),
+        refused=refused_at is not None and (created_at is None or refused_at >= created_at),
+        recovering=state.recovering,
     )
 
 

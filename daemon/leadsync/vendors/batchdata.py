@@ -5,7 +5,7 @@ It sends and deciphers; it never retries and never decides. The token is known h
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Any, TypeVar
@@ -45,7 +45,7 @@ class Access:
     """What an account needs to be reached. `token` is a secret."""
 
     base_url: str
-    token: str
+    token: str = field(repr=False)
     requests_per_minute: int
 
 
