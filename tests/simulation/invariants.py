@@ -58,7 +58,9 @@ def p10_within_budget(watch: "Watch", request: "Request") -> Iterator[str]:
 
     In that of now, or of when the key was sent first: a budget that was cut since takes nothing back. A key whose
     session was deleted under it may be billed in both of its lives, and counts with that which answered it: when other
-    keys were asked for, nobody knew of the other. So it is with a key of an earlier day whose job was parked since.
+    keys were asked for, nobody knew of the other. So it is with a key of an earlier day whose job was parked since, and
+    with one of a later day, before the clock was put back: it was in that day's budget, and goes out until it is
+    answered.
     """
     bound = watch.budget_for(request.key)
     asked = "SELECT key, take, s.name FROM page JOIN search_session AS s ON s.id = session_id WHERE state = 'asked'"

@@ -252,8 +252,13 @@ class Watch:
         return [(one.charge, one.settled) for one in today if self.is_foreseen(one.charge.session, one.charge.key)]
 
     def is_foreseen(self, session: str, key: str) -> bool:
-        """Whether today's budget knows of a key from the first: not of an older one whose job was parked meanwhile."""
-        return not self.posed[session] or self.first_days.get(key) == self.machine.wall().date()
+        """Whether today's budget knows of a key from the first.
+
+        Not of an older one whose job was parked meanwhile, nor of one of tomorrow: the clock was put back since.
+        """
+        first, today = self.first_days.get(key), self.machine.wall().date()
+        is_of_tomorrow = first is not None and first > today
+        return first == today or not (is_of_tomorrow or self.posed[session])
 
     def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         """Ask the store as it is now, past the forgetful disk."""
