@@ -13,6 +13,7 @@ from typing import Final, assert_never
 
 from leadsync.core.conditions import Severity
 from leadsync.core.redact import redact
+from leadsync.core.retry import doubling_s
 from leadsync.core.watch import Held, Key, Told, span
 
 LINES_MAX: Final = 20
@@ -142,6 +143,5 @@ def _line(line: Line, now: datetime) -> str:
 
 
 def try_again_s(failures: int, draw: float) -> float:
-    """Seconds until a notifier is tried again after so many failures in a row; the draw is in [0, 1)."""
-    doubled: float = TRY_AGAIN_FIRST_S * 2.0 ** min(failures - 1, 10)
-    return min(doubled, TRY_AGAIN_MAX_S) * (0.5 + draw)
+    """Seconds until a notifier is tried again after so many failures in a row."""
+    return doubling_s(TRY_AGAIN_FIRST_S, TRY_AGAIN_MAX_S, failures - 1, draw)

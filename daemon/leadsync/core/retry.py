@@ -30,10 +30,18 @@ MAKE_UP_MAX_S: Final = 1.5 * ONLY_TIME_S
 """The longest that anybody waits to be made up for."""
 
 
+def doubling_s(first_s: float, most_s: float, times: int, draw: float) -> float:
+    """Seconds to rest: `first_s` doubled so many times, up to `most_s`, times 0.5 to 1.5 so that none go in step.
+
+    The draw is in [0, 1).
+    """
+    doubled: float = first_s * 2.0 ** min(times, 12)
+    return min(doubled, most_s) * (0.5 + draw)
+
+
 def backoff_s(attempt: int, draw: float) -> float:
-    """Seconds after the `attempt`-th failure (from 1): 0.5 doubling to 30, times 0.5 to 1.5 so that jobs part ways."""
-    doubled = BACKOFF_FIRST_S * 2.0 ** min(attempt - 1, 10)
-    return min(doubled, BACKOFF_MAX_S) * (0.5 + draw)
+    """Seconds after the `attempt`-th failure (from 1)."""
+    return doubling_s(BACKOFF_FIRST_S, BACKOFF_MAX_S, attempt - 1, draw)
 
 
 def replay_wait_s(attempt: int, waited_s: float, draw: float) -> float:

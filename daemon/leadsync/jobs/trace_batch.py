@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 import structlog
 
 from leadsync import events
-from leadsync.core.retry import GIVE_UP_S, STORE_AGAIN_S, throttle_wait_s
+from leadsync.core.retry import GIVE_UP_S, STORE_AGAIN_S, doubling_s, throttle_wait_s
 from leadsync.core.trace import BatchState, Doubtful, GiveBack, Taken, TraceRoute, Waiting, judge
 from leadsync.core.trace_replies import Awaited, ItemResult
 from leadsync.errors import StoreFailed
@@ -117,7 +117,7 @@ class Sending:
 
     def _rest_s(self, back: GiveBack) -> float:
         """Back off, doubling up to a quarter of an hour."""
-        doubled = min(2.0 ** min(self._failed, 12), BACK_OFF_MAX_S) * (0.5 + self._around.draw())
+        doubled = doubling_s(1.0, BACK_OFF_MAX_S, self._failed, self._around.draw())
         return max(throttle_wait_s(1, back.retry_after_s, self._around.draw()), doubled)
 
 

@@ -18,7 +18,8 @@ from leadsync.core.model import Lead
 from leadsync.store.lead_tables import Change, Delivery, Property
 from leadsync.store.tables import Page
 
-_INDEXED: Final = ("street", "city", "state", "zip", "county", "owner", "mailing_address", "value", "equity")
+_INDEXED: Final = Lead._fields[1:-1]
+"""All that is neither the id nor the bytes: `lead[1:-1]`."""
 
 _NEW_PROPERTY: Final = insert(Property).values(
     {name: bindparam(name) for name in ("id", "account", "vendor_id", "first_delivery", "last_delivery", *_INDEXED)}
@@ -85,7 +86,7 @@ def shelve(connection: Connection, shelf: Shelf, leads: Iterable[Lead]) -> Shelv
     numbered = list(enumerate(unique.values(), (connection.execute(_LAST_DELIVERY).scalar_one() or 0) + 1))
     ids, known = _enter_properties(connection, shelf.account, numbered)
     again = _delivered_in_epoch(connection, shelf, known.values()) if known else 0
-    rows = [(at, shelf.page_id, ids[lead[0]], lead[0] in known, lead[10]) for at, lead in numbered]
+    rows = [(at, shelf.page_id, ids[lead.vendor_id], lead.vendor_id in known, lead.body) for at, lead in numbered]
     _many(connection, _NEW_DELIVERY, rows)
     _many(connection, _NEW_CHANGE, [(at,) for at, _ in numbered])
     return Shelved(len(unique), len(known), len(unique) - again)
@@ -100,12 +101,12 @@ def _enter_properties(
     is it asked which: looking before leaping cost a tenth of the page path.
     """
     first = (connection.execute(_LAST_PROPERTY).scalar_one() or 0) + 1
-    ids = {lead[0]: row for row, (_, lead) in enumerate(numbered, first)}
-    rows = [(ids[lead[0]], account, lead[0], at, at, *lead[1:10]) for at, lead in numbered]
+    ids = {lead.vendor_id: row for row, (_, lead) in enumerate(numbered, first)}
+    rows = [(ids[lead.vendor_id], account, lead.vendor_id, at, at, *lead[1:-1]) for at, lead in numbered]
     if _many(connection, _NEW_PROPERTY, rows, suffix=" ON CONFLICT DO NOTHING") == len(rows):
         return ids, {}
     known = _known(connection, account, ids, first)
-    seen = [(at, *lead[1:10], known[lead[0]]) for at, lead in numbered if lead[0] in known]
+    seen = [(at, *lead[1:-1], known[lead.vendor_id]) for at, lead in numbered if lead.vendor_id in known]
     _many(connection, _SEEN_AGAIN, seen)
     return ids | known, known
 

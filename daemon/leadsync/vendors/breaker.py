@@ -6,6 +6,7 @@ It counts outcomes and lets through; it sends nothing and reads no clock but the
 import asyncio
 from typing import Final
 
+from leadsync.core.retry import doubling_s
 from leadsync.vendors.pace import result_unless, sleep_unless
 
 IN_VAIN_MIN: Final = 8
@@ -129,6 +130,5 @@ class Breaker:
 
 
 def _probe_wait_s(probes: int, draw: float) -> float:
-    """Seconds until the next probe after so many: 30 doubling to 300, times 0.5 to 1.5."""
-    doubled: float = PROBE_FIRST_S * 2.0 ** min(probes, 10)
-    return min(doubled, PROBE_MAX_S) * (0.5 + draw)
+    """Seconds until the next probe after so many."""
+    return doubling_s(PROBE_FIRST_S, PROBE_MAX_S, probes, draw)
