@@ -35,20 +35,26 @@ class Gate:
         self.deadline_s = self._loop.time() + ticket.brief.timeout.total_seconds()
         self.log = structlog.get_logger().bind(run=ticket.run_id, job=ticket.brief.job, session=ticket.session.name)
 
-    @property
-    def page(self) -> OpenPage | None:
-        """The page that is asked for and not settled."""
-        return self._page
-
-    @page.setter
-    def page(self, page: OpenPage | None) -> None:
-        """Remember it; whoever waits for its reservation is told when it is settled."""
-        till = self._ticket.desk.till
-        if page is not None:
-            till.reserve()
-        elif self._page is not None:
-            till.settle()
+    def begin(self, page: OpenPage) -> None:
+        """The page is durable in the journal: it is open from now on, and its part of the budget is reserved."""
         self._page = page
+        self._ticket.desk.till.reserve()
+
+    def reword(self, page: OpenPage) -> None:
+        """The open page is asked for in other words; what is reserved stays as it is."""
+        self._page = page
+
+    def settle(self) -> None:
+        """No page is open from now on; whoever waits for its reservation is told."""
+        if self._page is not None:
+            self._page = None
+            self._ticket.desk.till.settle()
+
+    def open_page(self) -> OpenPage:
+        """The page that is asked for and not settled."""
+        if self._page is None:
+            raise Bug("there is no open page to send or to settle")
+        return self._page
 
     async def may_ask(self) -> Event | None:
         """Wait until something new may be asked for; return what ends the run instead. Raises VendorSilent, DiskLow."""
@@ -116,14 +122,6 @@ class Gate:
         await sleep_unless(self._around.stopping, min(wait_s, self.deadline_s - self._loop.time()))
         return self.halted() or Waited()
 
-    def reserved(self, page: OpenPage) -> None:
-        """A page is durable in the journal: it is open from now on, and its part of the budget is reserved."""
-        self.page = page
-
-    def change(self, page: OpenPage) -> None:
-        """The open page is asked for in other words; what is reserved stays as it is."""
-        self._page = page
-
     def tell(self, asked: Asked) -> None:
         """Say what is asked for, and which limits of the budget are nearly used up with it."""
         self.warn(asked.nearly)
@@ -148,12 +146,6 @@ class Gate:
         desk.hear(self._ticket.session.name, reply, self._around)
         return reply
 
-    def open_page(self) -> OpenPage:
-        """The page that is asked for and not settled."""
-        if self._page is None:
-            raise Bug("there is no open page to send or to settle")
-        return self._page
-
     def arrival(self, reply: PageReply, *, fresh: bool, replays: int) -> Arrival:
         """Say what has come for the open page."""
         return Arrival(
@@ -167,9 +159,9 @@ class Gate:
             recover_until=self._ticket.recover_until,
         )
 
-    def settled(self, receipt: Receipt, replays: int) -> Stored:
+    def stored(self, receipt: Receipt, replays: int) -> Stored:
         """The open page is durable."""
-        self.page = None
+        self.settle()
         account, stored = self._ticket.desk.name, receipt.stored
         if receipt.born:
             self._ticket.desk.vacancy.made()
@@ -194,7 +186,7 @@ class Gate:
         """Close the open page's row without a page, and return what it was."""
         page = self.open_page()
         await ledger.close(page.page_id, self._ticket.run_id, effect, self._around.now())
-        self.page = None
+        self.settle()
         return page
 
     def hold(self, wait_s: float) -> None:

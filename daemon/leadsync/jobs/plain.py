@@ -50,7 +50,7 @@ class Plain:
         try:
             return await self._run(plan)
         finally:
-            self._gate.page = None
+            self._gate.settle()
 
     async def _run(self, plan: PlainPlan) -> Ended:
         state, effect = plain.begin(plan, now_s=self._loop.time())
@@ -112,7 +112,7 @@ class Plain:
             keyless=True,
         )
         self._gate.note_change()
-        asked = await self._ledger.journal(order, self._around.now(), self._gate.reserved)
+        asked = await self._ledger.journal(order, self._around.now(), self._gate.begin)
         if not isinstance(asked, Asked):
             return asked
         self._gate.tell(asked)
@@ -123,7 +123,7 @@ class Plain:
         arrival = self._gate.arrival(page, fresh=True, replays=0)
         receipt = await self._gate.insist(partial(self._ledger.store, arrival, self._around.now()), self._tell_held)
         self._cursor = page.cursor
-        return self._gate.settled(receipt, 0)
+        return self._gate.stored(receipt, 0)
 
     def _tell_held(self, error: StoreFailed) -> None:
         self._gate.log.warning(events.PAGE_HELD, message=str(error), wait_s=STORE_AGAIN_S)

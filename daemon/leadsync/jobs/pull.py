@@ -20,7 +20,6 @@ from leadsync.core.protocol import (
     Effect,
     Ended,
     Event,
-    Finish,
     Journaled,
     Plan,
     Queue,
@@ -58,14 +57,16 @@ class Pull:
 
         Raises DiskLow, VendorSilent, StoreFailed, Fenced; an open key is then sent again next time.
         """
-        self._gate.page = self._ticket.session.open_page
+        page = self._ticket.session.open_page
+        if page is not None:
+            self._gate.begin(page)
         try:
-            return await self._run(plan)
+            return await self._run(plan, key_open=page is not None)
         finally:
-            self._gate.page = None
+            self._gate.settle()
 
-    async def _run(self, plan: Plan) -> Ended:
-        state, effect = paging.begin(plan, key_open=self._gate.page is not None, now_s=self._loop.time())
+    async def _run(self, plan: Plan, *, key_open: bool) -> Ended:
+        state, effect = paging.begin(plan, key_open=key_open, now_s=self._loop.time())
         while not isinstance(state, Ended):
             if not isinstance(state, Sending):
                 state, effect = self._next(plan, state, await self._perform(effect))
@@ -91,7 +92,7 @@ class Pull:
     async def _exchange(self, plan: Plan, state: State, effect: Effect) -> Step:
         """Send, and settle what comes back, before anybody else may look."""
         while isinstance(effect, Send | Store | Close):
-            state, effect = self._next(plan, state, await self._perform(effect))
+            state, effect = self._next(plan, state, await self._perform_within(effect))
         return state, effect
 
     def _next(self, plan: Plan, state: State, event: Event) -> Step:
@@ -103,16 +104,21 @@ class Pull:
                 return await self._ask(take)
             case Queue(why):
                 return await self._gate.queue(why)
-            case Send() | Reword():
-                return await (self._send() if isinstance(effect, Send) else self._reword())
+            case Reword():
+                return await self._reword()
+            case Wait():
+                return await self._wait(effect)
+            case _:
+                raise Bug(f"{type(effect).__name__} is performed within an exchange, or not at all")
+
+    async def _perform_within(self, effect: Send | Store | Close) -> Event:
+        match effect:
+            case Send():
+                return await self._send()
             case Store(page, fresh, replays):
                 return await self._store(page, fresh=fresh, replays=replays)
             case Close():
                 return await self._close(effect)
-            case Wait():
-                return await self._wait(effect)
-            case Finish():
-                raise Bug("a finished run has nothing left to perform")
             case _:
                 assert_never(effect)
 
@@ -121,7 +127,7 @@ class Pull:
 
     async def _journal(self, take: int) -> Event:
         self._gate.note_change()
-        asked = await self._ledger.journal(self._order(take), self._around.now(), self._gate.reserved)
+        asked = await self._ledger.journal(self._order(take), self._around.now(), self._gate.begin)
         if not isinstance(asked, Asked):
             return asked
         self._gate.tell(asked)
@@ -148,7 +154,7 @@ class Pull:
         page = await self._ledger.reword(self._gate.open_page().page_id, order, order.again)
         if page is None:
             return AtALoss()
-        self._gate.change(page)
+        self._gate.reword(page)
         self._log.debug(events.KEY_REWORDED, key=page.key, take=page.take)
         return Reworded()
 
@@ -158,7 +164,7 @@ class Pull:
 
     async def _store(self, page: PageReply, *, fresh: bool, replays: int) -> Stored:
         arrival = self._gate.arrival(page, fresh=fresh, replays=replays)
-        return self._gate.settled(await self._ledger.store(arrival, self._around.now()), replays)
+        return self._gate.stored(await self._ledger.store(arrival, self._around.now()), replays)
 
     async def _close(self, effect: Close) -> Closed:
         page = await self._gate.close(self._ledger, effect)
