@@ -13,11 +13,10 @@ The rules, in words:
 from dataclasses import dataclass
 from typing import TypeAlias, assert_never
 
-from leadsync.core.model import End, Outcome, Reason
-from leadsync.core.plain import denied_end
+from leadsync.core.model import End, Outcome
 from leadsync.core.protocol import BudgetSpent, Event, Halted, Wait, Waited
 from leadsync.core.replies import Denied, Lost, PlainTrouble, Refused, Throttled
-from leadsync.core.retry import GIVE_UP_S, replay_wait_s, throttle_wait_s
+from leadsync.core.retry import GIVE_UP_S, is_in_time, wait_after
 from leadsync.errors import OffTheTable
 
 
@@ -61,20 +60,17 @@ def judge(reply: AsyncReply, tries: Tries, *, now_s: float, draw: float) -> Ackn
     match reply:
         case Acknowledged():
             return reply
-        case Lost(why, waited_s, sent=False):
-            wait = Wait(replay_wait_s(tries.failed, waited_s, draw), why, tries.failed)
-            return Untaken(0, why, _in_time(tries, wait, now_s))
+        case Lost(why, sent=False):
+            return Untaken(0, why, _in_time(tries, wait_after(reply, tries.failed, draw), now_s))
         case Lost(why):
             return Unsure(why)
-        case Throttled(retry_after_s):
-            wait_s = throttle_wait_s(tries.failed, retry_after_s, draw)
-            wait = Wait(wait_s, "the vendor's rate limit", tries.failed, account_wide=True)
+        case Throttled():
+            wait = wait_after(reply, tries.failed, draw)
             return Untaken(429, wait.why, _in_time(tries, wait, now_s))
         case Denied(_, status, message):
-            return Untaken(status, message, denied_end(reply))
-        case Refused(status, message):
-            sentence = f"the vendor refused the request with HTTP {status}: {message}"
-            return Untaken(status, sentence, End(Outcome.PARKED, sentence, Reason.REFUSED))
+            return Untaken(status, message, reply.end)
+        case Refused(status):
+            return Untaken(status, reply.end.message, reply.end)
         case never:
             assert_never(never)
 
@@ -89,13 +85,13 @@ def halted_end(event: Event) -> End | None:
         case BudgetSpent(message):
             return End(Outcome.OVER_BUDGET, message)
         case Denied():
-            return denied_end(event)
+            return event.end
         case _:
             raise OffTheTable(f"a pull by windows met {type(event).__name__}")
 
 
 def _in_time(tries: Tries, wait: Wait, now_s: float) -> Wait | End:
-    if now_s + wait.wait_s - tries.since_s > GIVE_UP_S:
-        why = f"no window could be asked for in {GIVE_UP_S / 60:.0f} minutes ({wait.why})"
-        return End(Outcome.FAILED, f"{why}; nothing of that was billed, and the next run goes on from here")
-    return wait
+    if is_in_time(wait, tries.since_s, now_s):
+        return wait
+    why = f"no window could be asked for in {GIVE_UP_S / 60:.0f} minutes ({wait.why})"
+    return End(Outcome.FAILED, f"{why}; nothing of that was billed, and the next run goes on from here")

@@ -52,7 +52,7 @@ The machine holds no key, no page and no books: those are durable, and a new run
 from dataclasses import replace
 from typing import Final
 
-from leadsync.core.model import End, Outcome, PageReply, Reason, Tally
+from leadsync.core.model import End, Outcome, PageReply, Tally
 from leadsync.core.protocol import (
     Ask,
     Asking,
@@ -82,11 +82,10 @@ from leadsync.core.protocol import (
     Store,
     Stored,
     Storing,
-    Wait,
     Waited,
 )
 from leadsync.core.replies import Denied, Lost, Refused, SlotsFull, Throttled
-from leadsync.core.retry import GIVE_UP_S, replay_wait_s, throttle_wait_s
+from leadsync.core.retry import GIVE_UP_S, is_in_time, wait_after
 from leadsync.errors import OffTheTable
 
 KEY_STAYS_OPEN: Final = "the key stays open and is sent again next run"
@@ -127,9 +126,9 @@ def step(plan: Plan, state: State, event: Event, *, now_s: float, draw: float) -
             return _again(state, event, now_s, draw)
         case (
             (Asking(tally) | Queued(tally) | Pausing(tally) | Sending(tally) | Rewording(tally)),
-            Denied(reason, status, message),
+            Denied(),
         ):
-            return _finish(tally, End(Outcome.FAILED, f"HTTP {status}: {message}", reason))
+            return _finish(tally, event.end)
         case Sending(tally), Refused(other_body=True) if plan.old_keys_max:
             return Rewording(tally, event), Reword()
         case Sending(tally), Refused(other_body=True, status=status, message=message) if plan.recovering:
@@ -184,21 +183,16 @@ def _next_page(plan: Plan, tally: Tally) -> Step:
 def _again(state: Sending, event: Lost | Throttled, now_s: float, draw: float) -> Step:
     """Rule 3 and rule 4: the same bytes after a wait, or `failed` when ten minutes would pass without an answer."""
     attempt = state.attempt
-    if isinstance(event, Lost):
-        wait = Wait(replay_wait_s(attempt.number, event.waited_s, draw), event.why, attempt.number)
-    else:
-        wait_s = throttle_wait_s(attempt.number, event.retry_after_s, draw)
-        wait = Wait(wait_s, "the vendor's rate limit", attempt.number, account_wide=True)
-    if now_s + wait.wait_s - attempt.since_s > GIVE_UP_S:
+    wait = wait_after(event, attempt.number, draw)
+    if not is_in_time(wait, attempt.since_s, now_s):
         return _stays_open(state.tally, Outcome.FAILED, f"no answer in {GIVE_UP_S / 60:.0f} minutes ({wait.why})")
     tally = replace(state.tally, replays=state.tally.replays + 1, waited_s=state.tally.waited_s + wait.wait_s)
     return Pausing(tally, Attempt(attempt.number + 1, attempt.since_s, maybe_seen=True)), wait
 
 
 def _refused(tally: Tally, refused: Refused) -> Step:
-    sentence = f"the vendor refused the request with HTTP {refused.status}: {refused.message}"
-    end = End(Outcome.PARKED, sentence, Reason.REFUSED)
-    return Closing(tally, end), Close(refused.status, sentence, Reason.REFUSED)
+    end = refused.end
+    return Closing(tally, end), Close(refused.status, end.message, end.reason)
 
 
 def _after_page(plan: Plan, tally: Tally, stored: Stored, *, has_cursor: bool) -> Step:

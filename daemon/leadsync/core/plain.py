@@ -38,7 +38,7 @@ The table; a pair that is not in it is a bug:
 from dataclasses import dataclass, replace
 from typing import Final, TypeAlias, assert_never
 
-from leadsync.core.model import End, Outcome, PageReply, Reason, Tally
+from leadsync.core.model import End, Outcome, PageReply, Tally
 from leadsync.core.paging import BARREN_MAX
 from leadsync.core.protocol import (
     Ask,
@@ -61,7 +61,7 @@ from leadsync.core.protocol import (
     Waited,
 )
 from leadsync.core.replies import Denied, Lost, Refused, SlotsFull, Throttled
-from leadsync.core.retry import GIVE_UP_S, replay_wait_s, throttle_wait_s
+from leadsync.core.retry import GIVE_UP_S, is_in_time, wait_after
 from leadsync.errors import OffTheTable
 
 UNKNOWN_MAX: Final = 3
@@ -166,7 +166,7 @@ def step(plan: PlainPlan, state: State, event: Event, *, now_s: float, draw: flo
         case ((Asking(tally) | Queued(tally) | Pausing(tally)), Halted(message)):
             return _finish(tally, End(Outcome.INTERRUPTED, message))
         case ((Asking(tally) | Queued(tally) | Pausing(tally)), Denied()):
-            return _finish(tally, denied_end(event))
+            return _finish(tally, event.end)
         case Sending(tally, tries), PageReply():
             return Storing(tally, event.cursor is not None and event.has_cursor), Store(event, fresh=True, replays=0)
         case Sending(), SlotsFull():
@@ -187,11 +187,6 @@ def _finish(tally: Tally, end: End) -> Step:
     return Ended(tally, end), Finish(end)
 
 
-def denied_end(denied: Denied) -> End:
-    """How a run ends where the vendor turns the account down."""
-    return End(Outcome.FAILED, f"HTTP {denied.status}: {denied.message}", denied.reason)
-
-
 def _next_page(plan: PlainPlan, tally: Tally, tries: Tries) -> Step:
     missing = plan.missing - tally.new
     if missing <= 0:
@@ -209,24 +204,22 @@ def _close(
     """Rules 2 to 5: how the row ends, and what comes then."""
     tries = replace(state.tries, failed=state.tries.failed + 1)
     match event:
-        case Lost(why, waited_s, sent=False):
-            wait = Wait(replay_wait_s(tries.failed, waited_s, draw), why, tries.failed)
+        case Lost(why, sent=False):
+            wait = wait_after(event, tries.failed, draw)
             return Closing(state.tally, tries, _in_time(tries, wait, now_s)), Close(0, why, None, Fate.VOID)
-        case Lost(why, waited_s):
+        case Lost(why):
             tries = replace(tries, lost=tries.lost + 1)
-            wait = Wait(replay_wait_s(tries.failed, waited_s, draw), why, tries.failed)
+            wait = wait_after(event, tries.failed, draw)
             then = _unknown(plan, state.take, tries, why) or _in_time(tries, wait, now_s)
             return Closing(state.tally, tries, then), Close(0, why, None, Fate.UNKNOWN)
-        case Throttled(retry_after_s):
-            wait_s = throttle_wait_s(tries.failed, retry_after_s, draw)
-            wait = Wait(wait_s, "the vendor's rate limit", tries.failed, account_wide=True)
+        case Throttled():
+            wait = wait_after(event, tries.failed, draw)
             return Closing(state.tally, tries, _in_time(tries, wait, now_s)), Close(429, wait.why, None)
         case Denied(_, status, message):
-            return Closing(state.tally, tries, denied_end(event)), Close(status, message, None)
-        case Refused(status, message):
-            sentence = f"the vendor refused the request with HTTP {status}: {message}"
-            end = End(Outcome.PARKED, sentence, Reason.REFUSED)
-            return Closing(state.tally, tries, end), Close(status, sentence, Reason.REFUSED)
+            return Closing(state.tally, tries, event.end), Close(status, message, None)
+        case Refused(status):
+            end = event.end
+            return Closing(state.tally, tries, end), Close(status, end.message, end.reason)
         case never:
             assert_never(never)
 
@@ -251,11 +244,9 @@ def unknown_end(records: int, why: str) -> End:
 
 
 def _in_time(tries: Tries, wait: Wait, now_s: float) -> Wait | End:
-    if now_s + wait.wait_s - tries.since_s > GIVE_UP_S:
-        return End(
-            Outcome.FAILED, f"no page in {GIVE_UP_S / 60:.0f} minutes ({wait.why}); the next run goes on from here"
-        )
-    return wait
+    if is_in_time(wait, tries.since_s, now_s):
+        return wait
+    return End(Outcome.FAILED, f"no page in {GIVE_UP_S / 60:.0f} minutes ({wait.why}); the next run goes on from here")
 
 
 def _after_page(plan: PlainPlan, tally: Tally, stored: Stored, now_s: float, *, has_cursor: bool) -> Step:

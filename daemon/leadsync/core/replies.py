@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from leadsync.core.model import PageReply, Reason
+from leadsync.core.model import End, Outcome, PageReply, Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,11 @@ class Denied:
     status: int
     message: str
 
+    @property
+    def end(self) -> End:
+        """How a run ends that meets it."""
+        return End(Outcome.FAILED, f"HTTP {self.status}: {self.message}", self.reason)
+
 
 @dataclass(frozen=True, slots=True)
 class Refused:
@@ -44,6 +49,12 @@ class Refused:
     status: int
     message: str
     other_body: bool = False
+
+    @property
+    def end(self) -> End:
+        """How a run ends that meets it: a person mends the job's file."""
+        sentence = f"the vendor refused the request with HTTP {self.status}: {self.message}"
+        return End(Outcome.PARKED, sentence, Reason.REFUSED)
 
 
 PlainTrouble: TypeAlias = Lost | Throttled | Denied | Refused

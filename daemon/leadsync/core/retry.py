@@ -4,6 +4,8 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from leadsync.core.model import End, Outcome
+from leadsync.core.protocol import Wait
+from leadsync.core.replies import Lost, Throttled
 
 QUIET_S: Final = 2.0
 """After an unknown outcome: a slow first attempt gets the chance to end before its replay arrives."""
@@ -52,6 +54,19 @@ def replay_wait_s(attempt: int, waited_s: float, draw: float) -> float:
 def throttle_wait_s(attempt: int, retry_after_s: float | None, draw: float) -> float:
     """Seconds after a 429; `Retry-After: 0` must not burn the retries at once, so the back-off is the least."""
     return max(min(retry_after_s or 0.0, HOLD_MAX_S), backoff_s(attempt, draw))
+
+
+def wait_after(trouble: Lost | Throttled, attempt: int, draw: float) -> Wait:
+    """How long to wait after the `attempt`-th failure (from 1); a 429 is meant for all of the account."""
+    if isinstance(trouble, Throttled):
+        wait_s = throttle_wait_s(attempt, trouble.retry_after_s, draw)
+        return Wait(wait_s, "the vendor's rate limit", attempt, account_wide=True)
+    return Wait(replay_wait_s(attempt, trouble.waited_s, draw), trouble.why, attempt)
+
+
+def is_in_time(wait: Wait, since_s: float, now_s: float) -> bool:
+    """Whether the next attempt comes before it is given up; the first began at `since_s`."""
+    return now_s + wait.wait_s - since_s <= GIVE_UP_S
 
 
 def make_up_wait_s(end: End, draw: float, *, only_time: bool) -> float | None:
