@@ -235,7 +235,7 @@ class App:
         self.unpack.ring()
         self.tracing.job.ring()
         self.sequel.ring()
-        is_asked = (await self.ledger.traces.waiting()).paused in STORE_DOUBTS
+        is_asked = (await self.ledger.traces.pause()).paused in STORE_DOUBTS
         return f"{TOLD[answer]}. {OWNERS_WAIT}" if is_asked else TOLD[answer]
 
     async def plan(self) -> dict[str, Any]:

@@ -17,13 +17,13 @@ from leadsync.core.trace import (
     Go,
     Hindrance,
     Items,
+    Pause,
     Queue,
     State,
     Stay,
     Taken,
     Terms,
     TraceRoute,
-    Waiting,
     brought_again,
     due_at,
     judge,
@@ -57,39 +57,39 @@ def test_who_is_brought_again(state: State, *, fresh: bool, after: State) -> Non
 
 
 @pytest.mark.parametrize(
-    ("queue", "waiting", "terms", "step"),
+    ("queue", "pause", "terms", "step"),
     [
-        (Queue(), Waiting("refused"), ALLOWED, Stay()),
-        (Queue(10), Waiting(), REFUSED, Go(TraceRoute.BATCH, 10)),
-        (Queue(1_000, 4, NOW), Waiting(), ALLOWED, Go(TraceRoute.BATCH, 1_000)),
-        (Queue(10), Waiting("refused", "no"), ALLOWED, Stay(Hindrance.PAUSED)),
-        (Queue(10), Waiting("token_refused", again_at=NOW + HOUR), ALLOWED, Stay(Hindrance.PAUSED, NOW + HOUR)),
-        (Queue(10), Waiting("token_refused", again_at=NOW), ALLOWED, Go(TraceRoute.BATCH, 10)),
-        (Queue(10), Waiting(parked_until=NOW + HOUR), ALLOWED, Stay(Hindrance.QUOTA, NOW + HOUR)),
-        (Queue(10), Waiting(parked_until=NOW), ALLOWED, Go(TraceRoute.BATCH, 10)),
-        (Queue(0, 9, NOW), Waiting(), REFUSED, Stay(Hindrance.FEW_FOREVER)),
-        (Queue(0, 9, NOW), Waiting(), ALLOWED, Stay(Hindrance.FEW, NOW + HOUR)),
-        (Queue(0, 9, NOW - HOUR), Waiting(), ALLOWED, Go(TraceRoute.AWAIT, 9)),
-        (Queue(0, 140, NOW - HOUR), Waiting(), ALLOWED, Go(TraceRoute.AWAIT, 100)),
-        (Queue(0, 9), Waiting(), ALLOWED, Stay(Hindrance.FEW, NOW + HOUR)),
+        (Queue(), Pause("refused"), ALLOWED, Stay()),
+        (Queue(10), Pause(), REFUSED, Go(TraceRoute.BATCH, 10)),
+        (Queue(1_000, 4, NOW), Pause(), ALLOWED, Go(TraceRoute.BATCH, 1_000)),
+        (Queue(10), Pause("refused", "no"), ALLOWED, Stay(Hindrance.PAUSED)),
+        (Queue(10), Pause("token_refused", again_at=NOW + HOUR), ALLOWED, Stay(Hindrance.PAUSED, NOW + HOUR)),
+        (Queue(10), Pause("token_refused", again_at=NOW), ALLOWED, Go(TraceRoute.BATCH, 10)),
+        (Queue(10), Pause(parked_until=NOW + HOUR), ALLOWED, Stay(Hindrance.QUOTA, NOW + HOUR)),
+        (Queue(10), Pause(parked_until=NOW), ALLOWED, Go(TraceRoute.BATCH, 10)),
+        (Queue(0, 9, NOW), Pause(), REFUSED, Stay(Hindrance.FEW_FOREVER)),
+        (Queue(0, 9, NOW), Pause(), ALLOWED, Stay(Hindrance.FEW, NOW + HOUR)),
+        (Queue(0, 9, NOW - HOUR), Pause(), ALLOWED, Go(TraceRoute.AWAIT, 9)),
+        (Queue(0, 140, NOW - HOUR), Pause(), ALLOWED, Go(TraceRoute.AWAIT, 100)),
+        (Queue(0, 9), Pause(), ALLOWED, Stay(Hindrance.FEW, NOW + HOUR)),
     ],
 )
-def test_when_a_batch_goes(queue: Queue, waiting: Waiting, terms: Terms, step: Go | Stay) -> None:
+def test_when_a_batch_goes(queue: Queue, pause: Pause, terms: Terms, step: Go | Stay) -> None:
     """Ten go at once, unless something is in the way; fewer wait, and then go only where that is allowed."""
-    assert next_step(queue, waiting, terms, NOW) == step
+    assert next_step(queue, pause, terms, NOW) == step
 
 
 @pytest.mark.parametrize(
-    ("queue", "waiting"),
+    ("queue", "pause"),
     [
-        (Queue(10), Waiting(parked_until=NOW + 26 * HOUR)),
-        (Queue(10), Waiting("token_refused", again_at=NOW + DENIED_AGAIN + 2 * HOUR)),
-        (Queue(0, 9, NOW + 3 * HOUR), Waiting()),
+        (Queue(10), Pause(parked_until=NOW + 26 * HOUR)),
+        (Queue(10), Pause("token_refused", again_at=NOW + DENIED_AGAIN + 2 * HOUR)),
+        (Queue(0, 9, NOW + 3 * HOUR), Pause()),
     ],
 )
-def test_a_clock_that_was_put_back_keeps_nobody_waiting(queue: Queue, waiting: Waiting) -> None:
+def test_a_clock_that_was_put_back_keeps_nobody_waiting(queue: Queue, pause: Pause) -> None:
     """A moment further away than any that is ever set was set by a clock that was ahead: it is nobody's wish."""
-    assert isinstance(next_step(queue, waiting, ALLOWED, NOW), Go)
+    assert isinstance(next_step(queue, pause, ALLOWED, NOW), Go)
 
 
 def test_when_items_are_missing() -> None:
@@ -111,13 +111,13 @@ def test_when_items_are_missing() -> None:
         ),
         (
             DailyLimit(NOW + HOUR),
-            GiveBack(BatchState.REFUSED, 429, "the vendor's daily limit is reached", Waiting(parked_until=NOW + HOUR)),
+            GiveBack(BatchState.REFUSED, 429, "the vendor's daily limit is reached", Pause(parked_until=NOW + HOUR)),
         ),
         (
             Denied(Reason.TOKEN_REFUSED, 401, "no"),
-            GiveBack(BatchState.REFUSED, 401, "no", Waiting("token_refused", "no", NOW + DENIED_AGAIN)),
+            GiveBack(BatchState.REFUSED, 401, "no", Pause("token_refused", "no", NOW + DENIED_AGAIN)),
         ),
-        (Refused(400, "bad"), GiveBack(BatchState.REFUSED, 400, "bad", Waiting("refused", "bad"))),
+        (Refused(400, "bad"), GiveBack(BatchState.REFUSED, 400, "bad", Pause("refused", "bad"))),
     ],
 )
 def test_what_an_answer_means(reply: Any, judgement: Any) -> None:

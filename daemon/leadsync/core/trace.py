@@ -129,8 +129,11 @@ class Queue:
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
-    """Why the desk sends nothing: `paused` is a reason, which holds until `again_at`, or until a person speaks."""
+class Pause:
+    """Why nothing is sent, empty for none: `paused` is a reason, which holds until `again_at`, or a person speaks.
+
+    `parked_until`: the vendor's daily limit is reached.
+    """
 
     paused: str | None = None
     message: str | None = None
@@ -165,14 +168,14 @@ class Stay:
 Step: TypeAlias = Go | Stay
 
 
-def next_step(queue: Queue, waiting: Waiting, terms: Terms, now: datetime) -> Step:
+def next_step(queue: Queue, pause: Pause, terms: Terms, now: datetime) -> Step:
     """Say what to do about those who are wanted."""
     if not queue.next_batch and not queue.held:
         return Stay()
-    if waiting.paused is not None and (waiting.again_at is None or lies_ahead(waiting.again_at, DENIED_AGAIN, now)):
-        return Stay(Hindrance.PAUSED, waiting.again_at)
-    if waiting.parked_until is not None and lies_ahead(waiting.parked_until, DAY, now):
-        return Stay(Hindrance.QUOTA, waiting.parked_until)
+    if pause.paused is not None and (pause.again_at is None or lies_ahead(pause.again_at, DENIED_AGAIN, now)):
+        return Stay(Hindrance.PAUSED, pause.again_at)
+    if pause.parked_until is not None and lies_ahead(pause.parked_until, DAY, now):
+        return Stay(Hindrance.QUOTA, pause.parked_until)
     if queue.next_batch:
         return Go(TraceRoute.BATCH, queue.next_batch)
     if not terms.allow_await:
@@ -210,7 +213,7 @@ class Doubtful:
 
 @dataclass(frozen=True, slots=True)
 class GiveBack:
-    """The vendor has not taken it. `hindrance` is what stops further ones; without one they wait a while.
+    """The vendor has not taken it. `pause` is what stops further ones; without one they wait a while.
 
     `retry_after_s` is how long the vendor wants that to be, None where it did not say.
     """
@@ -218,7 +221,7 @@ class GiveBack:
     state: BatchState
     status: int | None
     message: str
-    hindrance: Waiting | None = None
+    pause: Pause | None = None
     retry_after_s: float | None = None
 
 
@@ -244,11 +247,11 @@ def _refused(reply: Throttled | DailyLimit | Denied | Refused, now: datetime) ->
         case Throttled(retry_after_s):
             return GiveBack(refused, 429, "the vendor's rate limit", retry_after_s=retry_after_s)
         case DailyLimit(until):
-            return GiveBack(refused, 429, "the vendor's daily limit is reached", Waiting(parked_until=until))
+            return GiveBack(refused, 429, "the vendor's daily limit is reached", Pause(parked_until=until))
         case Denied(reason, status, message):
-            return GiveBack(refused, status, message, Waiting(reason.value, message, again_at=now + DENIED_AGAIN))
+            return GiveBack(refused, status, message, Pause(reason.value, message, again_at=now + DENIED_AGAIN))
         case Refused(status, message):
-            return GiveBack(refused, status, message, Waiting(Reason.REFUSED.value, message))
+            return GiveBack(refused, status, message, Pause(Reason.REFUSED.value, message))
         case never:
             assert_never(never)
 

@@ -21,7 +21,7 @@ from leadsync.config import SkipTrace as Section
 from leadsync.config.limits import trace_limits_of
 from leadsync.config.suppression import read_suppression
 from leadsync.core.budget import window_starts
-from leadsync.core.trace import Go, Hindrance, Queue, Stay, Terms, TraceRoute, Waiting, next_step
+from leadsync.core.trace import Go, Hindrance, Pause, Queue, Stay, Terms, TraceRoute, next_step
 from leadsync.errors import BadWeather, ConfigInvalid
 from leadsync.jobs.desk import Office, Surroundings
 from leadsync.jobs.patience import Patience
@@ -215,7 +215,7 @@ class SkipTrace:
         return None
 
     async def _choose(self, section: Section) -> Chosen | Stay:
-        wanted, waiting = await self._traces.wanted(), await self._waiting()
+        wanted, pause = await self._traces.wanted(), await self._pause()
         webhooks = self._office.settings.webhooks
         if not wanted or webhooks is None:
             self._said = None
@@ -225,7 +225,7 @@ class SkipTrace:
         held = [wanted[at] for at in packing.held]
         first = packing.batches[0] if packing.batches else range(0)
         queue = Queue(len(first), len(held), held[0].wanted_at if held else None)
-        step = next_step(queue, waiting, Terms(section.hold_for, section.allow_await), self._around.now())
+        step = next_step(queue, pause, Terms(section.hold_for, section.allow_await), self._around.now())
         match step:
             case Stay():
                 self._tell_stay(step, len(wanted))
@@ -235,16 +235,16 @@ class SkipTrace:
             case Go(_, items):
                 return Chosen(step, held[:items], addresses)
 
-    async def _waiting(self) -> Waiting:
+    async def _pause(self) -> Pause:
         """What is in the way; who was turned down with another API key is not any more."""
-        waiting = await self._traces.waiting()
-        if waiting.again_at is not None and await self._traces.last_proof() != self._desk.proof:
+        pause = await self._traces.pause()
+        if pause.again_at is not None and await self._traces.last_proof() != self._desk.proof:
             await self._go_on("there is another API key")
-            return Waiting()
-        return waiting
+            return Pause()
+        return pause
 
     async def _go_on(self, why: str) -> None:
-        await self._traces.wait(Waiting(), self._around.now())
+        await self._traces.go_on(self._around.now())
         _log.info(events.TRACE_RESUMED, why=why)
 
     def _tell_stay(self, stay: Stay, count: int) -> None:
@@ -284,7 +284,7 @@ class SkipTrace:
             _log.warning(events.TRACE_BUDGET_NEARLY, limit=limit)
         sent = await Sending(opened, self._traces, self._around, failed=self._failed).send(line.client)
         self._failed = 0 if sent.taken else self._failed + 1
-        if sent.taken and (await self._traces.waiting()).again_at is not None:
+        if sent.taken and (await self._traces.pause()).again_at is not None:
             await self._go_on("the vendor has taken a batch")
         self._quiet_until_s = asyncio.get_running_loop().time() + sent.rest_s
         return self._quiet_until()

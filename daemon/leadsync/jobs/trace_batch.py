@@ -10,7 +10,7 @@ import structlog
 
 from leadsync import events
 from leadsync.core.retry import GIVE_UP_S, STORE_AGAIN_S, doubling_s, throttle_wait_s
-from leadsync.core.trace import BatchState, Doubtful, GiveBack, Taken, TraceRoute, Waiting, judge
+from leadsync.core.trace import BatchState, Doubtful, GiveBack, Pause, Taken, TraceRoute, judge
 from leadsync.core.trace_replies import Awaited, ItemResult
 from leadsync.errors import StoreFailed
 from leadsync.jobs.desk import Surroundings
@@ -93,14 +93,14 @@ class Sending:
     async def _give_back(self, back: GiveBack) -> Sent:
         opened = self._opened
         returned = await self._insist(partial(self._ledger.give_back, opened.batch_id, back, self._around.now()))
-        wait_s = 0.0 if back.hindrance else self._rest_s(back)
+        wait_s = 0.0 if back.pause else self._rest_s(back)
         if returned:
             told: dict[str, Any] = {"status": back.status, "why": back.message, "wait_s": round(wait_s)}
             _log.warning(events.TRACE_RETURNED, batch=opened.name, items=opened.items, **told)
         else:
             _log.warning(events.TRACE_UNKNOWN, batch=opened.name, items=opened.items, why=back.message)
-        if back.hindrance is not None:
-            _tell(back.hindrance)
+        if back.pause is not None:
+            _tell(back.pause)
         return Sent(taken=False, rest_s=wait_s)
 
     async def _insist(self, write: Callable[[], Awaitable[T]]) -> T:
@@ -126,12 +126,12 @@ def answer_of(batch: str, key: int, result: ItemResult) -> Answer:
     return Answer(batch, key, result.batch_id, result.batch_request_id, result.matched, result.contacts)
 
 
-def _tell(hindrance: Waiting) -> None:
-    if hindrance.parked_until is not None:
-        _log.warning(events.TRACE_PARKED, until=hindrance.parked_until.isoformat())
+def _tell(pause: Pause) -> None:
+    if pause.parked_until is not None:
+        _log.warning(events.TRACE_PARKED, until=pause.parked_until.isoformat())
         return
-    again_at = hindrance.again_at and hindrance.again_at.isoformat()
-    _log.error(events.TRACE_PAUSED, reason=hindrance.paused, message=hindrance.message, again_at=again_at)
+    again_at = pause.again_at and pause.again_at.isoformat()
+    _log.error(events.TRACE_PAUSED, reason=pause.paused, message=pause.message, again_at=again_at)
 
 
 _log = structlog.get_logger()

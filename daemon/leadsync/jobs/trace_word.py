@@ -6,7 +6,7 @@ from typing import Any
 import structlog
 
 from leadsync import events
-from leadsync.core.trace import Waiting
+from leadsync.core.trace import Pause
 from leadsync.errors import Bug, UsageMistake
 from leadsync.jobs.desk import Office, Surroundings
 from leadsync.jobs.trace_desk import terms_of
@@ -54,9 +54,9 @@ class TraceWord:
         return f"{count:,} owners are asked for again, within the budget of [skip_trace]; they may be billed twice"
 
     async def _resume(self) -> str:
-        if await self._traces.waiting() == Waiting():
+        if await self._traces.pause() == Pause():
             raise UsageMistake("the skip trace is not paused; nothing was changed")
-        await self._traces.wait(Waiting(), self._around.now())
+        await self._traces.go_on(self._around.now())
         _log.info(events.TRACE_RESUMED, why="a person has said so")
         return "the skip trace goes on: whoever waits is asked for by the daemon, or the next one that is started"
 

@@ -16,7 +16,7 @@ from leadsync.core.budget import Limits, Spent
 from leadsync.core.model import Reason
 from leadsync.core.packing import ITEMS_MIN
 from leadsync.core.resume import way_out
-from leadsync.core.trace import DAY, MISSES_MAY_BE_BILLED, Items, State, Waiting, lies_ahead
+from leadsync.core.trace import DAY, MISSES_MAY_BE_BILLED, Items, Pause, State, lies_ahead
 from leadsync.core.witness import DOUBTS
 from leadsync.reports import SCHEMA_VERSION
 from leadsync.reports.text import columns, minute, money
@@ -25,7 +25,7 @@ from leadsync.store.columns import MICROS
 from leadsync.store.engine import sqlite_file
 from leadsync.store.reading import reading
 from leadsync.store.tables import Installation
-from leadsync.store.trace_pause import waiting as what_waits
+from leadsync.store.trace_pause import pause_of
 from leadsync.store.trace_spending import spent
 
 Row: TypeAlias = Mapping[str, Any] | RowMapping
@@ -151,7 +151,7 @@ def budget_left(section: SkipTrace, connection: Connection | None, now: datetime
 
 def _standing(connection: Connection | None, now: datetime) -> dict[str, Any]:
     """What is in the way; the store's doubt is in everybody's."""
-    here = what_waits(connection) if connection else Waiting()
+    here = pause_of(connection) if connection else Pause()
     doubt = connection.execute(select(col(Installation.doubt))).scalar_one() if connection else None
     reason, message = (doubt, DOUBTS[Reason(doubt)]) if doubt else (here.paused, here.message)
     parked_until = here.parked_until if here.parked_until and lies_ahead(here.parked_until, DAY, now) else None

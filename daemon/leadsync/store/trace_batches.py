@@ -41,7 +41,7 @@ from leadsync.core.trace import (
 from leadsync.errors import Bug
 from leadsync.store.columns import MICROS
 from leadsync.store.tables import InboxMessage, Installation
-from leadsync.store.trace_pause import is_asked, wait
+from leadsync.store.trace_pause import is_asked, pause
 from leadsync.store.trace_spending import spent
 from leadsync.store.trace_subjects import ask_again, move
 from leadsync.store.trace_tables import TraceBatch, TraceItem, TraceSubject
@@ -191,8 +191,8 @@ def give_back(connection: Connection, batch_id: int, back: GiveBack, now: dateti
     answer has come already, which refutes that: a middlebox sent it twice, say, and was refused once. It goes on as
     unknown then. Where such an answer comes later, before the pause is over, it is taken, and nobody is bought twice.
     """
-    if back.hindrance is not None and not is_asked(connection):
-        wait(connection, back.hindrance, now)
+    if back.pause is not None and not is_asked(connection):
+        pause(connection, back.pause, now)
     known = select(col(TraceBatch.name), col(TraceBatch.vendor_id), col(TraceBatch.completed_at), _ANSWERED)
     name, *shown = connection.execute(known.where(col(TraceBatch.id) == batch_id)).one()
     if any(shown) or _has_come(connection, name):
@@ -201,7 +201,7 @@ def give_back(connection: Connection, batch_id: int, back: GiveBack, now: dateti
     mine = (col(TraceItem.batch_id) == batch_id, col(TraceItem.state) == State.SENT)
     subjects = connection.execute(select(col(TraceItem.subject_id)).where(*mine)).scalars().all()
     # Without a pause the next one goes soon, and there may be many.
-    returned = update(TraceItem).values(state=State.WANTED.value) if back.hindrance else delete(TraceItem)
+    returned = update(TraceItem).values(state=State.WANTED.value) if back.pause else delete(TraceItem)
     connection.execute(returned.where(*mine))
     move(connection, subjects, State.SENT, State.WANTED)
     values = {"state": back.state.value, "status": back.status, "message": back.message, "settled_at": now}

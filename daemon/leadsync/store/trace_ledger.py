@@ -8,7 +8,7 @@ Fenced.
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
-from leadsync.core.trace import GiveBack, Waiting
+from leadsync.core.trace import GiveBack, Pause
 from leadsync.store import trace_answers, trace_batches, trace_pause, trace_subjects
 from leadsync.store.opening import Opened
 from leadsync.store.trace_answers import Answer
@@ -101,14 +101,14 @@ class TraceLedger:
         """
         return await self._writer.write(trace_batches.ask_missing_again, batches, now)
 
-    async def waiting(self) -> Waiting:
+    async def pause(self) -> Pause:
         """Return why nothing is sent, if anything is in the way."""
-        return await self._writer.write(trace_pause.waiting)
+        return await self._writer.write(trace_pause.pause_of)
 
     async def last_proof(self) -> str | None:
         """Return the digest of the API key that the last batch was asked with, None where there was none."""
         return await self._writer.write(trace_batches.last_proof)
 
-    async def wait(self, hindrance: Waiting, now: datetime) -> None:
-        """Remember why nothing is sent, or, with an empty one, that nothing is in the way any more."""
-        await self._writer.write(trace_pause.wait, hindrance, now)
+    async def go_on(self, now: datetime) -> None:
+        """Let nothing be in the way any more."""
+        await self._writer.write(trace_pause.go_on, now)

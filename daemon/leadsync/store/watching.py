@@ -117,7 +117,7 @@ def look(connection: Connection, watched: Watched, now: datetime) -> Look:
     doubt, reload_refused = connection.execute(whole).one()
     accounts = {name: _account(connection, name, *granted, now) for name, granted in watched.accounts.items()}
     jobs = {name: _job(connection, name, *session) for name, session in watched.jobs.items()}
-    traces = TraceFacts(trace_pause.waiting(connection).paused, trace_figures.missing(connection))
+    traces = TraceFacts(trace_pause.pause_of(connection).paused, trace_figures.missing(connection))
     mail = inbox.counts(connection)
     return Look(Reason(doubt) if doubt else None, reload_refused, accounts, jobs, mail, traces)
 

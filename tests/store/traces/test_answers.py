@@ -7,7 +7,7 @@ import pytest
 
 from leadsync.core.hooks import Address
 from leadsync.core.letters import Letter, Unreadable, Why
-from leadsync.core.trace import GRACE, BatchState, GiveBack, TraceRoute, Waiting
+from leadsync.core.trace import GRACE, BatchState, GiveBack, Pause, TraceRoute
 from leadsync.store import trace_answers
 from leadsync.store.trace_answers import Answer, Proof
 from leadsync.store.trace_batches import EndedBatch
@@ -50,7 +50,7 @@ def test_an_answer_that_nobody_has_read_yet_refutes_a_refusal(hand: Hand) -> Non
 def test_an_answer_after_a_refusal_is_taken(hand: Hand) -> None:
     """What was sent twice on the way is refused for its own first copy: that is billed, and is not bought once more."""
     opened = asked(hand, people(hand))
-    full = GiveBack(BatchState.REFUSED, 429, "the day is full", Waiting(parked_until=NOW + DAY))
+    full = GiveBack(BatchState.REFUSED, 429, "the day is full", Pause(parked_until=NOW + DAY))
     assert hand.do(hand.ledger.traces.give_back(opened.batch_id, full, NOW))
     answer(hand, 1, PHONE)
     assert states(hand) == {"matched": 1, "wanted": 9}

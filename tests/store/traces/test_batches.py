@@ -9,7 +9,7 @@ import pytest
 
 from leadsync.core.hooks import Address
 from leadsync.core.letters import Letter, Unreadable
-from leadsync.core.trace import GRACE, BatchState, GiveBack, TraceRoute, Waiting
+from leadsync.core.trace import GRACE, BatchState, GiveBack, Pause, TraceRoute
 from leadsync.core.witness import StoreAnswer
 from leadsync.errors import Bug
 from leadsync.store import trace_answers, trace_figures
@@ -77,16 +77,16 @@ def test_a_budget_holds(hand: Hand, limits: dict[str, Any], items: int | None, l
 def test_what_was_not_taken_gives_its_items_back(hand: Hand) -> None:
     """It reserves nothing any more, what stops further ones is remembered, and its items are wanted as before."""
     opened = asked(hand, people(hand))
-    back = GiveBack(BatchState.REFUSED, 400, "bad", Waiting("refused", "bad"))
+    back = GiveBack(BatchState.REFUSED, 400, "bad", Pause("refused", "bad"))
     assert hand.do(hand.ledger.traces.give_back(opened.batch_id, back, NOW))
     assert states(hand) == {"wanted": 10}
-    assert hand.do(hand.ledger.traces.waiting()) == Waiting("refused", "bad")
+    assert hand.do(hand.ledger.traces.pause()) == Pause("refused", "bad")
     figures = hand.do(hand.writer.write(trace_figures.figures))
     assert (figures.out, figures.items.open, figures.wanted_since) == (0, 0, NOW)
     with pytest.raises(Bug, match="in no state"):
-        hand.do(hand.ledger.traces.give_back(opened.batch_id, replace(back, hindrance=None), NOW))
-    hand.do(hand.ledger.traces.wait(Waiting(), NOW))
-    assert hand.do(hand.ledger.traces.waiting()) == Waiting()
+        hand.do(hand.ledger.traces.give_back(opened.batch_id, replace(back, pause=None), NOW))
+    hand.do(hand.ledger.traces.go_on(NOW))
+    assert hand.do(hand.ledger.traces.pause()) == Pause()
 
 
 def test_the_acknowledgement_says_which_answers_count(hand: Hand) -> None:
@@ -188,7 +188,7 @@ def test_a_copied_or_restored_store_asks_for_nobody(hand: Hand, said: StoreAnswe
     """Until a further word; a restored store gives no name again that the one it replaces may have given."""
     out(hand)
     hand.do(hand.ledger.answer_store(Said(said, "fedcba9876543210"), NOW))
-    assert hand.do(hand.ledger.traces.waiting()).paused == f"store_{said}"
+    assert hand.do(hand.ledger.traces.pause()).paused == f"store_{said}"
     generation = 2 if said is StoreAnswer.RESTORED else 1
     assert hand.do(hand.ledger.traces.next_name()) == f"{generation}-2"
 
@@ -218,14 +218,14 @@ def test_whom_a_job_of_before_wanted_waits_for_the_word_too(hand: Hand) -> None:
     people(hand)
     follow(hand)
     hand.do(hand.ledger.answer_store(Said(StoreAnswer.RESTORED, "x"), NOW))
-    assert hand.do(hand.ledger.traces.waiting()).paused == "store_restored"
+    assert hand.do(hand.ledger.traces.pause()).paused == "store_restored"
 
 
 def test_a_store_that_never_traced_has_nothing_to_ask(tmp_path: Path) -> None:
     """Its restore pauses no skip trace."""
     hand = Hand(tmp_path / "leadsync.db")
     hand.do(hand.ledger.answer_store(Said(StoreAnswer.RESTORED, "x"), NOW))
-    assert hand.do(hand.ledger.traces.waiting()) == Waiting()
+    assert hand.do(hand.ledger.traces.pause()) == Pause()
     assert hand.do(hand.ledger.traces.last_proof()) is None
     hand.close()
 
