@@ -112,6 +112,15 @@ def test_what_was_refused_binds_nobody(tmp_path: Path) -> None:
     assert hand.session().criteria is None
 
 
+def test_an_open_key_binds_its_session(tmp_path: Path) -> None:
+    """What was asked for may be billed: the criteria stay those of its page, whatever the job's file says by now."""
+    hand = Hand(tmp_path / "leadsync.db")
+    hand.key(hand.order(hand.session(), hand.run()))
+    hand.do(hand.ledger.park(hand.session().session_id, Reason.SESSION_FOREIGN, "it is there", LATER))
+    answer(hand, Remedy("told", accepts=Reason.SESSION_FOREIGN))
+    assert hand.session().criteria == "criteria of phoenix"
+
+
 def test_a_key_that_is_settled_is_not_closed(hand: Hand) -> None:
     """Whether it was settled while the person thought, or never asked: a bug, and nothing is changed."""
     before = hand.session()

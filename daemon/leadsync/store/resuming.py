@@ -46,7 +46,7 @@ def answer(connection: Connection, state: SessionState, remedy: Remedy, now: dat
         values |= {"criteria": None, "vendor_total": None, "created_at": None, "deleted_at": None}
         values |= {"created_by": None, "adopted_at": None, "reserved_at": None}
         values |= {"recover_until": None}  # the pages of that epoch may have been billed before a restore, too
-    elif not state.books.delivered:
+    elif not state.books.delivered and (state.open_page is None or remedy.closes is not None):
         values |= {"criteria": None}  # what was refused, or never asked, binds nobody
     if remedy.accepts in _LETS_GO and state.recover_until is not None:
         sessions.recovered(connection, state.session_id)
