@@ -348,6 +348,47 @@ def test_a_session_that_we_have_deleted_since_the_list_is_not_bought_again(build
     assert stage.one("SELECT park_reason FROM search_session") == Reason.SESSION_VANISHED
 
 
+@pytest.mark.parametrize("counts", [True, False])
+def test_two_new_jobs_that_begin_together_buy_their_list_once(build: Build, counts: bool) -> None:
+    """Neither has delivered anything when they begin: the second waits for what the first brings, and parks."""
+    stage = build(size=250, totals_count_page=counts)
+    stage.job("one")
+    stage.job("two")
+    ends = stage.once("one", "two")
+    assert sorted((end.outcome, end.reason) for end in ends.values()) == [
+        (Outcome.COMPLETE, None),
+        (Outcome.PARKED, Reason.CRITERIA_KNOWN),
+    ]
+    assert stage.sim.bill.records == 250
+    assert_books_agree(stage)
+
+
+def test_a_list_that_an_open_key_has_asked_for_is_known(build: Build) -> None:
+    """A first page that never came may be billed: while its job is parked no other buys the same list beside it."""
+    stage = build(size=250)
+    stage.job("one")
+    stage.sim.faults.storm(1.0, [Fault.CUT_AFTER], seed=0)
+    assert stage.end("one").outcome is Outcome.FAILED
+    stage.sim.faults.calm()
+    stage.sim.foreign_pull("one", 5)
+    assert stage.end("one").reason is Reason.SESSION_FOREIGN
+    stage.job("two")
+    assert stage.end("two").reason is Reason.CRITERIA_KNOWN
+    assert stage.sim.bill.records == 105
+
+
+def test_a_first_run_that_brings_nothing_lets_the_next_go_on(build: Build) -> None:
+    """Who has waited for the other's list is asked nothing where that has delivered none."""
+    stage = build(size=250)
+    stage.job("one")
+    stage.job("two")
+    stage.sim.faults.next(Fault.MALFORMED)
+    ends = stage.once("one", "two")
+    assert sorted(end.outcome for end in ends.values()) == [Outcome.COMPLETE, Outcome.PARKED]
+    assert {end.reason for end in ends.values()} == {None, Reason.REFUSED}
+    assert stage.sim.bill.records == 250
+
+
 def test_what_somebody_else_made_meanwhile_is_not_ours(build: Build) -> None:
     """Made under our name between the list and our page, and gone on with: no policy may ever delete it (P7)."""
     stage = build(size=250)

@@ -216,7 +216,7 @@ def judge_criteria(*, kept: str | None, now: str, known_from: str | None, leave:
     """Say whether the list is still the one that this epoch began with, and not one that was bought before.
 
     `kept` is the hash that the epoch began with, None where nothing was asked yet; `known_from` names another session
-    of the account that has delivered the same criteria.
+    of the account that has delivered the same criteria, or has asked for them.
     """
     if kept is not None and kept != now and not leave.criteria_change:
         return ParkJob(
@@ -226,6 +226,7 @@ def judge_criteria(*, kept: str | None, now: str, known_from: str | None, leave:
     if kept is None and known_from is not None and not leave.buy_again:
         return ParkJob(
             Reason.CRITERIA_KNOWN,
-            f"session {known_from} has delivered these criteria; a new session would buy that list again",
+            f"session {known_from} has delivered these criteria, or asked for them; a new session would buy that list"
+            " again",
         )
     return None

@@ -76,7 +76,7 @@ class Ledger:
         return await self._writer.write(sessions.with_open_keys)
 
     async def known_criteria(self, account: str, criteria: str, *, but: int) -> str | None:
-        """Return a session of the account, other than row `but`, that has delivered these criteria."""
+        """Return a session of the account, other than row `but`, that has delivered or asked for these criteria."""
         return await self._writer.write(sessions.known_criteria, account, criteria, but)
 
     async def note_listing(self, account: str, listing: Listing, room: Room, now: datetime) -> Occupancy:
