@@ -348,6 +348,24 @@ def test_a_session_that_we_have_deleted_since_the_list_is_not_bought_again(build
     assert stage.one("SELECT park_reason FROM search_session") == Reason.SESSION_VANISHED
 
 
+def test_a_session_that_we_have_deleted_and_somebody_made_anew_is_not_bought_again(build: Build) -> None:
+    """`on_drift = "continue"` is for who shares a session: the vendor has forgotten what ours delivered."""
+    stage = build(size=250)
+    stage.job(on_drift="continue", records_per_run=20)
+    stage.once("phoenix")
+
+    async def delete() -> None:
+        async with stage.app() as app:
+            seen = await app.household.look_at("phoenix", None, force=True)
+            await app.household.delete("main", seen["seen"], force=True)
+
+    stage.play(delete())
+    page(stage.sim, "somebody", session="phoenix", take=120, criteria={"query": "Tucson, AZ"})
+    theirs = stage.sim.sessions["phoenix"].total
+    assert theirs > 20
+    assert_parked(stage, Reason.SESSION_VANISHED, records=20 + theirs)
+
+
 @pytest.mark.parametrize("counts", [True, False])
 def test_two_new_jobs_that_begin_together_buy_their_list_once(build: Build, counts: bool) -> None:
     """Neither has delivered anything when they begin: the second waits for what the first brings, and parks."""

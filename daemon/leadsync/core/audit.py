@@ -10,6 +10,7 @@ is absent, it had been adopted with properties in it:
     used        yes       the same, or more by at most its take replay, then compare
     used        any       another total                         park session_drifted, or go on from there if allowed
     used        any       less than we had, drift allowed       park session_vanished: it was made anew
+    deleted     any       another total                         park session_vanished: somebody has made it anew
     not used    any       absent                                go on if a slot is free, else wait
     not used    no        present                               park session_foreign, unless adopted
     not used    yes       another total, accepted               replay; the base line is set when its page is known
@@ -176,11 +177,12 @@ def _present_used(ledger: Standing, vendor_total: int, leave: Leave) -> Verdict:
     books = ledger.books
     if books.total <= vendor_total <= books.total + (ledger.open_take or 0):
         return GoOn()
-    if leave.drift and vendor_total < books.delivered:
-        # Nobody's use makes a total smaller: the session was deleted and used again.
+    if ledger.deleted or (leave.drift and vendor_total < books.delivered):
+        # Nobody's use makes a total smaller: the session was deleted and used again, as is one that we have deleted.
+        who = "was deleted by leadsync, and made anew" if ledger.deleted else "was made anew"
         return ParkJob(
             Reason.SESSION_VANISHED,
-            f"session {ledger.session} was made anew at the vendor: its total is {vendor_total}, after {books.total};"
+            f"session {ledger.session} {who} at the vendor: its total is {vendor_total}, after {books.total};"
             " the next page would bring and bill properties again",
         )
     if leave.drift:
