@@ -8,8 +8,10 @@ from unittest import mock
 
 import pytest
 
+from leadsync.app import App
 from leadsync.core.model import Listing
 from leadsync.core.slots import SlotPlan
+from leadsync.core.witness import StoreAnswer
 from leadsync.jobs.housekeep import HOUSEKEEPING, Round
 from leadsync.simulator import Fault
 from leadsync.store.ledger import SlotAsked, State, Wish
@@ -224,7 +226,7 @@ def test_what_another_look_shows_meanwhile_stays(build: Build, meddle: Callable[
 
     stage.play(act())
     assert wire.deletes == 0
-    assert states(stage) == [("old", "kept")]
+    assert states(stage) == [("old", "gone" if meddle is somebody_remakes else "kept")]
 
 
 async def _look_away(_: Listing) -> None:
@@ -241,8 +243,69 @@ def test_what_has_moved_is_not_asked_for_again(build: Build, meddle: Callable[[S
     wire.before_list[3] = lambda: meddle(stage)
     tidy(stage)
     assert wire.deletes == 1
-    assert states(stage) == [("old", "kept")]
+    assert states(stage) == [("old", "gone" if meddle is somebody_remakes else "kept")]
     assert "old" in stage.sim.sessions
+
+
+def test_what_somebody_made_anew_after_a_lost_answer_was_deleted(build: Build) -> None:
+    """The ledger says that the session went, whose list the vendor has forgotten; the one of its name stays, listed."""
+    stage = build(size=20)
+    wire = orphans(stage, "old")
+    stage.sim.delete_faults.next(Fault.CUT_AFTER)
+    mould = stage.sim.sessions["old"]
+
+    def remade() -> None:
+        stage.sim.sessions["old"] = replace(mould, created_at=stage.clock())
+
+    wire.before_list[3] = remade
+    tidy(stage)
+    assert (wire.deletes, "old" in stage.sim.sessions) == (1, True)
+    assert states(stage) == [("old", "gone")]
+    assert stage.one("SELECT deleted_at IS NOT NULL FROM search_session")
+    assert stage.rows("SELECT name FROM listed_session") == [("old",)]
+
+
+def test_a_job_that_comes_back_while_a_deletion_waits_keeps_its_session(build: Build) -> None:
+    """The vendor's rate limit holds the request up, and a reload brings the job's file back: the list is kept (P7)."""
+    stage = build(size=20)
+    wire = orphans(stage, "old")
+    desks = []
+
+    def comes_back() -> None:
+        desks[0].client.hold(60)
+        stage.job("old", buy_again=True)
+        stage.hang_up()
+
+    async def note_desk(app: App) -> None:
+        desks.append(app.office.desks["main"])
+
+    wire.before_list[2] = comes_back
+    stage.serve(HOUR_S, note_desk)
+    assert len(stage.logged("config.reloaded")) == 1
+    assert wire.deletes == 0
+    assert states(stage) == [("old", "kept")]
+
+
+def test_a_word_about_the_store_beside_a_deletion_ends_nothing_else(build: Build) -> None:
+    """A person says that it was restored while a deletion is on its way: what came of that is still written down."""
+    stage = build(size=20)
+    orphans(stage, "old")
+
+    async def act() -> Round:
+        async with stage.app() as app:
+            desk = app.office.desks["main"]
+            before = desk.client.delete_session
+
+            async def and_speaks(session: str) -> object:
+                await app.answer_store(StoreAnswer.RESTORED)
+                return await before(session)
+
+            desk.client.delete_session = and_speaks  # type: ignore[method-assign,assignment]
+            return await app.household.of["main"].housekeeper.round(HOUSEKEEPING)
+
+    assert stage.play(act()).freed == 1
+    assert states(stage) == [("old", "deleted")]
+    assert stage.one("SELECT deleted_at IS NOT NULL FROM search_session")
 
 
 def orphan_with_a_key(stage: Stage) -> Observed:

@@ -99,6 +99,8 @@ class State(StrEnum):
         return self in {State.DELETED, State.GONE}
 
 
+_STORE_DOUBTED: Final = "the store was copied or restored"
+_LEFT: Final = and_(col(SlotAction.state) == State.KEPT, col(SlotAction.message) == _STORE_DOUBTED)
 _REFUSED: Final = (
     select(col(SlotAction.session), func.max(col(SlotAction.asked_at)))
     .where(col(SlotAction.account) == bindparam("of_account"), col(SlotAction.state) == State.REFUSED)
@@ -261,18 +263,23 @@ def begin_deletion(connection: Connection, wish: Wish, fence: int, now: datetime
 
 
 def end_deletion(connection: Connection, asked: SlotAsked, state: State, message: str | None, now: datetime) -> None:
-    """Write down how a deletion ended; a session that is gone holds no slot, and its ids stay in the ledger."""
-    where = (col(SlotAction.id) == asked.action_id, col(SlotAction.state) == State.ASKED)
+    """Write down how a deletion ended; a session that is gone holds no slot, and its ids stay in the ledger.
+
+    Also of one that was left because of the store while it was on its way.
+    """
+    where = (col(SlotAction.id) == asked.action_id, or_(col(SlotAction.state) == State.ASKED, _LEFT))
     ended = update(SlotAction).where(*where).values(state=state, message=message, ended_at=now)
     if connection.execute(ended).rowcount != 1:
         raise Bug(f"deletion {asked.action_id} has ended already")
     if state.freed:
-        _forget(connection, asked.wish.account, asked.wish.row.session, now)
+        _forget(connection, asked.wish.account, asked.wish.row, now)
 
 
-def _forget(connection: Connection, account: str, session: str, now: datetime) -> None:
+def _forget(connection: Connection, account: str, row: SessionListing, now: datetime) -> None:
+    session = row.session
     listed = (col(ListedSession.account) == account, col(ListedSession.name) == session)
-    connection.execute(delete(ListedSession).where(*listed))
+    same = col(ListedSession.created_at).is_not_distinct_from(row.created_at)  # another of its name holds a slot, too
+    connection.execute(delete(ListedSession).where(*listed, same))
     mine = (col(SearchSession.account) == account, col(SearchSession.name) == session)
     connection.execute(update(SearchSession).where(*mine).values(deleted_at=now, vendor_total=None))
     # A key that is on its way makes the session anew, in the slot that it has.
@@ -296,7 +303,7 @@ def _asked(row: RowMapping) -> SlotAsked:
 def leave_actions(connection: Connection, now: datetime) -> None:
     """The store was copied or restored: what its original had asked for is not asked again."""
     asked = update(SlotAction).where(col(SlotAction.state) == State.ASKED)
-    connection.execute(asked.values(state=State.KEPT, message="the store was copied or restored", ended_at=now))
+    connection.execute(asked.values(state=State.KEPT, message=_STORE_DOUBTED, ended_at=now))
 
 
 def births(connection: Connection, account: str, now: datetime) -> Births:
