@@ -11,6 +11,7 @@ import pytest
 
 from leadsync.app import App
 from leadsync.core.model import Outcome, Reason
+from leadsync.errors import DeletionRefused
 from leadsync.simulator import Fault
 from tests.jobs.books import assert_books_agree, assert_nothing_lost, run_rows
 from tests.simulator.caller import page
@@ -364,6 +365,24 @@ def test_a_session_that_we_have_deleted_and_somebody_made_anew_is_not_bought_aga
     theirs = stage.sim.sessions["phoenix"].total
     assert theirs > 20
     assert_parked(stage, Reason.SESSION_VANISHED, records=20 + theirs)
+
+
+def test_a_deletion_without_an_answer_makes_the_list_untrue(build: Build) -> None:
+    """Its answer was lost, and nobody could look again: a later run does not go by what an earlier list has said."""
+    stage = build(size=250, account='audit_every = "1h"')
+    stage.job(schedule='every = "5m"')
+
+    async def then_it_is_deleted(app: App) -> None:
+        await asyncio.sleep(700)
+        seen = await app.household.look_at("phoenix", None, force=True)
+        stage.sim.delete_faults.next(Fault.CUT_AFTER)
+        stage.sim.list_faults.next(None, Fault.NO_TOKEN)
+        with pytest.raises(DeletionRefused, match="looked at again"):
+            await app.household.delete("main", seen["seen"], force=True)
+
+    stage.serve(1_300, then_it_is_deleted)
+    assert stage.sim.bill.records == 250
+    assert stage.one("SELECT park_reason FROM search_session") == Reason.SESSION_VANISHED
 
 
 @pytest.mark.parametrize("counts", [True, False])

@@ -86,6 +86,7 @@ class InHand:
                 return Lost("the configuration was read anew meanwhile")
             if desk.listed is not None and desk.listed.get(session) != self._wish.row:
                 return Lost("another look, which had the line until now, has shown it otherwise")
+            desk.doomed.add(session)
             reply = await desk.client.delete_session(session)
         desk.hear(session, reply, self._around)
         return reply

@@ -96,7 +96,8 @@ class Desk:
     """One account at work. `denied` is set while the vendor turns the account down, so that its other runs end too.
 
     `in_use`: the configuration has the account; `renewed` is set where its terms have changed. `listed` is the vendor's
-    last session list, whoever has asked for it; None before the first.
+    last session list, whoever has asked for it; None before the first. `doomed` are sessions whose deletion has gone
+    out since the last audit, whatever came of it.
     """
 
     name: str
@@ -109,6 +110,7 @@ class Desk:
     denied: Denied | None = None
     in_use: bool = True
     listed: Listing | None = None
+    doomed: set[str] = field(default_factory=set)
     renewed: asyncio.Event = field(default_factory=asyncio.Event)
 
     def renew(self, terms: Terms) -> None:
