@@ -3,13 +3,15 @@
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from unittest import mock
 
 import pytest
 
 from leadsync.core.model import Outcome, Reason
 from leadsync.core.resume import Choice
-from leadsync.errors import AnswerRefused, UsageMistake, VendorSilent
+from leadsync.errors import AnswerRefused, StoreFailed, UsageMistake, VendorSilent
 from leadsync.simulator import Fault
+from leadsync.store import resuming
 from tests.jobs.books import assert_books_agree, assert_keys_in_turn, assert_nothing_lost, assert_totals_agree
 from tests.simulator.caller import page
 from tests.stage import Stage
@@ -193,6 +195,22 @@ def test_a_key_is_not_given_up_unseen(build: Build) -> None:
     with pytest.raises(VendorSilent, match="stays open"):
         stage.resume(choice=Choice.NEW_EPOCH)
     assert stage.one("SELECT count(*) FROM page WHERE state = 'asked'") == 1
+
+
+def test_an_acceptance_that_the_store_could_not_forget_is_none(build: Build) -> None:
+    """The run that it was for has ended: that and the acceptance are written together, or neither is."""
+    stage = build(size=250)
+    stage.job()
+    drifted(stage)
+    assert stage.end().reason is Reason.SESSION_DRIFTED
+    stage.resume(choice=Choice.ACCEPT)
+    lost = mock.patch.object(resuming, "forget_acceptance", side_effect=StoreFailed("disk I/O error"))
+    stage.job(records_per_run=10)
+    with lost:
+        stage.end()
+    ended = stage.one("SELECT outcome FROM run ORDER BY id DESC LIMIT 1")
+    accepted = stage.one("SELECT accepted FROM search_session")
+    assert (ended is None) is (accepted is not None)
 
 
 def test_an_acceptance_is_for_one_run(build: Build) -> None:

@@ -99,7 +99,9 @@ def test_an_acceptance_is_kept_until_its_run_has_ended(hand: Hand) -> None:
     """The leave stands with the session, so that no restart loses it, and goes with the run that it was for."""
     answer(hand, Remedy("told", accepts=Reason.SESSION_DRIFTED))
     assert (hand.session().parked, hand.session().accepted) == (None, Reason.SESSION_DRIFTED)
-    hand.do(hand.ledger.forget_acceptance(hand.session().session_id))
+    (run_id,) = hand.alive
+    ended = End(Outcome.LIMITED, "its own limit")
+    hand.do(hand.ledger.end_run(run_id, ended, 0.0, NOW, accepted=hand.session().session_id))
     assert hand.session().accepted is None
 
 

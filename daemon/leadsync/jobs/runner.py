@@ -286,9 +286,9 @@ class Runner:
         """Write the end into the store and the log; a store that fails now is told in the same line."""
         end, waited_s = _with_way_out(ended.end, ticket.brief.job), ended.tally.waited_s
         try:
-            figures = await self._ledger.end_run(ticket.run_id, end, waited_s, self._around.now())
-            if end.outcome in ACCEPTED_FOR and ticket.session.accepted and ticket.brief.settle_only is None:
-                await self._ledger.forget_acceptance(ticket.session.session_id)
+            is_over = end.outcome in ACCEPTED_FOR and ticket.session.accepted and ticket.brief.settle_only is None
+            accepted, now = ticket.session.session_id if is_over else None, self._around.now()
+            figures = await self._ledger.end_run(ticket.run_id, end, waited_s, now, accepted=accepted)
             if await self._pauses(ticket, ended.end):
                 log.error(events.ACCOUNT_PAUSED, reason=end.reason, message=end.message)
         except BadWeather as error:
