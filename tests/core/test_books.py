@@ -123,6 +123,13 @@ def test_a_page_of_known_properties_parks(fresh: bool) -> None:
     assert judgement.books == USED
 
 
+@pytest.mark.parametrize("total", [None, 30, 130])
+def test_known_properties_are_no_drift_that_anybody_allows(total: int | None) -> None:
+    """A session delivers each property once in a life: whatever its total, this is another, and buys the list again."""
+    judgement = _judge(USED, True, drift_allowed=True, total=total, new=0)
+    assert (judgement.books, judgement.reason) == (USED, Reason.SESSION_VANISHED)
+
+
 def test_an_empty_page_agrees() -> None:
     """The end of the stream brings nothing and bills nothing."""
     assert _judge(USED, True, records=0, unique=0, new=0, total=30) == Judgement(USED, counts_own=True)

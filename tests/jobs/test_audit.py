@@ -367,6 +367,19 @@ def test_a_session_that_we_have_deleted_and_somebody_made_anew_is_not_bought_aga
     assert_parked(stage, Reason.SESSION_VANISHED, records=20 + theirs)
 
 
+def test_a_list_that_comes_again_is_no_drift(build: Build) -> None:
+    """`on_drift = "continue"`: somebody made the session anew, past our total; the first page of ours ends it (P2)."""
+    stage = build(size=500)
+    stage.job(on_drift="continue", records_per_run=20, page_size=10)
+    stage.once("phoenix")
+    stage.sim.delete_session("phoenix")
+    page(stage.sim, "somebody", session="phoenix", take=60, criteria={"query": "Tucson, AZ"})
+    theirs = stage.sim.sessions["phoenix"].total
+    assert theirs > 20
+    assert_parked(stage, Reason.SESSION_VANISHED, records=20 + theirs + 10)
+    assert "had delivered before" in stage.end().message
+
+
 def test_a_deletion_without_an_answer_makes_the_list_untrue(build: Build) -> None:
     """Its answer was lost, and nobody could look again: a later run does not go by what an earlier list has said."""
     stage = build(size=250, account='audit_every = "1h"')

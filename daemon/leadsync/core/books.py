@@ -53,6 +53,10 @@ def judge(books: Books, page: PageCount, *, counts_own: bool | None, drift_allow
     trouble = _disagreement(books, after, page, counts_own)
     if trouble is None:
         return Judgement(after, learned)
+    if drift_allowed and page.records and not page.new:
+        # Others' use of a session moves its total, but no life of it delivers anything twice.
+        anew = f"{trouble}: it was made anew at the vendor, and the next pages would bring and bill more of that"
+        return Judgement(after, learned, Reason.SESSION_VANISHED, anew)
     if drift_allowed:
         return Judgement(_follow(after, page, counts_own), learned)
     return Judgement(after, learned, Reason.SESSION_DRIFTED, trouble)
