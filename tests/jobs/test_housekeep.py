@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 from unittest import mock
 
 import pytest
@@ -13,6 +14,7 @@ from leadsync.core.model import Listing
 from leadsync.core.slots import SlotPlan
 from leadsync.core.witness import StoreAnswer
 from leadsync.jobs.housekeep import HOUSEKEEPING, Round
+from leadsync.reports.sessions import prune_in_words, to_prune
 from leadsync.simulator import Fault
 from leadsync.store.ledger import SlotAsked, State, Wish
 from tests.jobs.books import assert_books_agree
@@ -137,6 +139,22 @@ def test_what_a_person_named_and_a_job_uses_by_now_stays(build: Build) -> None:
     tidy(stage)
     assert states(stage) == [("old", "kept")]
     assert "job old is enabled" in stage.logged("session.spared")[-1]["why"]
+
+
+def test_nobody_is_asked_to_prune_what_is_not_shown(build: Build) -> None:
+    """Where the list cannot be had, the last one says nothing of what may go: no session of it is named."""
+    stage = build(size=20)
+    orphans(stage, "old")
+
+    async def act() -> list[Any]:
+        async with stage.app() as app:
+            reports = [await app.household.sessions()]
+            stage.sim.list_faults.storm(1.0, [Fault.BAD_GATEWAY], seed=0)
+            return [*reports, await app.household.sessions()]
+
+    seen, unseen = stage.play(act())
+    assert (to_prune(seen), to_prune(unseen)) == ({"main": ["old"]}, {})
+    assert "old" not in prune_in_words(unseen)
 
 
 def test_what_somebody_else_deleted_is_gone(build: Build) -> None:
