@@ -10,7 +10,7 @@ from unittest import mock
 import pytest
 
 from leadsync.app import App
-from leadsync.core.model import Listing
+from leadsync.core.model import Listing, Outcome
 from leadsync.core.slots import SlotPlan
 from leadsync.core.witness import StoreAnswer
 from leadsync.jobs.housekeep import HOUSEKEEPING, Round
@@ -302,6 +302,20 @@ def test_a_job_that_comes_back_while_a_deletion_waits_keeps_its_session(build: B
     assert len(stage.logged("config.reloaded")) == 1
     assert wire.deletes == 0
     assert states(stage) == [("old", "kept")]
+
+
+def test_a_session_that_another_account_of_the_team_uses_stays(build: Build) -> None:
+    """A job that has another account by now, with the same token, goes on with its session: no orphan of the first."""
+    second = '[accounts.second]\ntoken = { file = "token" }\nbase_url = "http://127.0.0.1:9"\nbudget = "unlimited"\n'
+    stage = build(size=20, account=f"\n{second}")
+    stage.job("old", account="main")
+    stage.once("old")
+    keep_house(stage, orphans=1)
+    stage.job("old", account="second", adopt=True)
+    assert stage.end("old").outcome is Outcome.COMPLETE
+    stage.serve(3 * DAY_S)
+    assert "old" in stage.sim.sessions
+    assert not actions(stage)
 
 
 def test_a_word_about_the_store_beside_a_deletion_ends_nothing_else(build: Build) -> None:
