@@ -187,6 +187,16 @@ def test_since_when_nobody_needs_a_session_is_the_first_that_was_seen_of_it(hand
     assert life({"phoenix": True}, 4 * DAY) == (None, None)
 
 
+@pytest.mark.parametrize("named", [{}, {"phoenix": False}])
+def test_since_when_nobody_needs_a_session_is_never_to_come(hand: Hand, named: dict[str, bool]) -> None:
+    """A clock that was ahead, and is put back, keeps no slot for years: it is unused since now at the latest."""
+    hand.session()
+    for now in (NOW + 365 * DAY, NOW):
+        hand.do(hand.ledger.note_jobs("main", named, now))
+    life = tenant(hand).life
+    assert (life.orphaned_since or life.dormant_since) == NOW
+
+
 def test_a_deletion_is_written_down_before_it_is_asked_for(hand: Hand) -> None:
     """Who wants it and why, and what was seen right before; wanted again it is the same."""
     end(hand, delivered(hand))

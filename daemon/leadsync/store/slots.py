@@ -73,9 +73,10 @@ _HOUSEKEPT_AT: Final = select(col(Account.housekept_at)).where(_ACCOUNT)
 
 
 def _since(since: Any, these: ColumnElement[bool]) -> tuple[Update, Update]:
-    """Note since when this is so of a session, and that it is so no more."""
+    """Note since when this is so of a session, now at the latest, and that it is so no more."""
     mine = update(SearchSession).where(_OF_ACCOUNT)
-    begins = mine.where(these, since.is_(None)).values({since: bindparam("now")})
+    unknown = or_(since.is_(None), since > bindparam("now"))  # a clock that was ahead has been put back
+    begins = mine.where(these, unknown).values({since: bindparam("now")})
     return begins, mine.where(~these, since.is_not(None)).values({since: None})
 
 
