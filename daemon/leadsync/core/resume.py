@@ -143,8 +143,8 @@ def after_all(question: Question) -> Remedy:
     """Go on with a session that is at the vendor as the ledger has it: a wrong token, or a list, had hidden it."""
     key = "" if question.open_take is None else ", and its open key is asked again"
     return Remedy(
-        f"the session of job {question.job} is at the vendor after all, with a total that is the ledger's: the job goes"
-        f" on with it{key}; nothing is begun anew"
+        f"the session of job {question.job} is at the vendor after all, with a total that the ledger explains: the job"
+        f" goes on with it{key}; nothing is begun anew"
     )
 
 
