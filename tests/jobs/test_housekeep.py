@@ -10,7 +10,8 @@ from unittest import mock
 import pytest
 
 from leadsync.app import App
-from leadsync.core.model import Listing, Outcome
+from leadsync.core.model import Listing, Outcome, Reason
+from leadsync.core.resume import Choice
 from leadsync.core.slots import SlotPlan
 from leadsync.core.witness import StoreAnswer
 from leadsync.jobs.housekeep import HOUSEKEEPING, Round
@@ -281,6 +282,23 @@ def test_what_somebody_made_anew_after_a_lost_answer_was_deleted(build: Build) -
     assert states(stage) == [("old", "gone")]
     assert stage.one("SELECT deleted_at IS NOT NULL FROM search_session")
     assert stage.rows("SELECT name FROM listed_session") == [("old",)]
+
+
+def test_a_life_that_we_began_since_is_not_the_one_that_was_deleted(build: Build) -> None:
+    """The answer was lost, and a person had the job begin anew before anybody looked: only the former life is gone."""
+    stage = build(size=20)
+    orphans(stage, "old")
+    stage.sim.delete_faults.next(Fault.CUT_AFTER)
+    stage.sim.list_faults.next(None, None, Fault.NO_TOKEN)
+    tidy(stage)
+    assert states(stage) == [("old", "asked")]
+    stage.job("old", buy_again=True)
+    assert stage.end("old").reason is Reason.SESSION_VANISHED
+    stage.resume("old", Choice.NEW_EPOCH)
+    assert stage.end("old").outcome is Outcome.COMPLETE
+    tidy(stage)
+    assert states(stage) == [("old", "gone")]
+    assert stage.rows("SELECT deleted_at, vendor_total FROM search_session") == [(None, 20)]
 
 
 def test_a_job_that_comes_back_while_a_deletion_waits_keeps_its_session(build: Build) -> None:

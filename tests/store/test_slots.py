@@ -259,6 +259,18 @@ def test_a_session_that_stayed_holds_its_slot(hand: Hand, state: State) -> None:
     assert hand.one("SELECT state FROM slot_action") == state
 
 
+def test_another_life_is_another_deletion(hand: Hand) -> None:
+    """One has no answer, and the session was made anew since: what is asked now is of the new life, and frees that."""
+    end(hand, delivered(hand))
+    first = asked(hand)
+    anew = replace(first.wish, row=replace(first.wish.row, created_at=NOW + DAY))
+    second = hand.do(hand.ledger.begin_deletion(anew, LATER))
+    assert isinstance(second, SlotAsked)
+    hand.do(hand.ledger.end_deletion(second, State.DELETED, None, LATER))
+    assert hand.rows("SELECT state FROM slot_action ORDER BY id") == [("gone",), ("deleted",)]
+    assert hand.session().deleted
+
+
 def test_a_deletion_ends_once(hand: Hand) -> None:
     """A second end is a bug: the first one's stays, and no session is forgotten for the second."""
     one = asked(hand)

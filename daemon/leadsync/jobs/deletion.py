@@ -19,6 +19,7 @@ from leadsync.core.retry import GIVE_UP_S, replay_wait_s, throttle_wait_s
 from leadsync.core.slots import Fate, SlotPlan
 from leadsync.jobs.desk import Desk, Surroundings, Terms
 from leadsync.store.ledger import Ledger, SlotAsked, State, Wish
+from leadsync.store.slots import MADE_ANEW
 from leadsync.vendors.pace import sleep_unless
 from leadsync.vendors.wire import Deletion, Trouble
 
@@ -59,7 +60,7 @@ class InHand:
             return await self.end(State.GONE, "it is not at the vendor any more"), None
         if self._asked is not None and fate.row.created_at != self._wish.row.created_at:
             # Whether our request did it or somebody else: the vendor has forgotten what that session delivered.
-            return await self.end(State.GONE, "it is gone, and somebody has made one of its name anew"), None
+            return await self.end(State.GONE, MADE_ANEW), None
         why_not = "it has moved since it was looked at" if fate.row != self._wish.row else may(planned, fate)
         if why_not is not None:
             return await self.end(State.KEPT, why_not), None

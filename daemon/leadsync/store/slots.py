@@ -100,6 +100,7 @@ class State(StrEnum):
         return self in {State.DELETED, State.GONE}
 
 
+MADE_ANEW: Final = "it is gone, and somebody has made one of its name anew"
 _STORE_DOUBTED: Final = "the store was copied or restored"
 _LEFT: Final = and_(col(SlotAction.state) == State.KEPT, col(SlotAction.message) == _STORE_DOUBTED)
 _REFUSED: Final = (
@@ -242,7 +243,9 @@ def begin_deletion(connection: Connection, wish: Wish, fence: int, now: datetime
         return "a run of it is under way"
     for asked in unanswered(connection, wish.account):
         if asked.wish.row.session == wish.row.session:
-            return asked
+            if asked.wish.row.created_at == wish.row.created_at:
+                return asked
+            end_deletion(connection, asked, State.GONE, MADE_ANEW, now)
     job = row["job"] if row is not None else None
     total = row["base_line"] + row["delivered"] if row is not None else None
     values = {
@@ -273,15 +276,20 @@ def end_deletion(connection: Connection, asked: SlotAsked, state: State, message
     if connection.execute(ended).rowcount != 1:
         raise Bug(f"deletion {asked.action_id} has ended already")
     if state.freed:
-        _forget(connection, asked.wish.account, asked.wish.row, now)
+        _forget(connection, asked, now)
 
 
-def _forget(connection: Connection, account: str, row: SessionListing, now: datetime) -> None:
-    session = row.session
-    listed = (col(ListedSession.account) == account, col(ListedSession.name) == session)
-    same = col(ListedSession.created_at).is_not_distinct_from(row.created_at)  # another of its name holds a slot, too
+def _forget(connection: Connection, asked: SlotAsked, now: datetime) -> None:
+    """Another of its name holds a slot, too; and a life that we began since, or took over, is not the one that went."""
+    account, row = asked.wish.account, asked.wish.row
+    listed = (col(ListedSession.account) == account, col(ListedSession.name) == row.session)
+    same = col(ListedSession.created_at).is_not_distinct_from(row.created_at)
     connection.execute(delete(ListedSession).where(*listed, same))
-    mine = (col(SearchSession.account) == account, col(SearchSession.name) == session)
+    then = select(col(SlotAction.asked_at)).where(col(SlotAction.id) == asked.action_id).scalar_subquery()
+    before = (
+        func.coalesce(began, then) <= then for began in (col(SearchSession.created_at), col(SearchSession.adopted_at))
+    )
+    mine = (col(SearchSession.account) == account, col(SearchSession.name) == row.session, *before)
     connection.execute(update(SearchSession).where(*mine).values(deleted_at=now, vendor_total=None))
     # A key that is on its way makes the session anew, in the slot that it has.
     connection.execute(update(SearchSession).where(*mine, ~_OPEN_KEY).values(reserved_at=None))
