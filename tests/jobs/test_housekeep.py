@@ -14,6 +14,7 @@ from leadsync.core.model import Listing, Outcome, Reason
 from leadsync.core.resume import Choice
 from leadsync.core.slots import SlotPlan
 from leadsync.core.witness import StoreAnswer
+from leadsync.jobs.desk import Desk
 from leadsync.jobs.housekeep import HOUSEKEEPING, Round
 from leadsync.reports.sessions import prune_in_words, to_prune
 from leadsync.simulator import Fault
@@ -305,7 +306,7 @@ def test_a_job_that_comes_back_while_a_deletion_waits_keeps_its_session(build: B
     """The vendor's rate limit holds the request up, and a reload brings the job's file back: the list is kept (P7)."""
     stage = build(size=20)
     wire = orphans(stage, "old")
-    desks = []
+    desks: list[Desk] = []
 
     def comes_back() -> None:
         desks[0].client.hold(60)
