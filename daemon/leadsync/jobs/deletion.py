@@ -16,10 +16,9 @@ from leadsync import events
 from leadsync.core.model import End, Outcome
 from leadsync.core.replies import Denied, Lost, Refused, SlotsFull, Throttled
 from leadsync.core.retry import GIVE_UP_S, replay_wait_s, throttle_wait_s
-from leadsync.core.slots import Fate, SlotPlan
+from leadsync.core.slots import MADE_ANEW, Fate, SlotPlan
 from leadsync.jobs.desk import Desk, Surroundings, Terms
 from leadsync.store.ledger import Ledger, SlotAsked, State, Wish
-from leadsync.store.slots import MADE_ANEW
 from leadsync.vendors.pace import sleep_unless
 from leadsync.vendors.wire import Deletion, Trouble
 

@@ -30,7 +30,7 @@ from sqlmodel import col
 
 from leadsync.core.model import Listing, SessionListing
 from leadsync.core.pace import WINDOW, Births
-from leadsync.core.slots import Occupancy, Room, Tenant, occupancy
+from leadsync.core.slots import MADE_ANEW, Occupancy, Room, Tenant, occupancy
 from leadsync.errors import Bug
 from leadsync.store import sessions
 from leadsync.store.sessions import SessionState
@@ -100,7 +100,6 @@ class State(StrEnum):
         return self in {State.DELETED, State.GONE}
 
 
-MADE_ANEW: Final = "it is gone, and somebody has made one of its name anew"
 _STORE_DOUBTED: Final = "the store was copied or restored"
 _LEFT: Final = and_(col(SlotAction.state) == State.KEPT, col(SlotAction.message) == _STORE_DOUBTED)
 _REFUSED: Final = (
