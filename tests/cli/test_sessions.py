@@ -104,6 +104,16 @@ def test_pruning(house: House, vendor: Vendor, place: Place) -> None:
     assert house.rows("SELECT session, asked_by, state FROM slot_action") == [("old", "prune", "deleted")]
 
 
+@pytest.mark.parametrize("how", ["--dry-run", "--yes"])
+def test_pruning_without_a_list_is_not_nothing_to_prune(house: House, vendor: Vendor, how: str) -> None:
+    """Exit 1, the reason, and no session is named: who prunes by a timer must hear of it (P12)."""
+    allow(house, "orphans")
+    vendor.next("bad_gateway", endpoint="list")
+    answer = house.say(f"sessions prune {how}")
+    assert (answer.code, answer.out) == (1, "main: the session list could not be had (HTTP 502)\n")
+    assert len(vendor.bill()["sessions"]) == 3
+
+
 @contextmanager
 def _restless(house: House) -> Iterator[None]:
     """A daemon that has kept house a moment ago, so that a person is first."""

@@ -97,6 +97,17 @@ def test_what_the_job_file_may_allow(
     assert _audit(books, open_take, vendor_total, leave) == GoOn(base_line)
 
 
+@pytest.mark.parametrize("leave", [Leave(), Leave(drift=True), Leave().accepting(DRIFTED)])
+@pytest.mark.parametrize("vendor_total", [29, 31, 500])
+def test_what_we_have_deleted_is_no_drift_where_it_is_there_again(vendor_total: int, leave: Leave) -> None:
+    """Whoever made it anew: its next page would bring and bill what we had before, so no leave to drift goes on."""
+    standing = Standing("phoenix", USED, deleted=True)
+    verdict = audit(standing, vendor_total, slot_free=True, leave=leave)
+    assert isinstance(verdict, ParkJob)
+    assert verdict.reason is VANISHED
+    assert "was deleted by leadsync, and made anew" in verdict.message
+
+
 def test_an_open_key_in_a_foreign_session_is_not_adopted() -> None:
     """Where a key is open, it cannot be told whose the properties are; a person looks."""
     verdict = _audit(ASKED, 10, 50, Leave(adopt=True))

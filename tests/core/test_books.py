@@ -123,6 +123,23 @@ def test_a_page_of_known_properties_parks(fresh: bool) -> None:
     assert judgement.books == USED
 
 
+@pytest.mark.parametrize("total", [None, 30, 130])
+def test_known_properties_are_no_drift_that_anybody_allows(total: int | None) -> None:
+    """A session delivers each property once in a life: whatever its total, this is another, and buys the list again."""
+    judgement = _judge(USED, True, drift_allowed=True, total=total, new=0)
+    assert (judgement.books, judgement.reason) == (USED, Reason.SESSION_VANISHED)
+
+
+@pytest.mark.parametrize("counts_own", [True, False, None])
+@pytest.mark.parametrize(("total", "fresh"), [(29, True), (0, True), (0, False)])
+def test_a_total_below_what_was_delivered_is_no_drift_that_anybody_allows(
+    counts_own: bool | None, total: int, fresh: bool
+) -> None:
+    """Nobody's use makes a total smaller; and no base line below nothing hides that the session was used."""
+    judgement = _judge(USED, counts_own, drift_allowed=True, total=total, fresh=fresh)
+    assert (judgement.books, judgement.reason) == (replace(USED, delivered=40), Reason.SESSION_VANISHED)
+
+
 def test_an_empty_page_agrees() -> None:
     """The end of the stream brings nothing and bills nothing."""
     assert _judge(USED, True, records=0, unique=0, new=0, total=30) == Judgement(USED, counts_own=True)

@@ -11,6 +11,7 @@ import pytest
 
 from leadsync.app import App
 from leadsync.core.model import Outcome, Reason
+from leadsync.errors import DeletionRefused
 from leadsync.simulator import Fault
 from tests.jobs.books import assert_books_agree, assert_nothing_lost, run_rows
 from tests.simulator.caller import page
@@ -346,6 +347,96 @@ def test_a_session_that_we_have_deleted_since_the_list_is_not_bought_again(build
     stage.serve(1_300, then_it_is_deleted)
     assert stage.sim.bill.records == 250
     assert stage.one("SELECT park_reason FROM search_session") == Reason.SESSION_VANISHED
+
+
+def test_a_session_that_we_have_deleted_and_somebody_made_anew_is_not_bought_again(build: Build) -> None:
+    """`on_drift = "continue"` is for who shares a session: the vendor has forgotten what ours delivered."""
+    stage = build(size=250)
+    stage.job(on_drift="continue", records_per_run=20)
+    stage.once("phoenix")
+
+    async def delete() -> None:
+        async with stage.app() as app:
+            seen = await app.household.look_at("phoenix", None, force=True)
+            await app.household.delete("main", seen["seen"], force=True)
+
+    stage.play(delete())
+    page(stage.sim, "somebody", session="phoenix", take=120, criteria={"query": "Tucson, AZ"})
+    theirs = stage.sim.sessions["phoenix"].total
+    assert theirs > 20
+    assert_parked(stage, Reason.SESSION_VANISHED, records=20 + theirs)
+
+
+def test_a_list_that_comes_again_is_no_drift(build: Build) -> None:
+    """`on_drift = "continue"`: somebody made the session anew, past our total; the first page of ours ends it (P2)."""
+    stage = build(size=500)
+    stage.job(on_drift="continue", records_per_run=20, page_size=10)
+    stage.once("phoenix")
+    stage.sim.delete_session("phoenix")
+    page(stage.sim, "somebody", session="phoenix", take=60, criteria={"query": "Tucson, AZ"})
+    theirs = stage.sim.sessions["phoenix"].total
+    assert theirs > 20
+    assert_parked(stage, Reason.SESSION_VANISHED, records=20 + theirs + 10)
+    assert "had delivered before" in stage.end().message
+
+
+def test_a_deletion_without_an_answer_makes_the_list_untrue(build: Build) -> None:
+    """Its answer was lost, and nobody could look again: a later run does not go by what an earlier list has said."""
+    stage = build(size=250, account='audit_every = "1h"')
+    stage.job(schedule='every = "5m"')
+
+    async def then_it_is_deleted(app: App) -> None:
+        await asyncio.sleep(700)
+        seen = await app.household.look_at("phoenix", None, force=True)
+        stage.sim.delete_faults.next(Fault.CUT_AFTER)
+        stage.sim.list_faults.next(None, Fault.NO_TOKEN)
+        with pytest.raises(DeletionRefused, match="looked at again"):
+            await app.household.delete("main", seen["seen"], force=True)
+
+    stage.serve(1_300, then_it_is_deleted)
+    assert stage.sim.bill.records == 250
+    assert stage.one("SELECT park_reason FROM search_session") == Reason.SESSION_VANISHED
+
+
+@pytest.mark.parametrize("counts", [True, False])
+def test_two_new_jobs_that_begin_together_buy_their_list_once(build: Build, counts: bool) -> None:
+    """Neither has delivered anything when they begin: the second waits for what the first brings, and parks."""
+    stage = build(size=250, totals_count_page=counts)
+    stage.job("one")
+    stage.job("two")
+    ends = stage.once("one", "two")
+    assert sorted((end.outcome, end.reason) for end in ends.values()) == [
+        (Outcome.COMPLETE, None),
+        (Outcome.PARKED, Reason.CRITERIA_KNOWN),
+    ]
+    assert stage.sim.bill.records == 250
+    assert_books_agree(stage)
+
+
+def test_a_list_that_an_open_key_has_asked_for_is_known(build: Build) -> None:
+    """A first page that never came may be billed: while its job is parked no other buys the same list beside it."""
+    stage = build(size=250)
+    stage.job("one")
+    stage.sim.faults.storm(1.0, [Fault.CUT_AFTER], seed=0)
+    assert stage.end("one").outcome is Outcome.FAILED
+    stage.sim.faults.calm()
+    stage.sim.foreign_pull("one", 5)
+    assert stage.end("one").reason is Reason.SESSION_FOREIGN
+    stage.job("two")
+    assert stage.end("two").reason is Reason.CRITERIA_KNOWN
+    assert stage.sim.bill.records == 105
+
+
+def test_a_first_run_that_brings_nothing_lets_the_next_go_on(build: Build) -> None:
+    """Who has waited for the other's list is asked nothing where that has delivered none."""
+    stage = build(size=250)
+    stage.job("one")
+    stage.job("two")
+    stage.sim.faults.next(Fault.MALFORMED)
+    ends = stage.once("one", "two")
+    assert sorted(end.outcome for end in ends.values()) == [Outcome.COMPLETE, Outcome.PARKED]
+    assert {end.reason for end in ends.values()} == {None, Reason.REFUSED}
+    assert stage.sim.bill.records == 250
 
 
 def test_what_somebody_else_made_meanwhile_is_not_ours(build: Build) -> None:

@@ -4,13 +4,19 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 from unittest import mock
 
 import pytest
 
-from leadsync.core.model import Listing
+from leadsync.app import App
+from leadsync.core.model import Listing, Outcome, Reason
+from leadsync.core.resume import Choice
 from leadsync.core.slots import SlotPlan
+from leadsync.core.witness import StoreAnswer
+from leadsync.jobs.desk import Desk
 from leadsync.jobs.housekeep import HOUSEKEEPING, Round
+from leadsync.reports.sessions import prune_in_words, to_prune
 from leadsync.simulator import Fault
 from leadsync.store.ledger import SlotAsked, State, Wish
 from tests.jobs.books import assert_books_agree
@@ -137,6 +143,22 @@ def test_what_a_person_named_and_a_job_uses_by_now_stays(build: Build) -> None:
     assert "job old is enabled" in stage.logged("session.spared")[-1]["why"]
 
 
+def test_nobody_is_asked_to_prune_what_is_not_shown(build: Build) -> None:
+    """Where the list cannot be had, the last one says nothing of what may go: no session of it is named."""
+    stage = build(size=20)
+    orphans(stage, "old")
+
+    async def act() -> list[Any]:
+        async with stage.app() as app:
+            reports = [await app.household.sessions()]
+            stage.sim.list_faults.storm(1.0, [Fault.BAD_GATEWAY], seed=0)
+            return [*reports, await app.household.sessions()]
+
+    seen, unseen = stage.play(act())
+    assert (to_prune(seen), to_prune(unseen)) == ({"main": ["old"]}, {})
+    assert "old" not in prune_in_words(unseen)
+
+
 def test_what_somebody_else_deleted_is_gone(build: Build) -> None:
     """404, a moment after our look: that is what was wanted."""
     stage = build(size=20)
@@ -224,7 +246,7 @@ def test_what_another_look_shows_meanwhile_stays(build: Build, meddle: Callable[
 
     stage.play(act())
     assert wire.deletes == 0
-    assert states(stage) == [("old", "kept")]
+    assert states(stage) == [("old", "gone" if meddle is somebody_remakes else "kept")]
 
 
 async def _look_away(_: Listing) -> None:
@@ -241,8 +263,100 @@ def test_what_has_moved_is_not_asked_for_again(build: Build, meddle: Callable[[S
     wire.before_list[3] = lambda: meddle(stage)
     tidy(stage)
     assert wire.deletes == 1
-    assert states(stage) == [("old", "kept")]
+    assert states(stage) == [("old", "gone" if meddle is somebody_remakes else "kept")]
     assert "old" in stage.sim.sessions
+
+
+def test_what_somebody_made_anew_after_a_lost_answer_was_deleted(build: Build) -> None:
+    """The ledger says that the session went, whose list the vendor has forgotten; the one of its name stays, listed."""
+    stage = build(size=20)
+    wire = orphans(stage, "old")
+    stage.sim.delete_faults.next(Fault.CUT_AFTER)
+    mould = stage.sim.sessions["old"]
+
+    def remade() -> None:
+        stage.sim.sessions["old"] = replace(mould, created_at=stage.clock())
+
+    wire.before_list[3] = remade
+    tidy(stage)
+    assert (wire.deletes, "old" in stage.sim.sessions) == (1, True)
+    assert states(stage) == [("old", "gone")]
+    assert stage.one("SELECT deleted_at IS NOT NULL FROM search_session")
+    assert stage.rows("SELECT name FROM listed_session") == [("old",)]
+
+
+def test_a_life_that_we_began_since_is_not_the_one_that_was_deleted(build: Build) -> None:
+    """The answer was lost, and a person had the job begin anew before anybody looked: only the former life is gone."""
+    stage = build(size=20)
+    orphans(stage, "old")
+    stage.sim.delete_faults.next(Fault.CUT_AFTER)
+    stage.sim.list_faults.next(None, None, Fault.NO_TOKEN)
+    tidy(stage)
+    assert states(stage) == [("old", "asked")]
+    stage.job("old", buy_again=True)
+    assert stage.end("old").reason is Reason.SESSION_VANISHED
+    stage.resume("old", Choice.NEW_EPOCH)
+    assert stage.end("old").outcome is Outcome.COMPLETE
+    tidy(stage)
+    assert states(stage) == [("old", "gone")]
+    assert stage.rows("SELECT deleted_at, vendor_total FROM search_session") == [(None, 20)]
+
+
+def test_a_job_that_comes_back_while_a_deletion_waits_keeps_its_session(build: Build) -> None:
+    """The vendor's rate limit holds the request up, and a reload brings the job's file back: the list is kept (P7)."""
+    stage = build(size=20)
+    wire = orphans(stage, "old")
+    desks: list[Desk] = []
+
+    def comes_back() -> None:
+        desks[0].client.hold(60)
+        stage.job("old", buy_again=True)
+        stage.hang_up()
+
+    async def note_desk(app: App) -> None:
+        desks.append(app.office.desks["main"])
+
+    wire.before_list[2] = comes_back
+    stage.serve(HOUR_S, note_desk)
+    assert len(stage.logged("config.reloaded")) == 1
+    assert wire.deletes == 0
+    assert states(stage) == [("old", "kept")]
+
+
+def test_a_session_that_another_account_of_the_team_uses_stays(build: Build) -> None:
+    """A job that has another account by now, with the same token, goes on with its session: no orphan of the first."""
+    second = '[accounts.second]\ntoken = { file = "token" }\nbase_url = "http://127.0.0.1:9"\nbudget = "unlimited"\n'
+    stage = build(size=20, account=f"\n{second}")
+    stage.job("old", account="main")
+    stage.once("old")
+    keep_house(stage, orphans=1)
+    stage.job("old", account="second", adopt=True)
+    assert stage.end("old").outcome is Outcome.COMPLETE
+    stage.serve(3 * DAY_S)
+    assert "old" in stage.sim.sessions
+    assert not actions(stage)
+
+
+def test_a_word_about_the_store_beside_a_deletion_ends_nothing_else(build: Build) -> None:
+    """A person says that it was restored while a deletion is on its way: what came of that is still written down."""
+    stage = build(size=20)
+    orphans(stage, "old")
+
+    async def act() -> Round:
+        async with stage.app() as app:
+            desk = app.office.desks["main"]
+            before = desk.client.delete_session
+
+            async def and_speaks(session: str) -> object:
+                await app.answer_store(StoreAnswer.RESTORED)
+                return await before(session)
+
+            desk.client.delete_session = and_speaks  # type: ignore[method-assign,assignment]
+            return await app.household.of["main"].housekeeper.round(HOUSEKEEPING)
+
+    assert stage.play(act()).freed == 1
+    assert states(stage) == [("old", "deleted")]
+    assert stage.one("SELECT deleted_at IS NOT NULL FROM search_session")
 
 
 def orphan_with_a_key(stage: Stage) -> Observed:

@@ -3,13 +3,15 @@
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from unittest import mock
 
 import pytest
 
 from leadsync.core.model import Outcome, Reason
 from leadsync.core.resume import Choice
-from leadsync.errors import AnswerRefused, UsageMistake
+from leadsync.errors import AnswerRefused, StoreFailed, UsageMistake, VendorSilent
 from leadsync.simulator import Fault
+from leadsync.store import resuming
 from tests.jobs.books import assert_books_agree, assert_keys_in_turn, assert_nothing_lost, assert_totals_agree
 from tests.simulator.caller import page
 from tests.stage import Stage
@@ -165,6 +167,50 @@ def test_what_it_may_cost_is_said(build: Build) -> None:
     vanished(stage)
     stage.end()
     assert "250 properties may come and be billed again, about $160.00" in stage.resume(choice=Choice.NEW_EPOCH)
+
+
+@pytest.mark.parametrize("scene", [leave_a_key_open, Stage.end])
+def test_a_session_that_is_there_after_all_is_not_begun_anew(build: Build, scene: Scene) -> None:
+    """A wrong token, or a list that left it out, had parked the job: its key is asked again, and nothing is lost."""
+    stage = build(size=250)
+    stage.job(records_per_run=200)
+    scene(stage)
+    ours = stage.sim.sessions.pop("phoenix")
+    assert stage.end().reason is Reason.SESSION_VANISHED
+    stage.sim.sessions["phoenix"] = ours
+    assert "is at the vendor after all" in stage.resume(choice=Choice.NEW_EPOCH)
+    assert stage.end().outcome.ended_well
+    assert stage.end().outcome is Outcome.COMPLETE
+    assert stage.one("SELECT epoch FROM search_session") == 1
+    assert_books_agree(stage)
+
+
+def test_a_key_is_not_given_up_unseen(build: Build) -> None:
+    """Whether its session is there again the vendor's list alone can say: without one the key stays open."""
+    stage = build(size=250)
+    stage.job()
+    vanished_with_a_key(stage)
+    assert stage.end().reason is Reason.SESSION_VANISHED
+    stage.sim.list_faults.next(Fault.NO_TOKEN)
+    with pytest.raises(VendorSilent, match="stays open"):
+        stage.resume(choice=Choice.NEW_EPOCH)
+    assert stage.one("SELECT count(*) FROM page WHERE state = 'asked'") == 1
+
+
+def test_an_acceptance_that_the_store_could_not_forget_is_none(build: Build) -> None:
+    """The run that it was for has ended: that and the acceptance are written together, or neither is."""
+    stage = build(size=250)
+    stage.job()
+    drifted(stage)
+    assert stage.end().reason is Reason.SESSION_DRIFTED
+    stage.resume(choice=Choice.ACCEPT)
+    lost = mock.patch.object(resuming, "forget_acceptance", side_effect=StoreFailed("disk I/O error"))
+    stage.job(records_per_run=10)
+    with lost:
+        stage.end()
+    ended = stage.one("SELECT outcome FROM run ORDER BY id DESC LIMIT 1")
+    accepted = stage.one("SELECT accepted FROM search_session")
+    assert (ended is None) is (accepted is not None)
 
 
 def test_an_acceptance_is_for_one_run(build: Build) -> None:

@@ -70,8 +70,8 @@ def test_once_waits_for_what_it_has_asked_for(stage: Stage, budget: int, outcome
 
 def test_windows_and_pages_share_a_budget(stage: Stage) -> None:
     """P10: whoever finds it reserved waits for what others give back, and nobody overshoots it."""
-    large(stage, account="budget = { records_per_day = 130 }", records=120, async_above=0)
-    stage.job(page_size=50)
+    large(stage, account="budget = { records_per_day = 130 }", records=120, async_above=0, buy_again=True)
+    stage.job(page_size=50, buy_again=True)
     ends = stage.once("bulk", "phoenix")
     assert Outcome.OVER_BUDGET in {end.outcome for end in ends.values()}
     assert stage.sim.bill.records == stage.one("SELECT sum(billed) FROM page WHERE state = 'stored'") == 130

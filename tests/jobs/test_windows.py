@@ -183,9 +183,11 @@ def test_once_goes_on_with_what_came_while_its_run_ended(stage: Stage) -> None:
         async with stage.app() as app:
             end_run = app.ledger.end_run
 
-            async def slowly(run_id: int, ended: End, waited_s: float, now: datetime) -> Figures:
+            async def slowly(
+                run_id: int, ended: End, waited_s: float, now: datetime, *, accepted: int | None = None
+            ) -> Figures:
                 await asyncio.sleep(90)
-                return await end_run(run_id, ended, waited_s, now)
+                return await end_run(run_id, ended, waited_s, now, accepted=accepted)
 
             app.ledger.end_run = slowly  # type: ignore[method-assign] # a disk that is slow for a while
             return (await app.once(["bulk"]))["bulk"].outcome

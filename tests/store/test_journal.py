@@ -113,8 +113,8 @@ def test_criteria_stay_those_that_the_epoch_began_with(hand: Hand) -> None:
     assert hand.session().criteria == "others"
 
 
-def test_known_criteria_are_those_that_delivered(hand: Hand) -> None:
-    """Only another session of the account that has delivered something makes criteria known."""
+def test_known_criteria_are_those_that_were_asked_for(hand: Hand) -> None:
+    """Another session of the account makes criteria known that has delivered something, or has a key open: P2."""
     run_id = hand.run("old")
     page = hand.key(hand.order(hand.session("old"), run_id))
     hand.session("old", account="second", job="third")
@@ -123,8 +123,11 @@ def test_known_criteria_are_those_that_delivered(hand: Hand) -> None:
     def known(account: str = "main", but: int = new) -> str | None:
         return hand.do(hand.ledger.known_criteria(account, "criteria of old", but=but))
 
+    assert known() == "old"
+    hand.store(page, run_id, (), 0, new=True)
     assert known() is None
-    hand.store(page, run_id, leads(1), 1, new=True)
+    page = hand.key(hand.order(hand.session("old"), run_id))
+    hand.store(page, run_id, leads(1), 1)
     assert (known(), known("second"), known(but=hand.session("old").session_id)) == ("old", None, None)
 
 

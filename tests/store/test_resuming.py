@@ -99,7 +99,9 @@ def test_an_acceptance_is_kept_until_its_run_has_ended(hand: Hand) -> None:
     """The leave stands with the session, so that no restart loses it, and goes with the run that it was for."""
     answer(hand, Remedy("told", accepts=Reason.SESSION_DRIFTED))
     assert (hand.session().parked, hand.session().accepted) == (None, Reason.SESSION_DRIFTED)
-    hand.do(hand.ledger.forget_acceptance(hand.session().session_id))
+    (run_id,) = hand.alive
+    ended = End(Outcome.LIMITED, "its own limit")
+    hand.do(hand.ledger.end_run(run_id, ended, 0.0, NOW, accepted=hand.session().session_id))
     assert hand.session().accepted is None
 
 
@@ -110,6 +112,15 @@ def test_what_was_refused_binds_nobody(tmp_path: Path) -> None:
     assert hand.session().criteria is not None
     answer(hand, VOID)
     assert hand.session().criteria is None
+
+
+def test_an_open_key_binds_its_session(tmp_path: Path) -> None:
+    """What was asked for may be billed: the criteria stay those of its page, whatever the job's file says by now."""
+    hand = Hand(tmp_path / "leadsync.db")
+    hand.key(hand.order(hand.session(), hand.run()))
+    hand.do(hand.ledger.park(hand.session().session_id, Reason.SESSION_FOREIGN, "it is there", LATER))
+    answer(hand, Remedy("told", accepts=Reason.SESSION_FOREIGN))
+    assert hand.session().criteria == "criteria of phoenix"
 
 
 def test_a_key_that_is_settled_is_not_closed(hand: Hand) -> None:

@@ -187,6 +187,16 @@ def test_since_when_nobody_needs_a_session_is_the_first_that_was_seen_of_it(hand
     assert life({"phoenix": True}, 4 * DAY) == (None, None)
 
 
+@pytest.mark.parametrize("named", [{}, {"phoenix": False}])
+def test_since_when_nobody_needs_a_session_is_never_to_come(hand: Hand, named: dict[str, bool]) -> None:
+    """A clock that was ahead, and is put back, keeps no slot for years: it is unused since now at the latest."""
+    hand.session()
+    for now in (NOW + 365 * DAY, NOW):
+        hand.do(hand.ledger.note_jobs("main", named, now))
+    life = tenant(hand).life
+    assert (life.orphaned_since or life.dormant_since) == NOW
+
+
 def test_a_deletion_is_written_down_before_it_is_asked_for(hand: Hand) -> None:
     """Who wants it and why, and what was seen right before; wanted again it is the same."""
     end(hand, delivered(hand))
@@ -247,6 +257,18 @@ def test_a_session_that_stayed_holds_its_slot(hand: Hand, state: State) -> None:
     settle(hand, state)
     assert (used(hand), hand.session().deleted) == (1, False)
     assert hand.one("SELECT state FROM slot_action") == state
+
+
+def test_another_life_is_another_deletion(hand: Hand) -> None:
+    """One has no answer, and the session was made anew since: what is asked now is of the new life, and frees that."""
+    end(hand, delivered(hand))
+    first = asked(hand)
+    anew = replace(first.wish, row=replace(first.wish.row, created_at=NOW + DAY))
+    second = hand.do(hand.ledger.begin_deletion(anew, LATER))
+    assert isinstance(second, SlotAsked)
+    hand.do(hand.ledger.end_deletion(second, State.DELETED, None, LATER))
+    assert hand.rows("SELECT state FROM slot_action ORDER BY id") == [("gone",), ("deleted",)]
+    assert hand.session().deleted
 
 
 def test_a_deletion_ends_once(hand: Hand) -> None:

@@ -10,6 +10,7 @@ is absent, it had been adopted with properties in it:
     used        yes       the same, or more by at most its take replay, then compare
     used        any       another total                         park session_drifted, or go on from there if allowed
     used        any       less than we had, drift allowed       park session_vanished: it was made anew
+    deleted     any       another total                         park session_vanished: somebody has made it anew
     not used    any       absent                                go on if a slot is free, else wait
     not used    no        present                               park session_foreign, unless adopted
     not used    yes       another total, accepted               replay; the base line is set when its page is known
@@ -176,11 +177,12 @@ def _present_used(ledger: Standing, vendor_total: int, leave: Leave) -> Verdict:
     books = ledger.books
     if books.total <= vendor_total <= books.total + (ledger.open_take or 0):
         return GoOn()
-    if leave.drift and vendor_total < books.delivered:
-        # Nobody's use makes a total smaller: the session was deleted and used again.
+    if ledger.deleted or (leave.drift and vendor_total < books.delivered):
+        # Nobody's use makes a total smaller: the session was deleted and used again, as is one that we have deleted.
+        who = "was deleted by leadsync, and made anew" if ledger.deleted else "was made anew"
         return ParkJob(
             Reason.SESSION_VANISHED,
-            f"session {ledger.session} was made anew at the vendor: its total is {vendor_total}, after {books.total};"
+            f"session {ledger.session} {who} at the vendor: its total is {vendor_total}, after {books.total};"
             " the next page would bring and bill properties again",
         )
     if leave.drift:
@@ -216,7 +218,7 @@ def judge_criteria(*, kept: str | None, now: str, known_from: str | None, leave:
     """Say whether the list is still the one that this epoch began with, and not one that was bought before.
 
     `kept` is the hash that the epoch began with, None where nothing was asked yet; `known_from` names another session
-    of the account that has delivered the same criteria.
+    of the account that has delivered the same criteria, or has asked for them.
     """
     if kept is not None and kept != now and not leave.criteria_change:
         return ParkJob(
@@ -226,6 +228,7 @@ def judge_criteria(*, kept: str | None, now: str, known_from: str | None, leave:
     if kept is None and known_from is not None and not leave.buy_again:
         return ParkJob(
             Reason.CRITERIA_KNOWN,
-            f"session {known_from} has delivered these criteria; a new session would buy that list again",
+            f"session {known_from} has delivered these criteria, or asked for them; a new session would buy that list"
+            " again",
         )
     return None

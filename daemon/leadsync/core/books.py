@@ -53,9 +53,18 @@ def judge(books: Books, page: PageCount, *, counts_own: bool | None, drift_allow
     trouble = _disagreement(books, after, page, counts_own)
     if trouble is None:
         return Judgement(after, learned)
+    if drift_allowed and _is_another_life(books, page):
+        anew = f"{trouble}; it was made anew at the vendor, and the next pages would bring and bill properties again"
+        return Judgement(after, learned, Reason.SESSION_VANISHED, anew)
     if drift_allowed:
         return Judgement(_follow(after, page, counts_own), learned)
     return Judgement(after, learned, Reason.SESSION_DRIFTED, trouble)
+
+
+def _is_another_life(books: Books, page: PageCount) -> bool:
+    """Others' use of a session moves its total, but never below what we had, and it delivers nothing twice."""
+    fell = page.total is not None and page.total < books.delivered
+    return fell or bool(page.records and not page.new)
 
 
 def _vanished(books: Books, page: PageCount, counts_own: bool | None) -> Judgement:

@@ -1,7 +1,8 @@
 """The ways out: what a person types where a job is parked, and what each answer does to the books.
 
     reason            needs         does
-    session_vanished  --new-epoch   a new epoch begins; an open key is closed, since its session is gone
+    session_vanished  --new-epoch   a new epoch begins; an open key is closed, since its session is gone. Where it is at
+                                    the vendor after all, as the ledger has it, the job goes on
     session_foreign   --accept      the session is taken over: its total becomes the base line
     session_drifted   --accept      the base line moves, so that the totals agree again
     criteria_changed  --accept      the epoch goes on with the job's new criteria
@@ -136,6 +137,15 @@ def _new_epoch(question: Question) -> Remedy:
         return Remedy(message, new_epoch=True)
     closed = "its open key is closed, and if its page was billed, that page is lost with the session"
     return Remedy(f"{message}; {closed}: the budget counts it as spent", new_epoch=True, closes=Fate.UNKNOWN)
+
+
+def after_all(question: Question) -> Remedy:
+    """Go on with a session that is at the vendor as the ledger has it: a wrong token, or a list, had hidden it."""
+    key = "" if question.open_take is None else ", and its open key is asked again"
+    return Remedy(
+        f"the session of job {question.job} is at the vendor after all, with a total that the ledger explains: the job"
+        f" goes on with it{key}; nothing is begun anew"
+    )
 
 
 def asking_again(job: str, missing: StillMissing, price: Decimal) -> str:

@@ -29,6 +29,9 @@ SKEW_MAX: Final = timedelta(minutes=5)
 DATE_STEP: Final = timedelta(seconds=1)
 """`Date` has whole seconds: what was just now may lie after it."""
 
+MADE_ANEW: Final = "it is gone, and somebody has made one of its name anew"
+"""How a deletion ends that finds another session in the place of the one that was asked for."""
+
 NAMED_MAX: Final = 5
 """How many jobs are named where it is said who holds the slots."""
 

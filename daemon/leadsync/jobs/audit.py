@@ -40,9 +40,9 @@ class Auditor:
     async def verdict(self, ticket: Ticket, *, anew: bool = False) -> Verdict | End:
         """Say whether the run may go on, by what is known or by asking `anew`; an End where that was in vain.
 
-        Of a session that we have deleted since, what is known is not true any more.
+        Of a session that we have deleted since, or have asked to be deleted, what is known is not true any more.
         """
-        if anew or ticket.session.deleted:
+        if anew or ticket.session.deleted or ticket.session.name in self._desk.doomed:
             self.forget(ticket.session.name)
         return await self.look(ticket.session.name) or self._kept(ticket)
 
@@ -107,6 +107,7 @@ class Auditor:
         rows = [(state, listed.get(state.name)) for state in states]
         self._facts = {state.name: (standing_of(state), row.total if row else None) for state, row in rows}
         self._verdicts = {}
+        self._desk.doomed.clear()
         self._taken_s = asyncio.get_running_loop().time()
         cap = self._desk.terms.slots
         _log.info(events.ACCOUNT_AUDITED, account=self._desk.name, slots_used=len(listed), slots_cap=cap)

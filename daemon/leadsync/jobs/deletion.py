@@ -1,8 +1,8 @@
 """One deletion of a session: a fresh look, a row before, the request, a row after (P7).
 
 The session must be what it was when somebody wanted it deleted: same total, same last request, same life, also by a
-list that somebody else has taken while this waited for the line. Where no answer came, the next look says whether it is
-gone; if it is still there and has not moved, it is asked for again.
+list that somebody else has taken while this waited for the line; and the configuration must still let it go. Where no
+answer came, the next look says whether it is gone; if it is still there and has not moved, it is asked for again.
 """
 
 import asyncio
@@ -16,8 +16,8 @@ from leadsync import events
 from leadsync.core.model import End, Outcome
 from leadsync.core.replies import Denied, Lost, Refused, SlotsFull, Throttled
 from leadsync.core.retry import GIVE_UP_S, replay_wait_s, throttle_wait_s
-from leadsync.core.slots import Fate, SlotPlan
-from leadsync.jobs.desk import Desk, Surroundings
+from leadsync.core.slots import MADE_ANEW, Fate, SlotPlan
+from leadsync.jobs.desk import Desk, Surroundings, Terms
 from leadsync.store.ledger import Ledger, SlotAsked, State, Wish
 from leadsync.vendors.pace import sleep_unless
 from leadsync.vendors.wire import Deletion, Trouble
@@ -53,17 +53,20 @@ class InHand:
 
     async def once(self, planned: SlotPlan, may: May) -> Done | Lost | Throttled:
         """Ask for it once, if the fresh look allows that; trouble that time mends is returned bare."""
-        session = self._wish.row.session
+        session, terms = self._wish.row.session, self._desk.terms
         fate = next((fate for fate in planned.fates if fate.session == session), None)
         if fate is None:
             return await self.end(State.GONE, "it is not at the vendor any more"), None
+        if self._asked is not None and fate.row.created_at != self._wish.row.created_at:
+            # Whether our request did it or somebody else: the vendor has forgotten what that session delivered.
+            return await self.end(State.GONE, MADE_ANEW), None
         why_not = "it has moved since it was looked at" if fate.row != self._wish.row else may(planned, fate)
         if why_not is not None:
             return await self.end(State.KEPT, why_not), None
         refusal = await self._write_down()
         if refusal is not None:
             return await self.end(State.KEPT, refusal), None
-        return await self._judge(await self._send())
+        return await self._judge(await self._send(terms))
 
     async def _write_down(self) -> str | None:
         """Make it durable before it is asked for; a sentence where the ledger says that it must not be, also anew."""
@@ -74,13 +77,16 @@ class InHand:
         self._log = self._log.bind(job=asked.job)
         return None
 
-    async def _send(self) -> Deletion | Trouble:
+    async def _send(self, terms: Terms) -> Deletion | Trouble:
         desk, session = self._desk, self._wish.row.session
         if not await desk.client.turn(self._around.stopping):
             return Lost("leadsync was asked to stop")
         async with desk.traffic.sending():
+            if desk.terms is not terms or not desk.in_use:
+                return Lost("the configuration was read anew meanwhile")
             if desk.listed is not None and desk.listed.get(session) != self._wish.row:
                 return Lost("another look, which had the line until now, has shown it otherwise")
+            desk.doomed.add(session)
             reply = await desk.client.delete_session(session)
         desk.hear(session, reply, self._around)
         return reply

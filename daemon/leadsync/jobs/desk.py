@@ -10,7 +10,7 @@ from typing import Any, Final
 import structlog
 
 from leadsync import events
-from leadsync.config import Job, Settings
+from leadsync.config import Account, Job, Settings
 from leadsync.config.intent import criteria_of, leave_of, wish_of
 from leadsync.core.audit import Leave
 from leadsync.core.budget import Limits
@@ -96,7 +96,8 @@ class Desk:
     """One account at work. `denied` is set while the vendor turns the account down, so that its other runs end too.
 
     `in_use`: the configuration has the account; `renewed` is set where its terms have changed. `listed` is the vendor's
-    last session list, whoever has asked for it; None before the first.
+    last session list, whoever has asked for it; None before the first. `doomed` are sessions whose deletion has gone
+    out since the last audit, whatever came of it.
     """
 
     name: str
@@ -109,6 +110,7 @@ class Desk:
     denied: Denied | None = None
     in_use: bool = True
     listed: Listing | None = None
+    doomed: set[str] = field(default_factory=set)
     renewed: asyncio.Event = field(default_factory=asyncio.Event)
 
     def renew(self, terms: Terms) -> None:
@@ -144,12 +146,20 @@ class Desk:
 
 
 def jobs_of(settings: Settings, account: str) -> Jobs:
-    """Return an account's jobs as the planner of the slots wants them."""
+    """Return an account's jobs as the planner of the slots wants them.
+
+    A session may be named by a job of another account as well, where both speak for one team by the same token.
+    """
     theirs = [job for job in settings.jobs.values() if job.account == account]
-    named = [job for job in theirs if job.kind == "incremental"]
+    team = {name for name, other in settings.accounts.items() if _team(other) == _team(settings.accounts[account])}
+    named = [job for job in settings.jobs.values() if job.account in team and job.kind == "incremental"]
     sessions = {job.session: job.enabled for job in sorted(named, key=lambda job: job.enabled)}
     enabled = {job.name: job.session if job.kind == "incremental" else None for job in theirs if job.enabled}
     return Jobs(sessions, enabled, frozenset(job.name for job in theirs if not job.enabled))
+
+
+def _team(account: Account) -> tuple[str, str, str]:
+    return account.base_url, account.token.kind, account.token.name
 
 
 @dataclass(slots=True)

@@ -1,17 +1,19 @@
 """A person's answer to a parked job: looked at, carried out, and told with what it may cost.
 
-Only closing a key that the vendor never answers needs a look at the vendor, which is free: its list of sessions says
-whether the page was billed.
+Giving up a key, or a session, needs a look at the vendor, which is free: its list of sessions says whether the page was
+billed, and whether the session is gone.
 """
 
 from decimal import Decimal
 
 from leadsync.config import Job
+from leadsync.core.audit import GoOn, Leave, audit
 from leadsync.core.model import End
-from leadsync.core.resume import NOT_AFTER_A_RESTORE, Choice, Question, Remedy, asking_again, remedy, voiding
+from leadsync.core.resume import NOT_AFTER_A_RESTORE, Choice, Question, Remedy, after_all, asking_again, remedy, voiding
 from leadsync.errors import AnswerRefused, UsageMistake, VendorSilent
 from leadsync.jobs.audit import Auditor
 from leadsync.jobs.desk import Surroundings
+from leadsync.store.auditing import standing_of
 from leadsync.store.ledger import Ledger, SessionState
 
 
@@ -34,6 +36,8 @@ class Resume:
         state = await self._ledger.session(job.account, session, job.name)
         question = await self._ledger.question(state, job.name, price)
         done = await self._void(state, question) if choice is Choice.VOID_KEY else _remedy(question, choice)
+        if done.new_epoch and await self._is_there(state, question):
+            done = after_all(question)
         await self._ledger.answer(state, done, self._around.now())
         self._auditor.forget(session)
         return done.message
@@ -51,6 +55,16 @@ class Resume:
         if isinstance(missing, str):
             raise UsageMistake(f"job {job.name}: {missing}; nothing was changed")
         return asking_again(job.name, missing, price)
+
+    async def _is_there(self, state: SessionState, question: Question) -> bool:
+        """Whether the session is at the vendor after all, as the ledger has it. An open key is not given up unseen."""
+        total = await self._auditor.total(state.name)
+        if isinstance(total, End):
+            if question.open_take is None:
+                return False
+            raise VendorSilent(f"{total.message}; the open key of job {question.job} stays open")
+        verdict = audit(standing_of(state), total, slot_free=True, leave=Leave())
+        return total is not None and isinstance(verdict, GoOn)
 
     async def _void(self, state: SessionState, question: Question) -> Remedy:
         if question.open_take is None:

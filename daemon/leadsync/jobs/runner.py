@@ -3,8 +3,11 @@
 The runner finds out whether the run may begin; how a page is pulled it leaves to whoever drives the route.
 """
 
+import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections import defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any, Final, Protocol, TypeAlias, assert_never
 
@@ -83,6 +86,7 @@ class Runner:
         self._drive = drive
         self._ended = ended
         self._alive: set[int] = set()
+        self._firsts: defaultdict[tuple[str, str], asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def run(self, brief: Brief, desk: Desk, trigger: str) -> End:
         """Run a brief once and return how it ended; a one-shot that is done has no run."""
@@ -153,9 +157,27 @@ class Runner:
             if isinstance(route, End):
                 return _nothing(route)
             ticket = replace(ticket, life=replace(ticket.life, route=route))
+        async with self._first(ticket):
+            return await self._audited(ticket, was_parked=parked is not None)
+
+    @asynccontextmanager
+    async def _first(self, ticket: Ticket) -> AsyncIterator[None]:
+        """Let one run after another begin with criteria that nobody has asked for: the next sees what that brought.
+
+        Else two new jobs of the same criteria, due at the same time, would both buy the list.
+        """
+        brief = ticket.brief
+        if brief.settle_only is not None or brief.leave.buy_again or ticket.session.criteria is not None:
+            yield
+            return
+        async with self._firsts[brief.account, brief.criteria]:
+            yield
+
+    async def _audited(self, ticket: Ticket, *, was_parked: bool) -> Ended:
+        """Compare the books with the vendor's, get back what a restored store lacks, and do what the audit says."""
         # Without a session the vendor has no total to compare with.
         verdict = GoOn() if ticket.is_plain else await self._audit(ticket, anew=False)
-        if isinstance(verdict, GoOn) and parked is not None:
+        if isinstance(verdict, GoOn) and was_parked:
             await self._ledger.unpark(ticket.session.session_id)
         until = verdict.recover_until if isinstance(verdict, GoOn) else None
         if until is not None and ticket.brief.settle_only is None:
@@ -264,9 +286,9 @@ class Runner:
         """Write the end into the store and the log; a store that fails now is told in the same line."""
         end, waited_s = _with_way_out(ended.end, ticket.brief.job), ended.tally.waited_s
         try:
-            figures = await self._ledger.end_run(ticket.run_id, end, waited_s, self._around.now())
-            if end.outcome in ACCEPTED_FOR and ticket.session.accepted and ticket.brief.settle_only is None:
-                await self._ledger.forget_acceptance(ticket.session.session_id)
+            is_over = end.outcome in ACCEPTED_FOR and ticket.session.accepted and ticket.brief.settle_only is None
+            accepted, now = ticket.session.session_id if is_over else None, self._around.now()
+            figures = await self._ledger.end_run(ticket.run_id, end, waited_s, now, accepted=accepted)
             if await self._pauses(ticket, ended.end):
                 log.error(events.ACCOUNT_PAUSED, reason=end.reason, message=end.message)
         except BadWeather as error:

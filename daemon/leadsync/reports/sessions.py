@@ -101,10 +101,11 @@ def _table(sessions: Sequence[Row]) -> str:
 
 
 def to_prune(report: Row) -> dict[str, list[str]]:
-    """Return the sessions that the policy lets go, by account."""
+    """Return the sessions that the policy lets go, by account; of one whose list could not be had nothing is known."""
     found = {
         one["name"]: [row["session"] for row in one["sessions"] if row["action"] == Action.DELETE]
         for one in report["accounts"]
+        if one["unknown"] is None
     }
     return {name: sessions for name, sessions in found.items() if sessions}
 

@@ -76,7 +76,7 @@ class Ledger:
         return await self._writer.write(sessions.with_open_keys)
 
     async def known_criteria(self, account: str, criteria: str, *, but: int) -> str | None:
-        """Return a session of the account, other than row `but`, that has delivered these criteria."""
+        """Return a session of the account, other than row `but`, that has delivered or asked for these criteria."""
         return await self._writer.write(sessions.known_criteria, account, criteria, but)
 
     async def note_listing(self, account: str, listing: Listing, room: Room, now: datetime) -> Occupancy:
@@ -106,10 +106,6 @@ class Ledger:
     async def answer(self, state: SessionState, remedy: Remedy, now: datetime) -> None:
         """Do what a person has answered."""
         await self._writer.write(resuming.answer, state, remedy, now)
-
-    async def forget_acceptance(self, session_id: int) -> None:
-        """The run that an acceptance was for has ended by itself."""
-        await self._writer.write(resuming.forget_acceptance, session_id)
 
     async def recover(self, session_id: int, until: int) -> None:
         """Ask the old keys of a restored store's session again, up to this total of the vendor's."""
@@ -242,9 +238,14 @@ class Ledger:
         """
         return await self._writer.write(runs.begin, run, alive, now)
 
-    async def end_run(self, run_id: int, ended: End, waited_s: float, now: datetime) -> Figures:
-        """End a run; return what it did, added up from its pages."""
-        return await self._writer.write(runs.end, run_id, ended, waited_s, now)
+    async def end_run(
+        self, run_id: int, ended: End, waited_s: float, now: datetime, *, accepted: int | None = None
+    ) -> Figures:
+        """End a run; return what it did, added up from its pages.
+
+        `accepted`: the session of which a person had accepted something for this run; that is over with it.
+        """
+        return await self._writer.write(resuming.end_run, run_id, ended, waited_s, now, accepted=accepted)
 
     async def reap_runs(self, now: datetime) -> list[Interrupted]:
         """End the runs that a dead process left behind."""

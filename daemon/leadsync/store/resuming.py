@@ -7,7 +7,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, func, select, update
 from sqlmodel import col
 
-from leadsync.core.model import Reason
+from leadsync.core.model import End, Reason
 from leadsync.core.protocol import Fate
 from leadsync.core.resume import Question, Remedy
 from leadsync.errors import Bug
@@ -46,7 +46,7 @@ def answer(connection: Connection, state: SessionState, remedy: Remedy, now: dat
         values |= {"criteria": None, "vendor_total": None, "created_at": None, "deleted_at": None}
         values |= {"created_by": None, "adopted_at": None, "reserved_at": None}
         values |= {"recover_until": None}  # the pages of that epoch may have been billed before a restore, too
-    elif not state.books.delivered:
+    elif not state.books.delivered and (state.open_page is None or remedy.closes is not None):
         values |= {"criteria": None}  # what was refused, or never asked, binds nobody
     if remedy.accepts in _LETS_GO and state.recover_until is not None:
         sessions.recovered(connection, state.session_id)
@@ -54,6 +54,15 @@ def answer(connection: Connection, state: SessionState, remedy: Remedy, now: dat
         values |= {"park_reason": None, "park_message": None, "parked_at": None, "accepted": remedy.accepts}
     if values:
         sessions.change(connection, state.session_id, values)
+
+
+def end_run(
+    connection: Connection, run_id: int, ended: End, waited_s: float, now: datetime, *, accepted: int | None
+) -> runs.Figures:
+    """End a run, and with it what a person has accepted of the session `accepted` for it."""
+    if accepted is not None:
+        forget_acceptance(connection, accepted)
+    return runs.end(connection, run_id, ended, waited_s, now)
 
 
 def forget_acceptance(connection: Connection, session_id: int) -> None:

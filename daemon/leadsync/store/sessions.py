@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, RowMapping, Select, and_, bindparam, insert, select, update
+from sqlalchemy import Connection, RowMapping, Select, and_, bindparam, exists, insert, or_, select, update
 from sqlmodel import col
 
 from leadsync.core.model import Books, OpenPage, Reason
@@ -98,13 +98,21 @@ def with_open_keys(connection: Connection) -> list[SessionState]:
 
 
 def known_criteria(connection: Connection, account: str, criteria: str, but: int) -> str | None:
-    """Return a session of the account, other than row `but`, that has delivered these criteria."""
+    """Return a session of the account, other than row `but`, that has delivered these criteria, or asked for them.
+
+    What was asked for and has no answer may be billed.
+    """
+    asked = exists().where(
+        col(Page.session_id) == col(SearchSession.id),
+        col(Page.epoch) == col(SearchSession.epoch),
+        col(Page.state).in_(("asked", "awaited")),
+    )
     return connection.execute(
         select(col(SearchSession.name))
         .where(
             col(SearchSession.account) == account,
             col(SearchSession.criteria) == criteria,
-            col(SearchSession.delivered) > 0,
+            or_(col(SearchSession.delivered) > 0, asked),
             col(SearchSession.id) != but,
         )
         .limit(1)

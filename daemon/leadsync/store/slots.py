@@ -30,7 +30,7 @@ from sqlmodel import col
 
 from leadsync.core.model import Listing, SessionListing
 from leadsync.core.pace import WINDOW, Births
-from leadsync.core.slots import Occupancy, Room, Tenant, occupancy
+from leadsync.core.slots import MADE_ANEW, Occupancy, Room, Tenant, occupancy
 from leadsync.errors import Bug
 from leadsync.store import sessions
 from leadsync.store.sessions import SessionState
@@ -73,9 +73,10 @@ _HOUSEKEPT_AT: Final = select(col(Account.housekept_at)).where(_ACCOUNT)
 
 
 def _since(since: Any, these: ColumnElement[bool]) -> tuple[Update, Update]:
-    """Note since when this is so of a session, and that it is so no more."""
+    """Note since when this is so of a session, now at the latest, and that it is so no more."""
     mine = update(SearchSession).where(_OF_ACCOUNT)
-    begins = mine.where(these, since.is_(None)).values({since: bindparam("now")})
+    unknown = or_(since.is_(None), since > bindparam("now"))  # a clock that was ahead has been put back
+    begins = mine.where(these, unknown).values({since: bindparam("now")})
     return begins, mine.where(~these, since.is_not(None)).values({since: None})
 
 
@@ -99,6 +100,8 @@ class State(StrEnum):
         return self in {State.DELETED, State.GONE}
 
 
+_STORE_DOUBTED: Final = "the store was copied or restored"
+_LEFT: Final = and_(col(SlotAction.state) == State.KEPT, col(SlotAction.message) == _STORE_DOUBTED)
 _REFUSED: Final = (
     select(col(SlotAction.session), func.max(col(SlotAction.asked_at)))
     .where(col(SlotAction.account) == bindparam("of_account"), col(SlotAction.state) == State.REFUSED)
@@ -240,7 +243,9 @@ def begin_deletion(connection: Connection, wish: Wish, fence: int, now: datetime
         return "a run of it is under way"
     for asked in unanswered(connection, wish.account):
         if asked.wish.row.session == wish.row.session:
-            return asked
+            if asked.wish.row.created_at == wish.row.created_at:
+                return asked
+            end_deletion(connection, asked, State.GONE, MADE_ANEW, now)
     job = row["job"] if row is not None else None
     total = row["base_line"] + row["delivered"] if row is not None else None
     values = {
@@ -262,19 +267,29 @@ def begin_deletion(connection: Connection, wish: Wish, fence: int, now: datetime
 
 
 def end_deletion(connection: Connection, asked: SlotAsked, state: State, message: str | None, now: datetime) -> None:
-    """Write down how a deletion ended; a session that is gone holds no slot, and its ids stay in the ledger."""
-    where = (col(SlotAction.id) == asked.action_id, col(SlotAction.state) == State.ASKED)
+    """Write down how a deletion ended; a session that is gone holds no slot, and its ids stay in the ledger.
+
+    Also of one that was left because of the store while it was on its way.
+    """
+    where = (col(SlotAction.id) == asked.action_id, or_(col(SlotAction.state) == State.ASKED, _LEFT))
     ended = update(SlotAction).where(*where).values(state=state, message=message, ended_at=now)
     if connection.execute(ended).rowcount != 1:
         raise Bug(f"deletion {asked.action_id} has ended already")
     if state.freed:
-        _forget(connection, asked.wish.account, asked.wish.row.session, now)
+        _forget(connection, asked, now)
 
 
-def _forget(connection: Connection, account: str, session: str, now: datetime) -> None:
-    listed = (col(ListedSession.account) == account, col(ListedSession.name) == session)
-    connection.execute(delete(ListedSession).where(*listed))
-    mine = (col(SearchSession.account) == account, col(SearchSession.name) == session)
+def _forget(connection: Connection, asked: SlotAsked, now: datetime) -> None:
+    """Another of its name holds a slot, too; and a life that we began since, or took over, is not the one that went."""
+    account, row = asked.wish.account, asked.wish.row
+    listed = (col(ListedSession.account) == account, col(ListedSession.name) == row.session)
+    same = col(ListedSession.created_at).is_not_distinct_from(row.created_at)
+    connection.execute(delete(ListedSession).where(*listed, same))
+    then = select(col(SlotAction.asked_at)).where(col(SlotAction.id) == asked.action_id).scalar_subquery()
+    before = (
+        func.coalesce(began, then) <= then for began in (col(SearchSession.created_at), col(SearchSession.adopted_at))
+    )
+    mine = (col(SearchSession.account) == account, col(SearchSession.name) == row.session, *before)
     connection.execute(update(SearchSession).where(*mine).values(deleted_at=now, vendor_total=None))
     # A key that is on its way makes the session anew, in the slot that it has.
     connection.execute(update(SearchSession).where(*mine, ~_OPEN_KEY).values(reserved_at=None))
@@ -297,7 +312,7 @@ def _asked(row: RowMapping) -> SlotAsked:
 def leave_actions(connection: Connection, now: datetime) -> None:
     """The store was copied or restored: what its original had asked for is not asked again."""
     asked = update(SlotAction).where(col(SlotAction.state) == State.ASKED)
-    connection.execute(asked.values(state=State.KEPT, message="the store was copied or restored", ended_at=now))
+    connection.execute(asked.values(state=State.KEPT, message=_STORE_DOUBTED, ended_at=now))
 
 
 def births(connection: Connection, account: str, now: datetime) -> Births:

@@ -197,7 +197,7 @@ def case_of(view: View, errand: Errand) -> Case:
         asks=errand.asks,
         parked=view.doubt or parked,
         kept=state.criteria if state else None,
-        known_from=next((known.name for known in delivered_by(view, errand.session, criteria)), None),
+        known_from=next((known.name for known in asked_by(view, errand.session, criteria)), None),
         plain=errand.route == Route.PLAIN or errand.by_windows,
         undecided=errand.progress is not None and errand.route is None,
     )
@@ -211,8 +211,14 @@ def _leave(view: View, errand: Errand) -> Leave:
 
 def delivered_by(view: View, session: str, criteria: str) -> Iterator[SessionState]:
     """Find the other sessions that have delivered these criteria."""
+    return (state for state in asked_by(view, session, criteria) if state.books.delivered)
+
+
+def asked_by(view: View, session: str, criteria: str) -> Iterator[SessionState]:
+    """Find the other sessions that have delivered these criteria, or have a key open for them."""
     for state in view.sessions.values():
-        if state.name != session and state.criteria == criteria and state.books.delivered:
+        is_asked = state.books.delivered or state.open_page is not None
+        if state.name != session and state.criteria == criteria and is_asked:
             yield state
 
 
