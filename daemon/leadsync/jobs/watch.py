@@ -167,7 +167,7 @@ class Watch:
         zone = job.schedule.times.zone if isinstance(job.schedule.times, Cron) else UTC
         state = look.last_run, _open_day(look, now, zone)
         if self._judged.get(job.name, (None, None))[0] != state:
-            days = days_of(await self._ledger.past(job.name), zone)
+            days = days_of(await self._ledger.past(job.name), zone, now)
             self._judged[job.name] = state, judge(days, state[1])
 
     def _of_store(self, settings: Settings, look: Look) -> StoreFacts:
