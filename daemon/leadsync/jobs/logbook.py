@@ -15,7 +15,7 @@ from leadsync.errors import BadWeather
 from leadsync.store.ledger import Ledger
 
 ENDED_FOR: Final = timedelta(days=1)
-"""How long an ended condition is kept in mind, whoever could not be told of it."""
+"""How long an ended condition is kept in mind, whoever could not be told of it; longer only for the store's sake."""
 
 
 class Logbook:
@@ -46,8 +46,8 @@ class Logbook:
         before = self._held
         # A notifier may have told somebody while the look was taken: what it noted holds.
         after = [replace(one, told=before[place].told) if (place := _place(one)) in before else one for one in after]
-        self._held = {_place(one): one for one in after if one.ended_at is None or now - one.ended_at < ENDED_FOR}
-        self._unwritten |= {place for place, one in self._held.items() if _differs(before.get(place), one)}
+        self._unwritten |= {_place(one) for one in after if _differs(before.get(_place(one)), one)}
+        self._held = {place: one for one in after if self._is_kept(place := _place(one), one, now)}
         await self._write()
         if is_news:
             self._news.set()
@@ -61,6 +61,10 @@ class Logbook:
                 self._held[place] = replace(one, told={**one.told, notifier: what})
                 self._unwritten.add(place)
         await self._write()
+
+    def _is_kept(self, place: tuple[Key, datetime], one: Held, now: datetime) -> bool:
+        """An end that the store has not learned is kept: its row would stay open there, and let none begin anew."""
+        return one.ended_at is None or now - one.ended_at < ENDED_FOR or place in self._unwritten
 
     async def _write(self) -> None:
         places = {place for place in self._unwritten if place in self._held}

@@ -203,8 +203,8 @@ def _held(row: RowMapping) -> Held:
 
 
 def note(connection: Connection, changed: Collection[Held]) -> None:
-    """Enter conditions, or bring their rows up to date."""
-    for one in changed:
+    """Enter conditions, or bring their rows up to date: first what is over, since it may have begun anew meanwhile."""
+    for one in sorted(changed, key=lambda one: one.ended_at is None):
         this = {"of_name": one.key.condition, "of_subject": one.key.subject, "of_began_at": one.began_at}
         values = {
             "ended_at": one.ended_at,
