@@ -206,6 +206,21 @@ def test_who_notices_what_and_how_soon(build: Build, record_property: Record) ->
     assert all(path.endswith("/fail") for minute, path in words.items() if minute >= first_fail)
 
 
+def test_what_was_answered_while_leadsync_was_down_is_not_told_to_go_on(build: Build) -> None:
+    """A start looks before it reminds anybody: what has ended since is told to be over, and nothing else."""
+    stage, _ = set_stage(build)
+    outbox = Outbox(stage)
+    stage.job(schedule='every = "1h"')
+    stage.serve(HOUR_S + MINUTE_S)
+    stage.job(schedule='every = "1h"', search='query = "Mesa, AZ"')
+    stage.serve(70 * MINUTE_S, watched=True)
+    assert outbox.to("chief")[0][1] == "new job_parked phoenix"
+    stage.resume(choice=Choice.ACCEPT)
+    stage.clock.forward(DAY_S)
+    stage.serve(10 * MINUTE_S, watched=True)
+    assert [title for _, title in outbox.to("chief")] == ["new job_parked phoenix", "over job_parked phoenix"]
+
+
 def loop_seen_s() -> float:
     """When the loop last came round, as the figures say; a thread of the daemon's answers."""
     with urllib.request.urlopen("http://127.0.0.1:29483/metrics") as reply:

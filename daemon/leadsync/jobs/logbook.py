@@ -26,6 +26,8 @@ class Logbook:
         self._held: dict[tuple[Key, datetime], Held] = {}
         self._unwritten: set[tuple[Key, datetime]] = set()
         self._news = asyncio.Event()
+        self.is_current = False
+        """Whether a look has been entered since leadsync began: before, what is held may be over by now."""
 
     @property
     def held(self) -> Collection[Held]:
@@ -34,7 +36,7 @@ class Logbook:
 
     @property
     def news(self) -> asyncio.Event:
-        """Set when the next condition begins or ends."""
+        """Set when the next condition begins or ends, and after the first look."""
         return self._news
 
     async def open(self, now: datetime) -> None:
@@ -49,7 +51,8 @@ class Logbook:
         self._unwritten |= {_place(one) for one in after if _differs(before.get(_place(one)), one)}
         self._held = {place: one for one in after if self._is_kept(place := _place(one), one, now)}
         await self._write()
-        if is_news:
+        if is_news or not self.is_current:
+            self.is_current = True
             self._news.set()
             self._news = asyncio.Event()
 
