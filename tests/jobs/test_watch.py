@@ -153,3 +153,60 @@ def test_a_parked_job_is_urgent_until_it_is_answered(build: Build) -> None:
     stage.resume(choice=Choice.ACCEPT)
     stage.serve(2 * HOUR_S, watched=True)
     assert [what for _, what, _ in news(stage)] == ["began", "ended"]
+
+
+def test_a_park_is_told_of_the_job_whose_it_is(build: Build) -> None:
+    """A one-shot that has the name of another job's session is not parked because that job is."""
+    stage = build(size=50)
+    stage.job("daily", session="bulk")
+    stage.end("daily")
+    stage.job("daily", session="bulk", search='query = "Mesa, AZ"')
+    stage.end("daily")
+    one_shot(stage, search='query = "Tempe, AZ"')
+    stage.serve(3 * MINUTE_S, watched=True)
+    assert held(stage) == [("job_parked", "daily")]
+
+
+def test_who_has_no_rhythm_any_more_is_not_missed(build: Build) -> None:
+    """A day without a lead is told; once the job runs by hand alone that is over, from the reload on."""
+    stage = build(size=300)
+    stage.job(schedule='cron = "0 8 * * *"')
+    for day in range(10):
+        if 0 < day < 9:
+            stage.sim.world.grow(300)
+        stage.end()
+        stage.clock.forward((day + 1) * DAY_S - stage.clock.elapsed_s)
+    before: list[object] = []
+
+    async def take_the_schedule_away(_app: App) -> None:
+        await asyncio.sleep(3 * MINUTE_S)
+        before.append(held(stage))
+        stage.job()
+        stage.hang_up()
+
+    stage.serve(10 * MINUTE_S, take_the_schedule_away, watched=True)
+    assert before == [[("job_empty", "phoenix")]]
+    assert held(stage) == []
+
+
+def test_a_pause_of_which_nobody_needs_the_end_is_no_alarm(build: Build) -> None:
+    """The vendor has turned an account down, and its only job is disabled since: no run will ever try it again."""
+    stage = build(size=50)
+    stage.job(schedule='every = "1h"')
+    stage.end()
+    stage.write("UPDATE account SET paused_reason = 'token_refused', paused_message = 'HTTP 401'")
+    stage.serve(3 * MINUTE_S, watched=True)
+    assert held(stage) == [("account_paused", "main")]
+    stage.job(schedule='every = "1h"', enabled=False)
+    stage.serve(3 * MINUTE_S, watched=True)
+    assert held(stage) == []
+
+
+def test_a_skip_trace_that_is_gone_from_the_files_is_no_alarm(build: Build) -> None:
+    """Without [skip_trace] nobody is asked for, and each command that would end the pause refuses to."""
+    stage = build(size=50)
+    stage.job()
+    stage.end()
+    stage.write("INSERT INTO trace_desk (id, paused_reason, paused_message) VALUES (1, 'store_restored', 'say so')")
+    stage.serve(3 * MINUTE_S, watched=True)
+    assert held(stage) == []

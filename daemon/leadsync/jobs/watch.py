@@ -17,7 +17,7 @@ from leadsync.config import Job, Settings
 from leadsync.config.limits import limits_of
 from leadsync.core.budget import shares
 from leadsync.core.conditions import Severity
-from leadsync.core.schedule import At, Cron
+from leadsync.core.schedule import Cron
 from leadsync.core.slots import Room
 from leadsync.core.unusual import Unusual, days_of, judge
 from leadsync.core.watch import (
@@ -29,6 +29,7 @@ from leadsync.core.watch import (
     Held,
     JobFacts,
     StoreFacts,
+    TraceFacts,
     Transition,
     Worsened,
     step,
@@ -149,7 +150,7 @@ class Watch:
             for name, account in settings.accounts.items()
         }
         try:
-            watched = Watched(granted, {name: (job.account, job.session) for name, job in jobs.items()})
+            watched = Watched(granted, {name: (job.account, job.named_session) for name, job in jobs.items()})
             look = await self._ledger.look(watched, now)
             for name, job in jobs.items():
                 await self._judge(job, look.jobs[name], now)
@@ -162,8 +163,9 @@ class Watch:
 
     async def _judge(self, job: Job, look: JobLook, now: datetime) -> None:
         """Judge what a job has brought, where anything has changed since that was last done."""
-        if job.kind != "incremental" or job.schedule is None or isinstance(job.schedule.times, At):
-            return  # by hand there is no rhythm that could be missed
+        if not job.recurs or job.schedule is None:
+            self._judged.pop(job.name, None)  # by hand there is no rhythm that could be missed
+            return
         zone = job.schedule.times.zone if isinstance(job.schedule.times, Cron) else UTC
         state = look.last_run, _open_day(look, now, zone)
         if self._judged.get(job.name, (None, None))[0] != state:
@@ -177,7 +179,8 @@ class Watch:
             doubt=look.doubt,
             reload_refused=look.reload_refused,
             quarantined=look.inbox["quarantined"],
-            traces=look.traces,
+            # Without the section nobody is asked for, and no command could answer.
+            traces=look.traces if settings.skip_trace else TraceFacts(),
         )
 
     def _job(self, job: Job, look: JobLook) -> JobFacts:
@@ -196,9 +199,11 @@ class Watch:
 
 def _account(settings: Settings, name: str, look: AccountLook) -> AccountFacts:
     account = settings.accounts[name]
+    # Where no job would try it and no key waits for it, a pause keeps nobody, and nothing would ever end it.
+    is_wanted = look.used != look.billed or any(job.enabled and job.account == name for job in settings.jobs.values())
     return AccountFacts(
         name=name,
-        paused=look.paused,
+        paused=look.paused if is_wanted else None,
         budget=shares(limits_of(account), look.billed),
         slots_left=None if look.slots is None else look.slots.free,
         slots_cap=account.session_cap,

@@ -33,10 +33,13 @@ KEPT_FOR: Final = timedelta(days=90)
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """Whom to look at: the accounts with what is granted to them, the jobs with their accounts and sessions."""
+    """Whom to look at: the accounts with what is granted to them, the jobs with their accounts and sessions.
+
+    A one-shot has None: its lives have sessions of their own, and a session of its name is another job's.
+    """
 
     accounts: Mapping[str, tuple[Limits, Room]]
-    jobs: Mapping[str, tuple[str, str]]
+    jobs: Mapping[str, tuple[str, str | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,11 +141,13 @@ def _account(connection: Connection, name: str, limits: Limits, room: Room, now:
     return AccountLook(paused, billed, used, slots.held(connection, name, room) if row["listed_at"] else None)
 
 
-def _job(connection: Connection, name: str, account: str, session: str) -> JobLook:
+def _job(connection: Connection, name: str, account: str, session: str | None) -> JobLook:
     times = connection.execute(_TIMES, {"of_job": name}).all()
     last = connection.execute(_LAST, {"of_job": name}).mappings().all()
-    parked = connection.execute(_PARKED, {"account": account, "session": session}).scalar_one_or_none()
-    parked = parked or connection.execute(_LIFE_PARKED, {"account": account, "of_job": name}).scalar_one_or_none()
+    if session is None:
+        parked = connection.execute(_LIFE_PARKED, {"account": account, "of_job": name}).scalar_one_or_none()
+    else:
+        parked = connection.execute(_PARKED, {"account": account, "session": session}).scalar_one_or_none()
     return JobLook(
         due_at=min((fire_at for _, fire_at in times), default=None),
         next_at=min((fire_at for state, fire_at in times if state == "planned"), default=None),
@@ -154,7 +159,7 @@ def _job(connection: Connection, name: str, account: str, session: str) -> JobLo
     )
 
 
-def _waits(connection: Connection, job: str, session: str) -> bool:
+def _waits(connection: Connection, job: str, session: str | None) -> bool:
     """Who waits by another way waits for a webhook, and for a session that the job has no more nobody waits."""
     last = connection.execute(_LAST_OWN, {"of_job": job}).mappings().one_or_none()
     if last is None or last["outcome"] != Outcome.WAITING:
