@@ -139,6 +139,26 @@ def test_a_disk_that_cannot_be_looked_at_is_full(build: Build) -> None:
     assert "disk_full" in [line["condition"] for line in stage.logged("condition.began")]
 
 
+def test_a_store_that_can_be_read_and_not_be_written_is_failing(build: Build) -> None:
+    """As behind a quota, or where the file system became read-only: no run can begin, and the cause is told."""
+    stage = build(size=50)
+    stage.job(schedule='every = "1h"')
+
+    async def break_and_mend(_app: App) -> None:
+        await asyncio.sleep(30 * MINUTE_S)
+        for table, change in (("slot", "UPDATE ON slot"), ("condition", "INSERT ON condition")):
+            stage.write(f"CREATE TRIGGER {table}_broken BEFORE {change} BEGIN SELECT RAISE(ABORT, 'full'); END")
+        await asyncio.sleep(HOUR_S)
+        for table in ("slot", "condition"):
+            stage.write(f"DROP TRIGGER {table}_broken")
+
+    stage.serve(2 * HOUR_S, break_and_mend, watched=True)
+    (began, ended) = [minute for minute, _, condition in news(stage) if condition == "store_failing"]
+    assert 75 < began < 80
+    assert 90 < ended < 93
+    assert stage.one("SELECT count(*) FROM condition WHERE ended_at IS NULL") == 0
+
+
 def test_a_parked_job_is_urgent_until_it_is_answered(build: Build) -> None:
     """It is said at error level with what to type, and is over when a person has answered."""
     stage = build()

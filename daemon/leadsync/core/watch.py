@@ -98,7 +98,7 @@ class StoreFacts:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """One look. `store` is None where it could not be read, `store_failed_s` for how long that has been so.
+    """One look. `store` is None where it could not be read, `store_failed_s` how long it fails, be it at writing.
 
     `silence_s`: how long the vendor has answered nobody of an account, 0.0 where it answers, None where nobody has had
     anything to ask it yet. `lag_s` is the latest that the loop was since the last look.

@@ -28,6 +28,8 @@ class Logbook:
         self._news = asyncio.Event()
         self.is_current = False
         """Whether a look has been entered since leadsync began: before, what is held may be over by now."""
+        self.is_behind = False
+        """Whether the store did not take what was entered last: it may be one that can be read and not be written."""
 
     @property
     def held(self) -> Collection[Held]:
@@ -76,7 +78,9 @@ class Logbook:
         try:
             await self._ledger.note_conditions([self._held[place] for place in places])
         except BadWeather:
-            return  # a condition of its own, which the next look finds
+            self.is_behind = True  # a condition of its own, which the next look finds
+            return
+        self.is_behind = False
         self._unwritten -= places
 
 

@@ -99,8 +99,8 @@ class Watch:
         if asyncio.get_running_loop().time() - self._looked_s > WELL_WITHIN_S:
             return False
         facts = self.facts
-        return facts is None or (
-            facts.store is not None and facts.scheduler_silent_s < SCHEDULER_SILENT.total_seconds()
+        return facts is None or not (
+            facts.store_failed_s or facts.scheduler_silent_s >= SCHEDULER_SILENT.total_seconds()
         )
 
     async def look(self) -> None:
@@ -155,11 +155,17 @@ class Watch:
             for name, job in jobs.items():
                 await self._judge(job, look.jobs[name], now)
         except BadWeather:
-            if self._store_failed_at_s is None:
-                self._store_failed_at_s = asyncio.get_running_loop().time()
+            self._note_store(fails=True)
             return None
-        self._store_failed_at_s = None
+        # What it shows holds, also where it can only be read.
+        self._note_store(fails=self._logbook.is_behind)
         return self._of_store(settings, look)
+
+    def _note_store(self, *, fails: bool) -> None:
+        if not fails:
+            self._store_failed_at_s = None
+        elif self._store_failed_at_s is None:
+            self._store_failed_at_s = asyncio.get_running_loop().time()
 
     async def _judge(self, job: Job, look: JobLook, now: datetime) -> None:
         """Judge what a job has brought, where anything has changed since that was last done."""
