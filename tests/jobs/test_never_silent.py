@@ -321,6 +321,26 @@ def test_a_switch_that_is_down_is_a_warning(build: Build) -> None:
     assert minute_of(stage, failed[0]) < 1
 
 
+def test_another_address_in_the_same_place_wants_a_restart(build: Build) -> None:
+    """A reload that did not take it over would leave everybody believing that notices go there."""
+    stage, _ = set_stage(build)
+    Outbox(stage)
+    stage.job(schedule='every = "1h"')
+
+    async def rotate(_app: App) -> None:
+        for _ in range(2):
+            await asyncio.sleep(MINUTE_S)
+            stage.hang_up()
+            await asyncio.sleep(MINUTE_S)
+            secret(stage.folder / "team", "canary-team-url")
+
+    stage.serve(5 * MINUTE_S, rotate)
+    assert len(stage.logged("config.reloaded")) == 1
+    (refused,) = stage.logged("reload.refused")
+    assert "(notify, ping or metrics) cannot be changed while leadsync runs" in refused["message"]
+    assert "canary-team-url" not in stage.log.getvalue()
+
+
 @pytest.mark.parametrize("text", ["canary-team-url", "canary-switch"])
 def test_addresses_are_secrets(build: Build, text: str) -> None:
     """Neither is in the log, whatever fails."""
