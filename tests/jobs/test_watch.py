@@ -9,7 +9,8 @@ from typing import Any
 
 from leadsync.app import App
 from leadsync.core.resume import Choice
-from leadsync.reports.status import status
+from leadsync.reports.status import in_words, status
+from leadsync.store.lock import DAEMON, InstanceLock
 from tests.jobs.one_shots import one_shot
 from tests.stage import Stage, VirtualAlarms
 
@@ -173,6 +174,22 @@ def test_a_parked_job_is_urgent_until_it_is_answered(build: Build) -> None:
     stage.resume(choice=Choice.ACCEPT)
     stage.serve(2 * HOUR_S, watched=True)
     assert [what for _, what, _ in news(stage)] == ["began", "ended"]
+
+
+def test_what_was_held_when_the_daemon_ended_is_not_shown_as_what_is(build: Build) -> None:
+    """A person has answered since, and nobody has looked: `status` says so, unless a daemon is at work."""
+    stage = build(size=50)
+    stage.job()
+    stage.end()
+    stage.job(search='query = "Mesa, AZ"')
+    stage.end()
+    stage.serve(3 * MINUTE_S, watched=True)
+    stage.resume(choice=Choice.ACCEPT)
+    *_, head, line = in_words(status(stage.settings(), stage.clock())).splitlines()
+    assert head == "as things stood when the daemon last looked, which is not running:"
+    assert line.startswith("urgent since 2026-11-02 06:01: job_parked phoenix: ")
+    with InstanceLock(stage.folder / "leadsync.db", DAEMON):
+        assert head not in in_words(status(stage.settings(), stage.clock()))
 
 
 def test_a_park_is_told_of_the_job_whose_it_is(build: Build) -> None:
