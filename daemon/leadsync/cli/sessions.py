@@ -51,7 +51,8 @@ def prune(
     """Delete now what `delete` in [housekeeping] lets go.
 
     It shows the sessions and asks first. Each is looked at again right before its deletion: what has moved stays. What
-    was deleted can be delivered and billed again if its id is ever used again. Exit 1 where one was not deleted.
+    was deleted can be delivered and billed again if its id is ever used again. Exit 1 where one was not deleted, or an
+    account's list could not be had.
     """
     with answering():
         settings = load_settings(config)
@@ -65,11 +66,12 @@ def prune(
         report = report_of(settings, Outside())
         named = to_prune(report)
         typer.echo(prune_in_words(report))
-        if dry_run or not named:
-            return
-        count = sum(map(len, named.values()))
-        ask_first(f"Delete {count} session{'s' if count > 1 else ''}?", yes=yes)
-        _tell_deeds(prune_named(settings, named, Outside()))
+        if named and not dry_run:
+            count = sum(map(len, named.values()))
+            ask_first(f"Delete {count} session{'s' if count > 1 else ''}?", yes=yes)
+            _tell_deeds(prune_named(settings, named, Outside()))
+        if any(one["unknown"] for one in report["accounts"]):
+            raise typer.Exit(1)
 
 
 @app.command("delete")
