@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from leadsync.core.conditions import Condition
-from leadsync.core.watch import Held, Key
+from leadsync.core.watch import Held, Key, Told
 from leadsync.jobs.logbook import Logbook
 from leadsync.store.watching import open_conditions
 from tests.store.hand import NOW, Hand
@@ -23,6 +23,22 @@ def hand(tmp_path: Path) -> Iterator[Hand]:
     hand = Hand(tmp_path / "leadsync.db")
     yield hand
     hand.close()
+
+
+def test_whoever_was_told_of_the_begin_is_owed_the_end(hand: Hand) -> None:
+    """A mail server that is down over a weekend, and a restart meanwhile, lose no end; after a week nobody waits."""
+    logbook = Logbook(hand.ledger)
+    over = replace(PARKED, gone_at=NOW + DAY, ended_at=NOW + DAY, told={"team": Told(NOW)})
+    enter(hand, logbook, replace(PARKED, told=over.told), days=0)
+    for days in (1, 4):
+        enter(hand, logbook, over, days=days)
+    again = Logbook(hand.ledger)
+    hand.do(again.open(NOW + 4 * DAY))
+    assert again.held == logbook.held == (over,)
+    hand.do(again.note({(over.key, NOW): Told(NOW, ended_at=NOW + 4 * DAY)}, "team"))
+    enter(hand, again, over, days=4)
+    enter(hand, logbook, over, days=8)
+    assert again.held == logbook.held == ()
 
 
 def enter(hand: Hand, logbook: Logbook, held: Held, *, days: int) -> None:

@@ -20,6 +20,12 @@ LINES_MAX: Final = 20
 TRY_AGAIN_FIRST_S: Final = 60.0
 TRY_AGAIN_MAX_S: Final = 3_600.0
 
+ENDED_FOR: Final = timedelta(days=1)
+"""How long an ended condition is kept in mind for those who could not be told of it at all."""
+
+OWED_FOR: Final = timedelta(days=7)
+"""How long its end is kept for those who were told of its begin: a mail server may be down for a weekend."""
+
 
 class Kind(StrEnum):
     """What a line of a message says of a condition."""
@@ -93,6 +99,14 @@ def _kind(one: Held, notifier: str, terms: Terms, now: datetime) -> Kind | None:
         lasts = one.gone_at is None and abs(now - one.began_at) >= patience
         return Kind.NEW if lasts else None
     return Kind.STILL if abs(now - (told.reminded_at or told.began_at)) >= terms.remind_every else None
+
+
+def is_kept(one: Held, now: datetime) -> bool:
+    """Whether a condition is kept in mind: while it is open, and then for as long as somebody may be told of it."""
+    if one.ended_at is None:
+        return True
+    is_owed = any(told.began_at is not None and told.ended_at is None for told in one.told.values())
+    return now - one.ended_at < (OWED_FOR if is_owed else ENDED_FOR)
 
 
 def told_by(lines: Iterable[Line], notifier: str, now: datetime) -> Mapping[tuple[Key, datetime], Told]:

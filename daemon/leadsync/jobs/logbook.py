@@ -7,15 +7,12 @@ told. What could not be written is written with the next entry.
 import asyncio
 from collections.abc import Collection, Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
-from typing import Final
+from datetime import datetime
 
+from leadsync.core.notices import is_kept
 from leadsync.core.watch import Held, Key, Told
 from leadsync.errors import BadWeather
 from leadsync.store.ledger import Ledger
-
-ENDED_FOR: Final = timedelta(days=1)
-"""How long an ended condition is kept in mind, whoever could not be told of it; longer only for the store's sake."""
 
 
 class Logbook:
@@ -33,7 +30,7 @@ class Logbook:
 
     @property
     def held(self) -> Collection[Held]:
-        """Open conditions, and those that ended within a day."""
+        """Open conditions, and those that ended lately."""
         return tuple(self._held.values())
 
     @property
@@ -69,7 +66,7 @@ class Logbook:
 
     def _is_kept(self, place: tuple[Key, datetime], one: Held, now: datetime) -> bool:
         """An end that the store has not learned is kept: its row would stay open there, and let none begin anew."""
-        return one.ended_at is None or now - one.ended_at < ENDED_FOR or place in self._unwritten
+        return is_kept(one, now) or place in self._unwritten
 
     async def _write(self) -> None:
         places = {place for place in self._unwritten if place in self._held}

@@ -15,6 +15,7 @@ from sqlmodel import col
 from leadsync.core.budget import Limits, Spent
 from leadsync.core.conditions import Condition as Name
 from leadsync.core.model import SETTLING, End, Outcome, Reason, Route
+from leadsync.core.notices import OWED_FOR, is_kept
 from leadsync.core.slots import Occupancy, Room
 from leadsync.core.unusual import Past
 from leadsync.core.watch import Held, Key, Told, TraceFacts
@@ -27,7 +28,6 @@ LAST_RUNS: Final = 3
 PAST_RUNS_MAX: Final = 4_000
 """More than a month of quarters of an hour; a job that runs more often is known for a shorter time."""
 
-RECENT: Final = timedelta(days=1)
 KEPT_FOR: Final = timedelta(days=90)
 
 
@@ -187,11 +187,12 @@ def open_conditions(connection: Connection) -> list[Held]:
 
 
 def conditions(connection: Connection, now: datetime) -> list[Held]:
-    """Read what is held, and what ended within the last day; forget what ended three months ago."""
+    """Read what is held, and what ended lately (see `core.notices.is_kept`); forget what ended three months ago."""
     connection.execute(delete(Condition).where(col(Condition.ended_at) < now - KEPT_FOR))
-    lately = or_(col(Condition.ended_at).is_(None), col(Condition.ended_at) > now - RECENT)
+    lately = or_(col(Condition.ended_at).is_(None), col(Condition.ended_at) > now - OWED_FOR)
     rows = connection.execute(select(Condition).where(lately).order_by(col(Condition.id))).mappings()
-    return [_held(row) for row in rows if row["name"] in _NAMES]
+    found = [_held(row) for row in rows if row["name"] in _NAMES]
+    return [one for one in found if is_kept(one, now)]
 
 
 def _held(row: RowMapping) -> Held:
