@@ -163,6 +163,7 @@ class Household:
             waiting=[place.job for place in await self._ledger.waiting(name)],
             births=await self._ledger.births(name, clocks.ours),
             unknown=unknown,
+            ever=unknown is None or await self._ledger.listed_at(name) is not None,
         )
 
     async def _note(self, desk: Desk, listed: Listing) -> None:

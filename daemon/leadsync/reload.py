@@ -34,11 +34,13 @@ from leadsync.vendors.pace import result_unless
 Relog: TypeAlias = Callable[[Settings, Collection[str]], None]
 """Sets the log up anew, with these secrets masked."""
 
+TELLING: Final = "notify, ping or metrics"
+
 FIXED: Final[Mapping[str, Callable[[Settings], object]]] = {
     "store": lambda settings: settings.store,
     "webhooks": lambda settings: settings.webhooks,
     "health": lambda settings: settings.health,
-    "notify, ping or metrics": lambda settings: (settings.metrics, _told(settings)),
+    TELLING: lambda settings: (settings.metrics, _told(settings)),
 }
 """What a running daemon cannot exchange: where its ledger is, the doors that it holds open, and who is told of it."""
 
@@ -71,11 +73,8 @@ class Reload:
         self._heartbeat = heartbeat
         self._relog = relog
         self._asked = asyncio.Event()
-        self._secrets = {
-            *app.accounts.tokens.values(),
-            *app.tracing.desk.secrets,
-            *read_telling(app.settings, outside.environ),
-        }
+        self._telling = read_telling(app.settings, outside.environ)
+        self._secrets = {*app.accounts.tokens.values(), *app.tracing.desk.secrets, *self._telling}
 
     def ask(self, _signal: int = 0) -> None:
         """Wish for a reload."""
@@ -114,6 +113,8 @@ class Reload:
             settings = await reading
         keys = read_keys(settings, self._outside.environ)
         _refuse_fixed(before, settings)
+        if read_telling(settings, self._outside.environ) != self._telling:
+            raise _fixed(settings, TELLING)  # where they lie is the same, and what lies there is not
         self._secrets.update(keys.values())
         async with AsyncExitStack() as quiet, AsyncExitStack() as undo:
             clients = self._app.accounts.connect(settings, keys.tokens)
@@ -174,7 +175,11 @@ def _in_one_line(error: OperatorMistake | BadWeather) -> str:
 def _refuse_fixed(before: Settings, after: Settings) -> None:
     moved = [key for key, value in FIXED.items() if value(before) != value(after)]
     if moved:
-        raise ConfigInvalid(tuple(Problem(str(after.path), 0, key, RESTART) for key in moved))
+        raise _fixed(after, *moved)
+
+
+def _fixed(after: Settings, *keys: str) -> ConfigInvalid:
+    return ConfigInvalid(tuple(Problem(str(after.path), 0, key, RESTART) for key in keys))
 
 
 def _difference(before: Settings, after: Settings) -> dict[str, list[str]]:

@@ -70,6 +70,19 @@ def rows_of(house: House) -> dict[str, dict[str, Any]]:
     return {row["session"]: row for row in account["sessions"]}
 
 
+def test_a_list_that_was_never_had_is_no_empty_one(tmp_path: Path) -> None:
+    """Nobody answers: who holds the slots is unknown, and a prune that could not look has not done its work."""
+    house = House(tmp_path / "house", "http://127.0.0.1:9")
+    house.job("phoenix")
+    (account,) = house.say("sessions list --json").json["accounts"]
+    assert (account["slots"]["used"], account["slots"]["free"], account["sessions"]) == (None, None, [])
+    words = house.say("sessions list").out
+    assert words.startswith("main: ? of 100 slots: ")
+    assert "no list was ever had" in words
+    pruned = house.say("sessions prune --yes")
+    assert (pruned.code, "could not be had" in pruned.out) == (1, True)
+
+
 @PLACES
 def test_the_list(house: House, vendor: Vendor, place: Place) -> None:
     """Ours and foreign, with both totals and the job; it costs nothing, and a person reads the same."""

@@ -60,6 +60,20 @@ def test_what_came_and_went_unheard_is_told_once() -> None:
     assert kinds(after(over, Kind.PASSED, NOON + 2 * HOUR), TERMS, NOON + 3 * HOUR) == []
 
 
+def test_a_clock_that_is_put_back_leaves_nothing_untold() -> None:
+    """What began, was told or ended by a clock a year ahead is told, told again and told to be over all the same."""
+    ahead = NOON + 365 * DAY
+    silent = replace(SILENT, began_at=ahead)
+    assert kinds(silent, TERMS, NOON) == [Kind.NEW]
+    known = after(silent, Kind.NEW, ahead)
+    assert kinds(known, TERMS, NOON) == [Kind.STILL]
+    reminded = after(known, Kind.STILL, NOON)
+    assert [kinds(reminded, TERMS, NOON + hours * HOUR) for hours in (23, 24)] == [[], [Kind.STILL]]
+    over = replace(silent, ended_at=NOON)
+    assert kinds(over, TERMS, NOON) == [Kind.PASSED]
+    assert "over after 0 min" in message([Line(Kind.PASSED, over)], NOON)[1]
+
+
 def test_each_notifier_is_told_for_itself() -> None:
     """What one has told is due at the other as before."""
     assert kinds(after(PARKED, Kind.NEW, NOON, "chief"), TERMS, NOON) == [Kind.NEW]

@@ -123,11 +123,27 @@ def test_days_are_those_of_the_jobs_clock() -> None:
         Past(start + timedelta(hours=1), Outcome.FAILED, 2),
         Past(start + timedelta(hours=3), Outcome.COMPLETE, 7),
     ]
-    first, second = days_of(runs, ZoneInfo("America/Phoenix"))
+    first, second = days_of(runs, ZoneInfo("America/Phoenix"), runs[-1].started_at)
     assert (first, second) == (
         Day(date(2026, 6, 1), 7, Outcome.FAILED),
         Day(date(2026, 6, 2), 7, Outcome.COMPLETE),
     )
+
+
+@pytest.mark.parametrize("ahead", [timedelta(days=30), timedelta(days=1)], ids=["ahead of now", "by a day, long ago"])
+def test_a_clock_that_was_ahead_leaves_each_day_in_its_place(ahead: timedelta) -> None:
+    """In the midst of a day it showed another and a run failed by it; the watch lives on, and judges the days."""
+    start = datetime(2026, 6, 1, 6, tzinfo=UTC)
+    usual = [Past(start + timedelta(days=at), Outcome.COMPLETE, 300) for at in range(16)]
+    wrong = Past(usual[9].started_at + ahead, Outcome.FAILED, 0)
+    right = Past(usual[9].started_at + timedelta(hours=1), Outcome.COMPLETE, 20)
+    runs = [*usual[:10], wrong, right, *usual[10:], Past(start + timedelta(days=16), Outcome.COMPLETE, 3_000)]
+    known = days_of(runs, UTC, runs[-1].started_at)
+    assert [day.date for day in known] == [MONDAY + timedelta(days=at) for at in range(17)]
+    assert (known[9].records, known[10].outcome) == (320, Outcome.COMPLETE)
+    found = judge(known, None)
+    assert found is not None
+    assert found.condition is Condition.JOB_MUCH
 
 
 def rhythms(dice: random.Random) -> Iterator[tuple[str, list[int]]]:

@@ -122,6 +122,25 @@ def test_a_cause_is_told_once() -> None:
     assert set(seen(failing, held(Condition.VENDOR_SILENT, "other"))) == {Condition.JOB_FAILING}
 
 
+def test_what_goes_on_behind_its_cause_is_not_over() -> None:
+    """A job that was told to fail, or to be late, is not told to be well because the vendor or the scheduler fails."""
+    told = [held(Condition.JOB_FAILING, "phoenix"), held(Condition.JOB_OVERDUE, "phoenix")]
+    both = job(last=(FAILED, FAILED), due_at=NOW - 99 * MINUTE)
+    behind = replace(both, silence_s={"main": 400.0}, scheduler_silent_s=200.0)
+    after, news = step(told, sights(behind, told, NOW), NOW)
+    assert after[:2] == told
+    causes = {Condition.VENDOR_SILENT, Condition.SCHEDULER_SILENT}
+    assert {(type(one), one.held.key.condition) for one in news} == {(Began, cause) for cause in causes}
+    over = [type(one) for one in step(told, sights(WELL, told, NOW), NOW)[1]]
+    assert over == [Ended, Ended]
+
+
+def test_an_outage_that_a_clock_far_ahead_has_ended_covers_no_failing_job() -> None:
+    """The clock is put back by a year: whose jobs fail is told at once, and not in a year and an hour."""
+    over = held(Condition.VENDOR_SILENT, ended_at=NOW + timedelta(days=365))
+    assert set(seen(job(last=(FAILED, FAILED)), over)) == {Condition.JOB_FAILING}
+
+
 def test_what_is_not_known_stays() -> None:
     """A store that cannot be read ends nothing that it has told, and a vendor that was not asked yet nothing either."""
     parked, silent = held(Condition.JOB_PARKED, "phoenix"), held(Condition.VENDOR_SILENT)
@@ -155,6 +174,20 @@ def test_from_begin_to_end() -> None:
     assert told == ["0 Began 10 10 missing", "2 Worsened 16 16 missing", "17 Ended 20 20 missing"]
     (over,) = held_now
     assert (over.began_at, over.ended_at) == (NOW, NOW + 7 * MINUTE)
+
+
+@pytest.mark.parametrize("between", [timedelta(days=-365), timedelta(days=3)], ids=["put back", "slept"])
+def test_a_clock_that_jumps_while_it_settles_holds_up_no_end(between: timedelta) -> None:
+    """It ends minutes after it was first not seen, be the clock put back or the machine asleep; that is news."""
+    (now_held,), _ = step([held(Condition.VENDOR_SILENT)], {}, NOW)
+    assert now_held.gone_at == NOW
+    ends: list[timedelta] = []
+    for minute in range(6):
+        now = NOW + between + minute * MINUTE
+        (now_held,), news = step([now_held], {}, now)
+        ends += [now - one.held.ended_at for one in news if isinstance(one, Ended) and one.held.ended_at is not None]
+    assert len(ends) == 1
+    assert timedelta(0) <= ends[0] <= 5 * MINUTE
 
 
 def test_again_is_another() -> None:

@@ -206,6 +206,21 @@ def test_who_notices_what_and_how_soon(build: Build, record_property: Record) ->
     assert all(path.endswith("/fail") for minute, path in words.items() if minute >= first_fail)
 
 
+def test_what_was_answered_while_leadsync_was_down_is_not_told_to_go_on(build: Build) -> None:
+    """A start looks before it reminds anybody: what has ended since is told to be over, and nothing else."""
+    stage, _ = set_stage(build)
+    outbox = Outbox(stage)
+    stage.job(schedule='every = "1h"')
+    stage.serve(HOUR_S + MINUTE_S)
+    stage.job(schedule='every = "1h"', search='query = "Mesa, AZ"')
+    stage.serve(70 * MINUTE_S, watched=True)
+    assert outbox.to("chief")[0][1] == "new job_parked phoenix"
+    stage.resume(choice=Choice.ACCEPT)
+    stage.clock.forward(DAY_S)
+    stage.serve(10 * MINUTE_S, watched=True)
+    assert [title for _, title in outbox.to("chief")] == ["new job_parked phoenix", "over job_parked phoenix"]
+
+
 def loop_seen_s() -> float:
     """When the loop last came round, as the figures say; a thread of the daemon's answers."""
     with urllib.request.urlopen("http://127.0.0.1:29483/metrics") as reply:
@@ -304,6 +319,26 @@ def test_a_switch_that_is_down_is_a_warning(build: Build) -> None:
     assert min(minute for minute, _ in switch.calls) < 66
     assert len(stage.logged("run.ended")) == 3
     assert minute_of(stage, failed[0]) < 1
+
+
+def test_another_address_in_the_same_place_wants_a_restart(build: Build) -> None:
+    """A reload that did not take it over would leave everybody believing that notices go there."""
+    stage, _ = set_stage(build)
+    Outbox(stage)
+    stage.job(schedule='every = "1h"')
+
+    async def rotate(_app: App) -> None:
+        for _ in range(2):
+            await asyncio.sleep(MINUTE_S)
+            stage.hang_up()
+            await asyncio.sleep(MINUTE_S)
+            secret(stage.folder / "team", "canary-team-url")
+
+    stage.serve(5 * MINUTE_S, rotate)
+    assert len(stage.logged("config.reloaded")) == 1
+    (refused,) = stage.logged("reload.refused")
+    assert "(notify, ping or metrics) cannot be changed while leadsync runs" in refused["message"]
+    assert "canary-team-url" not in stage.log.getvalue()
 
 
 @pytest.mark.parametrize("text", ["canary-team-url", "canary-switch"])

@@ -9,7 +9,8 @@ from typing import Any
 
 from leadsync.app import App
 from leadsync.core.resume import Choice
-from leadsync.reports.status import status
+from leadsync.reports.status import in_words, status
+from leadsync.store.lock import DAEMON, InstanceLock
 from tests.jobs.one_shots import one_shot
 from tests.stage import Stage, VirtualAlarms
 
@@ -139,6 +140,26 @@ def test_a_disk_that_cannot_be_looked_at_is_full(build: Build) -> None:
     assert "disk_full" in [line["condition"] for line in stage.logged("condition.began")]
 
 
+def test_a_store_that_can_be_read_and_not_be_written_is_failing(build: Build) -> None:
+    """As behind a quota, or where the file system became read-only: no run can begin, and the cause is told."""
+    stage = build(size=50)
+    stage.job(schedule='every = "1h"')
+
+    async def break_and_mend(_app: App) -> None:
+        await asyncio.sleep(30 * MINUTE_S)
+        for table, change in (("slot", "UPDATE ON slot"), ("condition", "INSERT ON condition")):
+            stage.write(f"CREATE TRIGGER {table}_broken BEFORE {change} BEGIN SELECT RAISE(ABORT, 'full'); END")
+        await asyncio.sleep(HOUR_S)
+        for table in ("slot", "condition"):
+            stage.write(f"DROP TRIGGER {table}_broken")
+
+    stage.serve(2 * HOUR_S, break_and_mend, watched=True)
+    (began, ended) = [minute for minute, _, condition in news(stage) if condition == "store_failing"]
+    assert 75 < began < 80
+    assert 90 < ended < 93
+    assert stage.one("SELECT count(*) FROM condition WHERE ended_at IS NULL") == 0
+
+
 def test_a_parked_job_is_urgent_until_it_is_answered(build: Build) -> None:
     """It is said at error level with what to type, and is over when a person has answered."""
     stage = build()
@@ -153,3 +174,76 @@ def test_a_parked_job_is_urgent_until_it_is_answered(build: Build) -> None:
     stage.resume(choice=Choice.ACCEPT)
     stage.serve(2 * HOUR_S, watched=True)
     assert [what for _, what, _ in news(stage)] == ["began", "ended"]
+
+
+def test_what_was_held_when_the_daemon_ended_is_not_shown_as_what_is(build: Build) -> None:
+    """A person has answered since, and nobody has looked: `status` says so, unless a daemon is at work."""
+    stage = build(size=50)
+    stage.job()
+    stage.end()
+    stage.job(search='query = "Mesa, AZ"')
+    stage.end()
+    stage.serve(3 * MINUTE_S, watched=True)
+    stage.resume(choice=Choice.ACCEPT)
+    *_, head, line = in_words(status(stage.settings(), stage.clock())).splitlines()
+    assert head == "as things stood when the daemon last looked, which is not running:"
+    assert line.startswith("urgent since 2026-11-02 06:01: job_parked phoenix: ")
+    with InstanceLock(stage.folder / "leadsync.db", DAEMON):
+        assert head not in in_words(status(stage.settings(), stage.clock()))
+
+
+def test_a_park_is_told_of_the_job_whose_it_is(build: Build) -> None:
+    """A one-shot that has the name of another job's session is not parked because that job is."""
+    stage = build(size=50)
+    stage.job("daily", session="bulk")
+    stage.end("daily")
+    stage.job("daily", session="bulk", search='query = "Mesa, AZ"')
+    stage.end("daily")
+    one_shot(stage, search='query = "Tempe, AZ"')
+    stage.serve(3 * MINUTE_S, watched=True)
+    assert held(stage) == [("job_parked", "daily")]
+
+
+def test_who_has_no_rhythm_any_more_is_not_missed(build: Build) -> None:
+    """A day without a lead is told; once the job runs by hand alone that is over, from the reload on."""
+    stage = build(size=300)
+    stage.job(schedule='cron = "0 8 * * *"')
+    for day in range(10):
+        if 0 < day < 9:
+            stage.sim.world.grow(300)
+        stage.end()
+        stage.clock.forward((day + 1) * DAY_S - stage.clock.elapsed_s)
+    before: list[object] = []
+
+    async def take_the_schedule_away(_app: App) -> None:
+        await asyncio.sleep(3 * MINUTE_S)
+        before.append(held(stage))
+        stage.job()
+        stage.hang_up()
+
+    stage.serve(10 * MINUTE_S, take_the_schedule_away, watched=True)
+    assert before == [[("job_empty", "phoenix")]]
+    assert held(stage) == []
+
+
+def test_a_pause_of_which_nobody_needs_the_end_is_no_alarm(build: Build) -> None:
+    """The vendor has turned an account down, and its only job is disabled since: no run will ever try it again."""
+    stage = build(size=50)
+    stage.job(schedule='every = "1h"')
+    stage.end()
+    stage.write("UPDATE account SET paused_reason = 'token_refused', paused_message = 'HTTP 401'")
+    stage.serve(3 * MINUTE_S, watched=True)
+    assert held(stage) == [("account_paused", "main")]
+    stage.job(schedule='every = "1h"', enabled=False)
+    stage.serve(3 * MINUTE_S, watched=True)
+    assert held(stage) == []
+
+
+def test_a_skip_trace_that_is_gone_from_the_files_is_no_alarm(build: Build) -> None:
+    """Without [skip_trace] nobody is asked for, and each command that would end the pause refuses to."""
+    stage = build(size=50)
+    stage.job()
+    stage.end()
+    stage.write("INSERT INTO trace_desk (id, paused_reason, paused_message) VALUES (1, 'store_restored', 'say so')")
+    stage.serve(3 * MINUTE_S, watched=True)
+    assert held(stage) == []

@@ -110,3 +110,15 @@ def test_the_round_takes_the_unit_in(tmp_path: Path) -> None:
     assert wrongs(found) == ["service.state"]
     config.write_text(config.read_text() + '[webhooks]\npublic_url = "https://leads.example.com"\n')
     assert line(examine(stage, show_unit=lambda _: {}), "webhooks.public_url")["state"] == "ok"
+
+
+def test_whom_the_daemon_calls_is_a_secret_that_it_needs(tmp_path: Path) -> None:
+    """It does not start where it cannot read one, so a credential that the unit does not load is named."""
+    stage = Stage(tmp_path / "stage", account='budget = "unlimited"\n[ping]\nurl = { credential = "switch" }')
+    stage.job("phoenix")
+    found = examine(stage, show_unit=lambda _: SERVICE)
+    assert "LoadCredential=switch:" in line(found, "service.credentials")["do"]
+    assert line(found, "ping.url")["state"] == "unknown"
+    config = stage.folder / "config.toml"
+    config.write_text(config.read_text().replace("{ credential = ", "{ file = "))
+    assert wrongs(examine(stage)) == ["ping.url"]

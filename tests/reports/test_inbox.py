@@ -6,7 +6,7 @@ from io import BytesIO
 import pytest
 
 from leadsync.errors import UsageMistake
-from leadsync.reports.inbox import discard_in_words, inbox, message, message_in_words, to_discard, write_body
+from leadsync.reports.inbox import discard_in_words, in_words, inbox, message, message_in_words, to_discard, write_body
 from tests.jobs.test_unpack import good, letter, unpack
 from tests.stage import Stage
 
@@ -29,6 +29,21 @@ def test_what_is_to_be_given_up_is_shown_with_what_that_means(stage: Stage) -> N
     assert "not_readable" in words
     assert "may be billed already" in words
     assert "For 7 days `leadsync inbox release ID` takes them back" in words
+
+
+def test_a_flood_hides_nothing_that_waits_for_a_person(stage: Stage) -> None:
+    """What is to be read by itself comes after it, and how many are not shown is said."""
+    stage.write(
+        "WITH RECURSIVE n(i) AS (SELECT 10 UNION ALL SELECT i + 1 FROM n WHERE i < 1209)"
+        " INSERT INTO inbox_message (id, kind, subject, version, digest, state, copies, tries, fence, received_at,"
+        " headers, size_bytes)"
+        " SELECT i, 'result', 'flood', 1, i, 'waiting', 1, 0, 0, '2026-11-02 06:00:00', '{}', 1 FROM n"
+    )
+    stage.write("UPDATE inbox_message SET state = 'quarantined', reason = 'wrong_key' WHERE id = 1209")
+    report = inbox(stage.settings())
+    assert [one["id"] for one in report["messages"][:3]] == [2, 1209, 10]
+    assert (len(report["messages"]), report["left_out"]) == (1_000, 201)
+    assert in_words(report).endswith("\nand 201 more")
 
 
 def test_what_is_not_in_quarantine_is_not_given_up(stage: Stage) -> None:

@@ -66,6 +66,20 @@ def test_what_is_money_is_that_of_the_store(stage: Stage) -> None:
     assert samples(scrape(stage, stage.settings()))["leadsync_records_billed_total", "main", "phoenix"] == 350
 
 
+def test_who_is_done_has_no_last_good_end_to_grow_old(stage: Stage) -> None:
+    """A one-shot that is done, and a job that has had its only time, never end well again: no alarm waits for it."""
+    stage.job(schedule='every = "1h"', buy_again=True)
+    stage.job("bulk", kind="one_shot", records=50, schedule='every = "1h"', buy_again=True)
+    stage.job("moment", schedule="at = 2026-11-02T06:30:00Z", buy_again=True)
+    stage.serve(HOUR_S + 60)
+    found = samples(scrape(stage, stage.settings()))
+    complete = {job for (job,) in stage.rows("SELECT job FROM run WHERE outcome = 'complete'")}
+    assert complete == {"phoenix", "bulk", "moment"}
+    assert [of for of in found if of[0] == "leadsync_job_last_success_timestamp_seconds"] == [
+        ("leadsync_job_last_success_timestamp_seconds", "main", "phoenix")
+    ]
+
+
 def test_what_open_keys_hold_is_not_left(stage: Stage) -> None:
     """A page without an answer is not billed, and nobody else may have its part of the budget: as `status` says."""
     stage.sim.faults.storm(1.0, [Fault.CUT_AFTER], seed=0)

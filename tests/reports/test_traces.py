@@ -53,6 +53,19 @@ def test_what_was_found_and_what_it_cost(stage: TracedStage) -> None:
     assert f"of which {job['no_owner'] + job['no_address']} have no owner's name" in text
 
 
+def test_a_doubted_store_waits_for_no_time(stage: TracedStage) -> None:
+    """It was paused and would have been tried again; now a person must say first what became of the store."""
+    stage.work()
+    stage.write(
+        "INSERT OR REPLACE INTO trace_desk (id, paused_reason, paused_message, again_at)"
+        " VALUES (1, 'token_refused', 'HTTP 401', '2026-11-02 12:00:00')"
+    )
+    assert "HTTP 401, tried again at 2026-11-02 12:00" in told(stage)
+    stage.write("UPDATE installation SET doubt = 'store_moved'")
+    assert "store_moved" in told(stage)
+    assert "tried again at" not in told(stage)
+
+
 def test_what_needs_somebody(stage: TracedStage) -> None:
     """Answers that are awaited, those that did not come, a batch of which nobody knows; then who is asked again."""
     stage.switch(lost_rate=1.0, completion="never")

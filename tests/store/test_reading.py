@@ -1,5 +1,6 @@
 """Looking at a store beside its daemon: short, read-only, and a sentence where it cannot be looked at."""
 
+import os
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -11,6 +12,8 @@ from leadsync.errors import StoreRefused
 from leadsync.store.reading import reading
 from tests.ready_store import empty_store
 from tests.store.hand import Hand
+
+NOBODY = 65_534
 
 
 def test_what_was_committed_is_seen(tmp_path: Path) -> None:
@@ -40,6 +43,19 @@ def test_an_older_store_is_named(tmp_path: Path) -> None:
         store.execute("UPDATE alembic_version SET version_num = '0001'")
     with pytest.raises(StoreRefused, match="older than this leadsync; `leadsync run` or"), reading(hand.file):
         pytest.fail("its tables are not those that are asked for")
+
+
+def test_the_folder_of_another_user_is_named(tmp_path: Path) -> None:
+    """Who types a command as himself reads whom to be, and not a traceback."""
+    tmp_path.chmod(0)
+    was = os.geteuid()
+    os.seteuid(was or NOBODY)  # to root every folder is open
+    try:
+        with pytest.raises(StoreRefused, match=r"Permission denied.*Run leadsync as the user whom"):
+            reading(tmp_path / "leadsync.db").__enter__()
+    finally:
+        os.seteuid(was)
+        tmp_path.chmod(0o700)
 
 
 def test_a_damaged_store_is_named(tmp_path: Path) -> None:

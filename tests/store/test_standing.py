@@ -69,6 +69,14 @@ def test_a_doubt_stays_until_it_is_answered(hand: Hand, keep: bool, why: Reason)
     assert (there.ledger.doubt, there.opened.installation) == (None, "0123456789abcdef")
 
 
+def test_a_place_that_cannot_be_looked_at_is_a_doubt_and_no_crash(hand: Hand) -> None:
+    """As the home where it was tried out, for a unit that may not enter it: here a name that is too long to look at."""
+    hand.close()
+    witness = hand.file.with_name(f"{hand.file.name}.witness")
+    witness.write_text(json.dumps({**json.loads(witness.read_text()), "place": f"/{'x' * 300}/leadsync.db"}))
+    assert Hand(hand.file).ledger.doubt is Reason.STORE_MOVED
+
+
 def test_a_copy_begins_with_sessions_of_its_own(hand: Hand) -> None:
     """Another name, empty books, and no key of the original's is left open; the leads stay."""
     hand.key(hand.order(hand.session(), hand.run("second"), 5))

@@ -179,6 +179,15 @@ def test_a_condition_that_comes_again_is_another(hand: Hand) -> None:
     assert conditions(hand, 2 * HOUR) == [over, again]
 
 
+def test_an_end_and_a_new_begin_are_noted_together(hand: Hand) -> None:
+    """In whatever order they come, after a while in which the store could not be written: one of a kind is open."""
+    over = replace(PARKED, gone_at=NOW + HOUR, ended_at=NOW + HOUR)
+    again = replace(PARKED, began_at=NOW + 2 * HOUR)
+    note(hand, PARKED)
+    note(hand, again, over)
+    assert conditions(hand, 2 * HOUR) == [over, again]
+
+
 def test_a_condition_of_another_version_is_left_alone(hand: Hand) -> None:
     """Whoever goes back to an older leadsync is not kept from starting by a name that it does not know."""
     note(hand, PARKED, SILENT)

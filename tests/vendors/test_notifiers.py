@@ -24,7 +24,8 @@ class Webhook(BaseHTTPRequestHandler):
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
         if "hang" in self.path:
             self.release.wait(20)
-        self.send_response({"refuse": 403, "away": 302}.get(self.path.split("/")[1], 200))
+        too_long = len(body.get("text", "")) > 4_000
+        self.send_response(400 if too_long else {"refuse": 403, "away": 302}.get(self.path.split("/")[1], 200))
         if "away" in self.path:
             self.send_header("location", "/ok")
         else:
@@ -63,6 +64,15 @@ def test_a_message_is_taken(host: str) -> None:
     """Title and body arrive as they are."""
     assert sent(f"json://{host}/ok") == ""
     assert [(got["title"], got["message"]) for got in Webhook.got] == [("leadsync: 1 new", "new job_parked")]
+
+
+def test_what_is_too_long_for_a_service_is_cut(host: str) -> None:
+    """Mattermost takes 4,000 characters: the head of it arrives, where all of it would be refused for ever."""
+    url = f"mmost://{host}/3ccdd113474722377935511fc85d3dd4"
+    assert sent(url, "leadsync: 20 new", "new job_parked\n\n" * 400) == ""
+    (got,) = Webhook.got
+    assert got["text"].startswith("leadsync: 20 new")
+    assert 3_000 < len(got["text"]) <= 4_000
 
 
 def test_a_refusal_says_what_and_shows_no_part_of_the_address(host: str) -> None:

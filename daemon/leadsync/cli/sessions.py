@@ -51,8 +51,8 @@ def prune(
     """Delete now what `delete` in [housekeeping] lets go.
 
     It shows the sessions and asks first. Each is looked at again right before its deletion: what has moved stays. What
-    was deleted can be delivered and billed again if its id is ever used again. Exit 1 where one was not deleted, or the
-    vendor's list could not be had.
+    was deleted can be delivered and billed again if its id is ever used again. Exit 1 where one was not deleted, or an
+    account's list could not be had.
     """
     with answering():
         settings = load_settings(config)

@@ -9,6 +9,7 @@ from leadsync.config.schedule import Schedule
 from leadsync.config.secret import Secret
 from leadsync.config.section import Section
 from leadsync.config.units import PositiveDuration, duration
+from leadsync.core.schedule import At
 
 DATASETS_MAX = 5
 PAGE_SIZE_MAX = 500
@@ -102,6 +103,16 @@ class Job(Section):
     """Further vendor options, sent as they are; those that leadsync owns are refused."""
 
     skip_trace: JobSkipTrace = JobSkipTrace()
+
+    @property
+    def named_session(self) -> str | None:
+        """The session that its file names; a one-shot's are named by its lives, and by no file."""
+        return self.session if self.kind == "incremental" else None
+
+    @property
+    def recurs(self) -> bool:
+        """Whether it runs again and again, be it by hand."""
+        return self.kind == "incremental" and not (self.schedule and isinstance(self.schedule.times, At))
 
     @classmethod
     def file_keys(cls) -> tuple[str, ...]:

@@ -2,7 +2,8 @@
 
 A condition is told once, in a reminder a day, and once more when it is over. Several at once are one message. In quiet
 hours only what is new and urgent is told; the rest waits for their end. What came and went before a notifier could be
-reached is told all the same, in one line: nothing is silent because a mail server was.
+reached is told all the same, in one line: nothing is silent because a mail server was. Where a clock has been put
+back, a moment may lie ahead: it counts as if it were so long ago, so that nothing is untold until then.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -19,6 +20,12 @@ from leadsync.core.watch import Held, Key, Told, span
 LINES_MAX: Final = 20
 TRY_AGAIN_FIRST_S: Final = 60.0
 TRY_AGAIN_MAX_S: Final = 3_600.0
+
+ENDED_FOR: Final = timedelta(days=1)
+"""How long an ended condition is kept in mind for those who could not be told of it at all."""
+
+OWED_FOR: Final = timedelta(days=7)
+"""How long its end is kept for those who were told of its begin: a mail server may be down for a weekend."""
 
 
 class Kind(StrEnum):
@@ -88,11 +95,19 @@ def _kind(one: Held, notifier: str, terms: Terms, now: datetime) -> Kind | None:
             return None
         if told.began_at is not None:
             return Kind.OVER
-        return Kind.PASSED if one.ended_at - one.began_at >= patience else None
+        return Kind.PASSED if abs(one.ended_at - one.began_at) >= patience else None
     if told.began_at is None:
-        lasts = one.gone_at is None and now - one.began_at >= patience
+        lasts = one.gone_at is None and abs(now - one.began_at) >= patience
         return Kind.NEW if lasts else None
-    return Kind.STILL if now - (told.reminded_at or told.began_at) >= terms.remind_every else None
+    return Kind.STILL if abs(now - (told.reminded_at or told.began_at)) >= terms.remind_every else None
+
+
+def is_kept(one: Held, now: datetime) -> bool:
+    """Whether a condition is kept in mind: while it is open, and then for as long as somebody may be told of it."""
+    if one.ended_at is None:
+        return True
+    is_owed = any(told.began_at is not None and told.ended_at is None for told in one.told.values())
+    return now - one.ended_at < (OWED_FOR if is_owed else ENDED_FOR)
 
 
 def told_by(lines: Iterable[Line], notifier: str, now: datetime) -> Mapping[tuple[Key, datetime], Told]:
@@ -135,7 +150,7 @@ def _lines(lines: Collection[Line], now: datetime) -> Iterator[str]:
 
 def _line(line: Line, now: datetime) -> str:
     one, about = line.held, line.held.key.condition.about
-    lasted = span(((one.ended_at or now) - one.began_at).total_seconds())
+    lasted = span(max(((one.ended_at or now) - one.began_at).total_seconds(), 0.0))
     what = f"{_head(line)} [{about.severity}], since {one.began_at:%Y-%m-%d %H:%M} UTC"
     if line.kind in (Kind.OVER, Kind.PASSED):
         return f"{what}, over after {lasted}: {about.meaning} ({one.detail})."

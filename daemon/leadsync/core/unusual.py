@@ -18,7 +18,7 @@ run its own limit has cut are left out here. A new level is learned within weeks
 """
 
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, tzinfo
@@ -73,14 +73,17 @@ class Unusual:
     detail: str
 
 
-def days_of(runs: Iterable[Past], zone: tzinfo) -> list[Day]:
-    """Add up runs, oldest first, by the day on which they began."""
-    dated = ((run.started_at.astimezone(zone).date(), run) for run in runs)
-    days = []
-    for day, pairs in groupby(dated, key=lambda pair: pair[0]):
-        several = [run for _, run in pairs]
-        days.append(Day(day, sum(run.records for run in several), several[-1].outcome))
-    return days
+def days_of(runs: Iterable[Past], zone: tzinfo, now: datetime) -> list[Day]:
+    """Add up runs, in the order in which they ended, by the day on which they began.
+
+    What began ahead of `now` did so by a clock that has been put back since: nobody knows its day.
+    """
+    by_day: defaultdict[date, list[Past]] = defaultdict(list)
+    for run in runs:
+        if run.started_at <= now:
+            by_day[run.started_at.astimezone(zone).date()].append(run)
+    # By date, whatever the clock has done meanwhile: a day has one place, and each comes after the one before it.
+    return [Day(day, sum(run.records for run in of_it), of_it[-1].outcome) for day, of_it in sorted(by_day.items())]
 
 
 def judge(days: Sequence[Day], today: date | None) -> Unusual | None:

@@ -98,7 +98,7 @@ class StoreFacts:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """One look. `store` is None where it could not be read, `store_failed_s` for how long that has been so.
+    """One look. `store` is None where it could not be read, `store_failed_s` how long it fails, be it at writing.
 
     `silence_s`: how long the vendor has answered nobody of an account, 0.0 where it answers, None where nobody has had
     anything to ask it yet. `lag_s` is the latest that the loop was since the last look.
@@ -197,10 +197,11 @@ def _follow(one: Held, sight: Sight | None, now: datetime) -> tuple[Held, Transi
     if sight is None:
         return one, None
     if sight is _GONE:
-        gone_at = one.gone_at or now
-        if now - gone_at < one.key.condition.about.settle:
+        gone_at, settle = min(one.gone_at or now, now), one.key.condition.about.settle
+        if now - gone_at < settle:
             return replace(one, gone_at=gone_at), None
-        ended = replace(one, gone_at=gone_at, ended_at=gone_at)
+        # A machine that has slept meanwhile has not looked: its end is news, however long ago the last look was.
+        ended = replace(one, gone_at=gone_at, ended_at=max(gone_at, now - settle))
         return ended, Ended(ended)
     worst = max(one.worst, sight.measure)
     changed = replace(one, gone_at=None, worst=worst, detail=sight.detail)
@@ -267,7 +268,8 @@ def _covered_accounts(facts: Facts, held: Collection[Held], now: datetime) -> se
         one.key.subject
         for one in held
         if one.key.condition in (Condition.VENDOR_SILENT, Condition.ACCOUNT_PAUSED)
-        and (one.ended_at is None or now - one.ended_at < COVERED_FOR)
+        # By a clock that has been put back an end lies ahead, and covers nothing for so long.
+        and (one.ended_at is None or abs(now - one.ended_at) < COVERED_FOR)
     }
     paused = {account.name for account in facts.store.accounts if account.paused} if facts.store else set()
     return lasting | paused | {account for account, silence_s in facts.silence_s.items() if silence_s}
@@ -312,20 +314,23 @@ def _of_shares(shares: Collection[Share]) -> Sight:
     return Sight(float(max(share.percent for share in shares)), words)
 
 
-def _of_job(job: JobFacts, now: datetime, *, silent: bool, covered: bool) -> Iterator[tuple[Key, Sight]]:
+def _of_job(job: JobFacts, now: datetime, *, silent: bool, covered: bool) -> Iterator[tuple[Key, Sight | None]]:
+    """What its cause is told for is no news beside it, and not over."""
     if job.parked is not None:
         yield Key(Condition.JOB_PARKED, job.name), Sight(0.0, job.parked)
     if job.running_since is not None:
         yield from _too_late(Condition.JOB_STUCK, job.name, now - job.running_since, job.run_timeout + STUCK)
-    elif job.due_at is not None and not silent:
-        yield from _too_late(Condition.JOB_OVERDUE, job.name, now - job.due_at, OVERDUE)
+    elif job.due_at is not None:
+        late = _too_late(Condition.JOB_OVERDUE, job.name, now - job.due_at, OVERDUE)
+        yield from ((key, None if silent else sight) for key, sight in late)
     if job.unusual is not None:
         yield Key(job.unusual.condition, job.name), Sight(job.unusual.factor, job.unusual.detail)
     if job.waits:
         yield Key(Condition.JOB_WAITING, job.name), Sight(0.0, "since its last run")
     failed = next((at for at, end in enumerate(job.last) if end.outcome is not Outcome.FAILED), len(job.last))
-    if failed >= FAILURES_MIN and not covered:
-        yield Key(Condition.JOB_FAILING, job.name), Sight(0.0, "see the message of its last run")
+    if failed >= FAILURES_MIN:
+        failing = Key(Condition.JOB_FAILING, job.name)
+        yield failing, None if covered else Sight(0.0, "see the message of its last run")
 
 
 def _too_late(condition: Condition, job: str, age: timedelta, most: timedelta) -> Iterator[tuple[Key, Sight]]:

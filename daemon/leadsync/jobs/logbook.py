@@ -7,15 +7,12 @@ told. What could not be written is written with the next entry.
 import asyncio
 from collections.abc import Collection, Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
-from typing import Final
+from datetime import datetime
 
+from leadsync.core.notices import is_kept
 from leadsync.core.watch import Held, Key, Told
 from leadsync.errors import BadWeather
 from leadsync.store.ledger import Ledger
-
-ENDED_FOR: Final = timedelta(days=1)
-"""How long an ended condition is kept in mind, whoever could not be told of it."""
 
 
 class Logbook:
@@ -26,15 +23,19 @@ class Logbook:
         self._held: dict[tuple[Key, datetime], Held] = {}
         self._unwritten: set[tuple[Key, datetime]] = set()
         self._news = asyncio.Event()
+        self.is_current = False
+        """Whether a look has been entered since leadsync began: before, what is held may be over by now."""
+        self.is_behind = False
+        """Whether the store did not take what was entered last: it may be one that can be read and not be written."""
 
     @property
     def held(self) -> Collection[Held]:
-        """Open conditions, and those that ended within a day."""
+        """Open conditions, and those that ended lately."""
         return tuple(self._held.values())
 
     @property
     def news(self) -> asyncio.Event:
-        """Set when the next condition begins or ends."""
+        """Set when the next condition begins or ends, and after the first look."""
         return self._news
 
     async def open(self, now: datetime) -> None:
@@ -46,10 +47,11 @@ class Logbook:
         before = self._held
         # A notifier may have told somebody while the look was taken: what it noted holds.
         after = [replace(one, told=before[place].told) if (place := _place(one)) in before else one for one in after]
-        self._held = {_place(one): one for one in after if one.ended_at is None or now - one.ended_at < ENDED_FOR}
-        self._unwritten |= {place for place, one in self._held.items() if _differs(before.get(place), one)}
+        self._unwritten |= {_place(one) for one in after if _differs(before.get(_place(one)), one)}
+        self._held = {place: one for one in after if self._is_kept(place := _place(one), one, now)}
         await self._write()
-        if is_news:
+        if is_news or not self.is_current:
+            self.is_current = True
             self._news.set()
             self._news = asyncio.Event()
 
@@ -62,6 +64,10 @@ class Logbook:
                 self._unwritten.add(place)
         await self._write()
 
+    def _is_kept(self, place: tuple[Key, datetime], one: Held, now: datetime) -> bool:
+        """An end that the store has not learned is kept: its row would stay open there, and let none begin anew."""
+        return is_kept(one, now) or place in self._unwritten
+
     async def _write(self) -> None:
         places = {place for place in self._unwritten if place in self._held}
         if not places:
@@ -69,7 +75,9 @@ class Logbook:
         try:
             await self._ledger.note_conditions([self._held[place] for place in places])
         except BadWeather:
-            return  # a condition of its own, which the next look finds
+            self.is_behind = True  # a condition of its own, which the next look finds
+            return
+        self.is_behind = False
         self._unwritten -= places
 
 

@@ -54,11 +54,14 @@ class Messenger:
             if left_s > 0:
                 await sleep_unless(stopping, left_s)
                 continue
-            lines = due(self._logbook.held, self._notifier.name, self._notifier.terms, self._around.now())
+            lines = self._due() if self._logbook.is_current else []
             if lines:
                 await result_unless(stopping, self._tell(lines))
             else:
                 await result_unless(stopping, sleep_unless(news, LOOK_AGAIN_S))
+
+    def _due(self) -> list[Line]:
+        return due(self._logbook.held, self._notifier.name, self._notifier.terms, self._around.now())
 
     async def _tell(self, lines: list[Line]) -> None:
         notifier, loop = self._notifier, asyncio.get_running_loop()

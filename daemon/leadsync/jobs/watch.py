@@ -17,7 +17,7 @@ from leadsync.config import Job, Settings
 from leadsync.config.limits import limits_of
 from leadsync.core.budget import shares
 from leadsync.core.conditions import Severity
-from leadsync.core.schedule import At, Cron
+from leadsync.core.schedule import Cron
 from leadsync.core.slots import Room
 from leadsync.core.unusual import Unusual, days_of, judge
 from leadsync.core.watch import (
@@ -29,6 +29,7 @@ from leadsync.core.watch import (
     Held,
     JobFacts,
     StoreFacts,
+    TraceFacts,
     Transition,
     Worsened,
     step,
@@ -98,8 +99,8 @@ class Watch:
         if asyncio.get_running_loop().time() - self._looked_s > WELL_WITHIN_S:
             return False
         facts = self.facts
-        return facts is None or (
-            facts.store is not None and facts.scheduler_silent_s < SCHEDULER_SILENT.total_seconds()
+        return facts is None or not (
+            facts.store_failed_s or facts.scheduler_silent_s >= SCHEDULER_SILENT.total_seconds()
         )
 
     async def look(self) -> None:
@@ -149,25 +150,32 @@ class Watch:
             for name, account in settings.accounts.items()
         }
         try:
-            watched = Watched(granted, {name: (job.account, job.session) for name, job in jobs.items()})
+            watched = Watched(granted, {name: (job.account, job.named_session) for name, job in jobs.items()})
             look = await self._ledger.look(watched, now)
             for name, job in jobs.items():
                 await self._judge(job, look.jobs[name], now)
         except BadWeather:
-            if self._store_failed_at_s is None:
-                self._store_failed_at_s = asyncio.get_running_loop().time()
+            self._note_store(fails=True)
             return None
-        self._store_failed_at_s = None
+        # What it shows holds, also where it can only be read.
+        self._note_store(fails=self._logbook.is_behind)
         return self._of_store(settings, look)
+
+    def _note_store(self, *, fails: bool) -> None:
+        if not fails:
+            self._store_failed_at_s = None
+        elif self._store_failed_at_s is None:
+            self._store_failed_at_s = asyncio.get_running_loop().time()
 
     async def _judge(self, job: Job, look: JobLook, now: datetime) -> None:
         """Judge what a job has brought, where anything has changed since that was last done."""
-        if job.kind != "incremental" or job.schedule is None or isinstance(job.schedule.times, At):
-            return  # by hand there is no rhythm that could be missed
+        if not job.recurs or job.schedule is None:
+            self._judged.pop(job.name, None)  # by hand there is no rhythm that could be missed
+            return
         zone = job.schedule.times.zone if isinstance(job.schedule.times, Cron) else UTC
         state = look.last_run, _open_day(look, now, zone)
         if self._judged.get(job.name, (None, None))[0] != state:
-            days = days_of(await self._ledger.past(job.name), zone)
+            days = days_of(await self._ledger.past(job.name), zone, now)
             self._judged[job.name] = state, judge(days, state[1])
 
     def _of_store(self, settings: Settings, look: Look) -> StoreFacts:
@@ -177,7 +185,8 @@ class Watch:
             doubt=look.doubt,
             reload_refused=look.reload_refused,
             quarantined=look.inbox["quarantined"],
-            traces=look.traces,
+            # Without the section nobody is asked for, and no command could answer.
+            traces=look.traces if settings.skip_trace else TraceFacts(),
         )
 
     def _job(self, job: Job, look: JobLook) -> JobFacts:
@@ -196,9 +205,11 @@ class Watch:
 
 def _account(settings: Settings, name: str, look: AccountLook) -> AccountFacts:
     account = settings.accounts[name]
+    # Where no job would try it and no key waits for it, a pause keeps nobody, and nothing would ever end it.
+    is_wanted = look.used != look.billed or any(job.enabled and job.account == name for job in settings.jobs.values())
     return AccountFacts(
         name=name,
-        paused=look.paused,
+        paused=look.paused if is_wanted else None,
         budget=shares(limits_of(account), look.billed),
         slots_left=None if look.slots is None else look.slots.free,
         slots_cap=account.session_cap,

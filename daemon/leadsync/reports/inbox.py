@@ -19,6 +19,7 @@ from leadsync.errors import UsageMistake
 from leadsync.reports import SCHEMA_VERSION
 from leadsync.reports.text import columns, minute
 from leadsync.store.engine import sqlite_file
+from leadsync.store.inbox import counts
 from leadsync.store.reading import reading
 from leadsync.store.tables import InboxBody, InboxMessage
 
@@ -43,12 +44,18 @@ _FACTS: Final = select(*_HEAD, col(InboxMessage.size_bytes).label("bytes"))
 
 
 def inbox(settings: Settings) -> dict[str, Any]:
-    """Return `messages` that wait, oldest first; `state` is waiting or quarantined."""
-    state, order = col(InboxMessage.state), col(InboxMessage.id)
-    waiting = _FACTS.where(state.in_(("waiting", "quarantined"))).order_by(order).limit(LISTED_MAX)
+    """Return `messages` that wait: first those for a person, each kind oldest first; `left_out` counts those beyond.
+
+    `state` is waiting or quarantined.
+    """
+    state = col(InboxMessage.state)
+    order = (state != "quarantined", col(InboxMessage.id))
+    waiting = _FACTS.where(state.in_(("waiting", "quarantined"))).order_by(*order).limit(LISTED_MAX)
     with reading(sqlite_file(settings.store.url)) as connection:
         rows = connection.execute(waiting).mappings().all() if connection else []
-    return {"schema_version": SCHEMA_VERSION, "messages": [_facts(row) for row in rows]}
+        count = sum(counts(connection).values()) if connection else 0
+    messages = [_facts(row) for row in rows]
+    return {"schema_version": SCHEMA_VERSION, "messages": messages, "left_out": count - len(messages)}
 
 
 def in_words(report: dict[str, Any]) -> str:
@@ -56,7 +63,8 @@ def in_words(report: dict[str, Any]) -> str:
     if not report["messages"]:
         return "nothing waits in the inbox"
     head = ("ID", "KIND", "ABOUT", "RECEIVED", "BYTES", "VERSION", "STATE", "REASON", "DETAIL")
-    return columns(
+    more = f"\nand {report['left_out']:,} more" if report.get("left_out") else ""
+    table = columns(
         head,
         [
             (
@@ -73,6 +81,7 @@ def in_words(report: dict[str, Any]) -> str:
             for one in report["messages"]
         ],
     )
+    return f"{table}{more}"
 
 
 def to_discard(settings: Settings, message_ids: Collection[int]) -> dict[str, Any]:

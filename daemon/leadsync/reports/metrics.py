@@ -46,7 +46,7 @@ METRICS: Final[dict[str, tuple[str, Labels]]] = {
     "leadsync_account_paused": ("Whether the vendor turns the account down.", ("account",)),
     "leadsync_slots_used": ("Session slots in use at the vendor.", ("account",)),
     "leadsync_slots_cap": ("Session slots that the team has.", ("account",)),
-    "leadsync_job_last_success_timestamp_seconds": ("When a run last ended well.", ("account", "job")),
+    "leadsync_job_last_success_timestamp_seconds": ("When a recurring job last ended well.", ("account", "job")),
     "leadsync_job_next_run_timestamp_seconds": ("When the job is due next.", ("account", "job")),
     "leadsync_job_running": ("Whether a run is under way.", ("account", "job")),
     "leadsync_job_parked": ("Whether the job waits for a person.", ("account", "job")),
@@ -122,7 +122,7 @@ def _of_store(connection: Connection, settings: Settings, now: datetime) -> dict
         name: (limits_of(account), Room(account.session_cap, account.session_reserve))
         for name, account in settings.accounts.items()
     }
-    jobs = {job.name: (job.account, job.session) for job in settings.jobs.values() if job.enabled}
+    jobs = {job.name: (job.account, job.named_session) for job in settings.jobs.values() if job.enabled}
     seen = look(connection, Watched(granted, jobs), now)
     held = [
         ((one.key.condition.value, one.key.subject, one.key.condition.about.severity.value), 1.0)
@@ -131,7 +131,7 @@ def _of_store(connection: Connection, settings: Settings, now: datetime) -> dict
     return {
         **_of_purchases(connection),
         **_of_accounts(connection, settings, seen),
-        **_of_jobs(connection, {job: account for job, (account, _) in jobs.items()}, seen),
+        **_of_jobs(connection, settings, seen),
         **_of_traces(connection, seen),
         "leadsync_webhook_queue": [((), float(seen.inbox["waiting"]))],
         "leadsync_webhooks_quarantined": [((), float(seen.inbox["quarantined"]))],
@@ -185,9 +185,10 @@ def _shares_of(settings: Settings, amounts: Mapping[str, Spent]) -> list[tuple[L
     ]
 
 
-def _of_jobs(connection: Connection, accounts: Mapping[str, str], seen: Look) -> dict[str, Values]:
-    good = last_good_ends(connection, accounts)
-    jobs = {job: (accounts[job], job) for job in seen.jobs}
+def _of_jobs(connection: Connection, settings: Settings, seen: Look) -> dict[str, Values]:
+    jobs = {job: (settings.jobs[job].account, job) for job in seen.jobs}
+    # What has had its only time, or is done, will not end well again: an alarm on that would never end.
+    good = last_good_ends(connection, (job for job in jobs if settings.jobs[job].recurs))
     return {
         "leadsync_job_last_success_timestamp_seconds": [(jobs[job], at.timestamp()) for job, at in good.items()],
         "leadsync_job_next_run_timestamp_seconds": [

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 from leadsync.core.pace import Births
 from leadsync.core.slots import Action, Clocks, Fate, Policy, Rules, SlotPlan, idle
 from leadsync.reports import SCHEMA_VERSION
-from leadsync.reports.slots import slots_line, slots_report
+from leadsync.reports.slots import slots_line, slots_report, slots_unknown
 from leadsync.reports.text import columns
 
 Row: TypeAlias = Mapping[str, Any]
@@ -21,7 +21,10 @@ BY_HAND = 'delete = "never" in [housekeeping]: nothing goes by policy; `leadsync
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """One account, looked at; `unknown` is why the list is the last one, and not a fresh one."""
+    """One account, looked at; `unknown` is why the list is the last one, and not a fresh one.
+
+    `ever`: a list was had at least once, so that nothing in it is no session, and not nothing known.
+    """
 
     name: str
     planned: SlotPlan
@@ -30,6 +33,7 @@ class Account:
     waiting: Sequence[str]
     births: Births
     unknown: str | None = None
+    ever: bool = True
 
 
 def sessions_report(accounts: Sequence[Account]) -> dict[str, Any]:
@@ -38,9 +42,10 @@ def sessions_report(accounts: Sequence[Account]) -> dict[str, Any]:
 
 
 def _account(one: Account) -> dict[str, Any]:
+    known = slots_report(one.planned.occupancy, one.waiting, one.births, one.clocks.ours)
     return {
         "name": one.name,
-        "slots": slots_report(one.planned.occupancy, one.waiting, one.births, one.clocks.ours),
+        "slots": known if one.ever else slots_unknown(one.rules.room, one.waiting),
         "policy": one.rules.policy.value,
         "unknown": one.unknown,
         "waiting": list(one.waiting),
@@ -83,6 +88,10 @@ def in_words(report: Row) -> str:
 
 def _words_of(one: Row) -> Iterator[str]:
     slots = one["slots"]
+    if slots["used"] is None:
+        unknown = f"who holds them is unknown: {one['unknown']}; no list was ever had"
+        yield f"{one['name']}: {slots_line(slots)} slots: {unknown}"
+        return
     yield (
         f"{one['name']}: {slots_line(slots)} ({slots['reserve']} kept free): {slots['ours']} ours, {slots['foreign']}"
         f" foreign, {slots['waiting']} waiting; all used on: {slots['cap_reached_on'] or 'unknown'}"

@@ -114,7 +114,7 @@ def in_words(report: Row) -> str:
         if one["reason"]
     ]
     waiting += [line for job in report["jobs"] for line in _windows(job) or _unknown(job)]
-    conditions = [_condition_line(one) for one in report["conditions"]]
+    conditions = list(_conditions(report))
     tracing = "\n".join(trace_in_words(report["skip_trace"])) if report["skip_trace"] else ""
     notes = ("\n".join(waiting), _in_quarantine(report), tracing, "\n".join(conditions))
     parts = (_who_runs(report), accounts, jobs, _left_out(report), *notes)
@@ -233,6 +233,13 @@ def _condition(one: Held) -> dict[str, Any]:
         "message": f"{about.meaning} ({one.detail})",
         "do": about.do,
     }
+
+
+def _conditions(report: Row) -> Iterator[str]:
+    """Nobody has looked since the daemon ended: what was held then may be over by now."""
+    if report["conditions"] and not report["serving"]:
+        yield "as things stood when the daemon last looked, which is not running:"
+    yield from map(_condition_line, report["conditions"])
 
 
 def _condition_line(one: Row) -> str:

@@ -155,7 +155,8 @@ def _standing(connection: Connection | None, now: datetime) -> dict[str, Any]:
     doubt = connection.execute(select(col(Installation.doubt))).scalar_one() if connection else None
     reason, message = (doubt, DOUBTS[Reason(doubt)]) if doubt else (here.paused, here.message)
     parked_until = here.parked_until if here.parked_until and lies_ahead(here.parked_until, DAY, now) else None
-    state, until = ("paused", here.again_at) if reason else ("parked" if parked_until else "ok", parked_until)
+    again_at = None if doubt else here.again_at  # no time ends a doubt
+    state, until = ("paused", again_at) if reason else ("parked" if parked_until else "ok", parked_until)
     return {"state": state, "reason": reason, "message": message, "until": until.isoformat() if until else None}
 
 

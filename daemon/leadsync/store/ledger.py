@@ -187,6 +187,10 @@ class Ledger:
         """Return the vendor's last list."""
         return await self._writer.write(slots.last_listing, account)
 
+    async def listed_at(self, account: str) -> datetime | None:
+        """Return when the vendor's list was had last; None where it never was."""
+        return await self._writer.write(slots.listed_at, account)
+
     async def tenants(self, account: str) -> list[Tenant]:
         """Return the account's sessions as those who hold slots."""
         return await self._writer.write(slots.all_tenants, account)

@@ -9,7 +9,7 @@ from sqlalchemy.exc import DatabaseError
 
 from leadsync.store.engine import open_reader
 from leadsync.store.migrate import HEAD, revision
-from leadsync.store.refusals import because_of, older
+from leadsync.store.refusals import because_of, older, out_of_reach
 from leadsync.store.tables import Installation
 
 
@@ -19,7 +19,7 @@ def reading(file: Path) -> Iterator[Connection | None]:
 
     Raises StoreRefused where it is not one of this version or damaged, StoreFailed where it cannot be read just now.
     """
-    if not file.exists():
+    if not _is_there(file):
         yield None
         return
     try:
@@ -30,6 +30,13 @@ def reading(file: Path) -> Iterator[Connection | None]:
             yield connection if found and _has_begun(connection) else None
     except DatabaseError as error:
         raise because_of(file, error) from error
+
+
+def _is_there(file: Path) -> bool:
+    try:
+        return file.exists()
+    except OSError as error:  # whoever may not enter the folder does not see whether it is
+        raise out_of_reach(file, error.strerror) from error
 
 
 def _has_begun(connection: Connection) -> bool:

@@ -37,7 +37,7 @@ def look(connection: Connection, file: Path, witness: WitnessFile) -> Reason | N
     found = witness.read()
     reason = Reason(row["doubt"]) if row["doubt"] else None
     if reason is None:
-        there = found is not None and found.place != here.place and Path(found.place).exists()
+        there = found is not None and found.place != here.place and _is_seen(Path(found.place))
         reason = doubt(found, here, expected=row["witnessed"], original_there=there)
     last = here.generation
     if found is not None and found.installation == here.installation:
@@ -46,6 +46,14 @@ def look(connection: Connection, file: Path, witness: WitnessFile) -> Reason | N
     if reason is None:
         witness.write(here)
     return reason
+
+
+def _is_seen(place: Path) -> bool:
+    """Whether a store can be seen there; a unit may not look into the home where it was tried out."""
+    try:
+        return place.exists()
+    except OSError:
+        return False
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from sqlmodel import col
 from leadsync.core.budget import Limits, Spent
 from leadsync.core.conditions import Condition as Name
 from leadsync.core.model import SETTLING, End, Outcome, Reason, Route
+from leadsync.core.notices import OWED_FOR, is_kept
 from leadsync.core.slots import Occupancy, Room
 from leadsync.core.unusual import Past
 from leadsync.core.watch import Held, Key, Told, TraceFacts
@@ -27,16 +28,18 @@ LAST_RUNS: Final = 3
 PAST_RUNS_MAX: Final = 4_000
 """More than a month of quarters of an hour; a job that runs more often is known for a shorter time."""
 
-RECENT: Final = timedelta(days=1)
 KEPT_FOR: Final = timedelta(days=90)
 
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """Whom to look at: the accounts with what is granted to them, the jobs with their accounts and sessions."""
+    """Whom to look at: the accounts with what is granted to them, the jobs with their accounts and sessions.
+
+    A one-shot has None: its lives have sessions of their own, and a session of its name is another job's.
+    """
 
     accounts: Mapping[str, tuple[Limits, Room]]
-    jobs: Mapping[str, tuple[str, str]]
+    jobs: Mapping[str, tuple[str, str | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,11 +141,13 @@ def _account(connection: Connection, name: str, limits: Limits, room: Room, now:
     return AccountLook(paused, billed, used, slots.held(connection, name, room) if row["listed_at"] else None)
 
 
-def _job(connection: Connection, name: str, account: str, session: str) -> JobLook:
+def _job(connection: Connection, name: str, account: str, session: str | None) -> JobLook:
     times = connection.execute(_TIMES, {"of_job": name}).all()
     last = connection.execute(_LAST, {"of_job": name}).mappings().all()
-    parked = connection.execute(_PARKED, {"account": account, "session": session}).scalar_one_or_none()
-    parked = parked or connection.execute(_LIFE_PARKED, {"account": account, "of_job": name}).scalar_one_or_none()
+    if session is None:
+        parked = connection.execute(_LIFE_PARKED, {"account": account, "of_job": name}).scalar_one_or_none()
+    else:
+        parked = connection.execute(_PARKED, {"account": account, "session": session}).scalar_one_or_none()
     return JobLook(
         due_at=min((fire_at for _, fire_at in times), default=None),
         next_at=min((fire_at for state, fire_at in times if state == "planned"), default=None),
@@ -154,7 +159,7 @@ def _job(connection: Connection, name: str, account: str, session: str) -> JobLo
     )
 
 
-def _waits(connection: Connection, job: str, session: str) -> bool:
+def _waits(connection: Connection, job: str, session: str | None) -> bool:
     """Who waits by another way waits for a webhook, and for a session that the job has no more nobody waits."""
     last = connection.execute(_LAST_OWN, {"of_job": job}).mappings().one_or_none()
     if last is None or last["outcome"] != Outcome.WAITING:
@@ -182,11 +187,12 @@ def open_conditions(connection: Connection) -> list[Held]:
 
 
 def conditions(connection: Connection, now: datetime) -> list[Held]:
-    """Read what is held, and what ended within the last day; forget what ended three months ago."""
+    """Read what is held, and what ended lately (see `core.notices.is_kept`); forget what ended three months ago."""
     connection.execute(delete(Condition).where(col(Condition.ended_at) < now - KEPT_FOR))
-    lately = or_(col(Condition.ended_at).is_(None), col(Condition.ended_at) > now - RECENT)
+    lately = or_(col(Condition.ended_at).is_(None), col(Condition.ended_at) > now - OWED_FOR)
     rows = connection.execute(select(Condition).where(lately).order_by(col(Condition.id))).mappings()
-    return [_held(row) for row in rows if row["name"] in _NAMES]
+    found = [_held(row) for row in rows if row["name"] in _NAMES]
+    return [one for one in found if is_kept(one, now)]
 
 
 def _held(row: RowMapping) -> Held:
@@ -203,8 +209,8 @@ def _held(row: RowMapping) -> Held:
 
 
 def note(connection: Connection, changed: Collection[Held]) -> None:
-    """Enter conditions, or bring their rows up to date."""
-    for one in changed:
+    """Enter conditions, or bring their rows up to date: first what is over, since it may have begun anew meanwhile."""
+    for one in sorted(changed, key=lambda one: one.ended_at is None):
         this = {"of_name": one.key.condition, "of_subject": one.key.subject, "of_began_at": one.began_at}
         values = {
             "ended_at": one.ended_at,

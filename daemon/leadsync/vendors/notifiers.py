@@ -2,7 +2,8 @@
 
 Apprise sends with blocking libraries, so each message has a thread of its own, off the loop, and a time-out; a thread
 that hangs is left behind, and until it is back nothing more goes to its notifier. Its URLs are secrets: its own log is
-not let through, since it may quote them, and what it says of a failure is shown without their parts.
+not let through, since it may quote them, and what it says of a failure is shown without their parts. A message that is
+too long for its service is cut: what is most urgent stands first.
 """
 
 import asyncio
@@ -13,7 +14,7 @@ import warnings
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from apprise import Apprise, AppriseAsset  # noqa: TID251 - this is the one module
+from apprise import Apprise, AppriseAsset, OverflowMode  # noqa: TID251 - this is the one module
 
 from leadsync.core.redact import MASK, redact
 
@@ -40,6 +41,9 @@ def apprise_notifier(url: str) -> Callable[[str, str], Awaitable[str]] | None:
         service = Apprise.instantiate(url, asset=asset)
     if service is None:
         return None
+    if "overflow=" not in url:
+        # Left as it is, what is longer than a service takes is refused by it, and due again, for ever.
+        service.overflow_mode = OverflowMode.TRUNCATE
     apprise = Apprise(asset=asset)
     apprise.add(service)
     return _Sender(apprise, [part for part in re.split(r"[^\w-]+", url) if len(part) >= PART_MIN_CHARS]).send

@@ -8,7 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
-from leadsync.config import Settings, load
+from leadsync.config import SecretSource, Settings, load, sources_of_telling
 from leadsync.errors import ConfigInvalid, StoreFailed, StoreRefused
 from leadsync.reports import SCHEMA_VERSION
 from leadsync.reports.doctor import look
@@ -45,7 +45,7 @@ async def doctor(path: Path, hands: Hands) -> dict[str, Any]:
     checks = [judge_configuration(path, settings), modes]
     for facts in _accounts(settings, heard, hands):
         checks += [judge_secret(found[facts.name][0]), *judge_account(facts)]
-    checks += [*_skip_trace(settings, hands), *_state(settings, hands), *_service(settings, hands)]
+    checks += [*_further_secrets(settings, hands), *_state(settings, hands), *_service(settings, hands)]
     if settings.webhooks:
         url = settings.webhooks.public_url
         checks.append(judge_public_url(url, await look.answer_at(url, hands)))
@@ -105,9 +105,16 @@ def _run_costs(settings: Settings, heard: Mapping[str, Heard], hands: Hands) -> 
     return {name: Decimal(str(dollars)) for name, dollars in at_most.items() if dollars is not None}
 
 
-def _skip_trace(settings: Settings, hands: Hands) -> Iterator[Check]:
+def _further_secrets(settings: Settings, hands: Hands) -> Iterator[Check]:
+    """Without one of them the daemon does not start, as little as without a token."""
+    for source in _further_sources(settings):
+        yield judge_secret(look.secret(source, hands, settings.path.parent)[0])
+
+
+def _further_sources(settings: Settings) -> Iterator[SecretSource]:
     if settings.skip_trace:
-        yield judge_secret(look.secret(settings.skip_trace.api_key, hands, settings.path.parent)[0])
+        yield settings.skip_trace.api_key
+    yield from sources_of_telling(settings)
 
 
 def _state(settings: Settings, hands: Hands) -> Iterator[Check]:
@@ -119,9 +126,7 @@ def _state(settings: Settings, hands: Hands) -> Iterator[Check]:
 
 
 def _service(settings: Settings, hands: Hands) -> Iterator[Check]:
-    secrets = [account.token for account in settings.accounts.values()]
-    if settings.skip_trace:
-        secrets.append(settings.skip_trace.api_key)
+    secrets = [*(account.token for account in settings.accounts.values()), *_further_sources(settings)]
     credentials = {secret.name for secret in secrets if secret.kind == "credential"}
     wanted = Wanted(credentials, sqlite_file(settings.store.url), settings.webhooks is not None)
     return judge_unit(look.unit(hands), wanted)
