@@ -409,6 +409,7 @@ def test_two_new_jobs_that_begin_together_buy_their_list_once(build: Build, coun
         (Outcome.COMPLETE, None),
         (Outcome.PARKED, Reason.CRITERIA_KNOWN),
     ]
+    assert len(stage.logged("run.queued")) == 1
     assert stage.sim.bill.records == 250
     assert_books_agree(stage)
 

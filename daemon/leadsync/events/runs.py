@@ -21,6 +21,12 @@ SETTLING_DELAYED = event(
     "Look at the disk: the message says what it complained of.",
 )
 RUN_STARTED = event("run.started", "A run has begun.", "run job account session trigger")
+RUN_QUEUED = event(
+    "run.queued",
+    "Another job asks for the very same list for the first time; this one goes on when that run has ended.",
+    "run job session",
+    "Where that brings anything, this job parks with criteria_known: say buy_again = true if you want the list twice.",
+)
 RUN_INTERRUPTED = event(
     "run.interrupted",
     "A run that a dead process had left behind was closed; its open key, if any, is sent again first.",

@@ -170,7 +170,10 @@ class Runner:
         if brief.settle_only is not None or brief.leave.buy_again or ticket.session.criteria is not None:
             yield
             return
-        async with self._firsts[brief.account, brief.criteria]:
+        first = self._firsts[brief.account, brief.criteria]
+        if first.locked():
+            _log.info(events.RUN_QUEUED, run=ticket.run_id, job=brief.job, session=ticket.session.name)
+        async with first:
             yield
 
     async def _audited(self, ticket: Ticket, *, was_parked: bool) -> Ended:
