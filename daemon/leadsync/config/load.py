@@ -193,11 +193,19 @@ def _look_at_suppression(config: Document, section: SkipTrace, findings: Finding
     if section.suppression is None:
         return
     path = config.path.parent / section.suppression
-    if path.is_file():
+    if _may_be_there(path):
         findings.attempt(partial(read_suppression, path))
     else:
         message = "names a file that does not exist: create it, an empty one will do"
         findings.add([config.problem(Fault(("skip_trace", "suppression"), message))])
+
+
+def _may_be_there(path: Path) -> bool:
+    """Whether a file can be read there, or at least tried: what may not be looked at says so itself."""
+    try:
+        return path.is_file()
+    except OSError:
+        return True
 
 
 def _notify(config: Document, section: Notify) -> Notify:
