@@ -291,8 +291,8 @@ async def open_app(settings: Settings, keys: Keys, outside: Outside, role: str =
     file = sqlite_file(settings.store.url)
     executor = outside.executor()
     async with AsyncExitStack() as stack:
-        stack.callback(executor.shutdown)
         stack.enter_context(InstanceLock(file, role))
+        stack.callback(executor.shutdown)  # what has begun is finished before the lock is let go
         place = Place(file, outside.creator(file), executor, outside.installation_name, outside.hook_secret)
         writer, opened = await open_store(place, outside.now())
         _tell(opened)
