@@ -64,19 +64,28 @@ def _told(settings: Settings) -> list[object]:
 
 
 class Reload:
-    """One per daemon. `ask` may come at any time, and several wishes are one."""
+    """One per daemon. `ask` may come at any time, and several wishes are one; `asked` is one of before."""
 
-    def __init__(self, app: App, service: Service, outside: Outside, *, heartbeat: Heartbeat, relog: Relog) -> None:
+    def __init__(
+        self,
+        app: App,
+        service: Service,
+        outside: Outside,
+        *,
+        heartbeat: Heartbeat,
+        relog: Relog,
+        asked: asyncio.Event | None = None,
+    ) -> None:
         self._app = app
         self._service = service
         self._outside = outside
         self._heartbeat = heartbeat
         self._relog = relog
-        self._asked = asyncio.Event()
+        self._asked = asked or asyncio.Event()
         self._telling = read_telling(app.settings, outside.environ)
         self._secrets = {*app.accounts.tokens.values(), *app.tracing.desk.secrets, *self._telling}
 
-    def ask(self, _signal: int = 0) -> None:
+    def ask(self) -> None:
         """Wish for a reload."""
         self._asked.set()
 
