@@ -14,6 +14,23 @@ python=/usr/bin/python3
 say() { printf 'leadsync: %s\n' "$*"; }
 refuse() { printf 'leadsync: %s\n' "$*" >&2; exit 1; }
 
+# Uses $place from now on. The way back leads to what was used before, unless that is the same once more, as where this
+# was run again: then it leads where it did. What was used until now stays as well, since a daemon may still run in it.
+switch() {
+    was=$(readlink "$home/current" || true)
+    if [ -n "$was" ] && ! diff -rq -x __pycache__ "$was"/lib/python3*/site-packages/leadsync \
+        "$place"/lib/python3*/site-packages/leadsync >/dev/null 2>&1; then
+        ln -sfn "$was" "$home/before"
+    fi
+    ln -sfn "$place" "$home/current"
+    for old in "$home"/versions/*; do
+        case $old in
+        "$place" | "$was" | "$(readlink "$home/before" || true)") ;;
+        *) rm -rf "$old" ;;
+        esac
+    done
+}
+
 [ "$(id -u)" = 0 ] || refuse "run it as root: sudo $0"
 [ -f "$source/pyproject.toml" ] || refuse "this is not the source tree of leadsync"
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null ||
@@ -54,14 +71,7 @@ BACKUP
     say "the store is copied to $backup"
 fi
 
-[ ! -L "$home/current" ] || ln -sfn "$(readlink "$home/current")" "$home/before"
-ln -sfn "$place" "$home/current"
-for old in "$home"/versions/*; do
-    case $old in
-    "$place" | "$(readlink "$home/before" 2>/dev/null)") ;;
-    *) rm -rf "$old" ;;
-    esac
-done
+switch
 mkdir -p "$home/bin"
 ln -sf ../current/bin/leadsync "$home/bin/leadsync"
 ln -sf "$home/bin/leadsync" /usr/local/bin/leadsync

@@ -47,6 +47,30 @@ def test_the_first_configuration_wants_only_a_token_and_a_job(tmp_path: Path) ->
     ]
 
 
+def test_an_upgrade_that_is_run_again_leaves_the_way_back(tmp_path: Path) -> None:
+    """It is run again where it failed at its end, or for the manual page: the version before is not lost over it."""
+    (switch,) = re.findall(r"(?ms)^switch\(\) \{\n.*?^\}\n", (DEPLOY / "install.sh").read_text())
+
+    def install(name: str, code: str) -> None:
+        package = tmp_path / "versions" / name / "lib" / "python3.11" / "site-packages" / "leadsync"
+        package.mkdir(parents=True)
+        (package / "app.py").write_text(code)
+        script = f"set -eu\nhome={tmp_path}\nplace={tmp_path}/versions/{name}\n{switch}switch"
+        subprocess.run(["/bin/sh", "-c", script], check=True, capture_output=True)
+
+    def kept() -> tuple[str, str, list[str]]:
+        links = [(tmp_path / link).resolve().name for link in ("current", "before")]
+        return links[0], links[1], sorted(path.name for path in (tmp_path / "versions").iterdir())
+
+    install("a", "1")
+    install("b", "2")
+    assert kept() == ("b", "a", ["a", "b"])
+    install("b-again", "2")
+    assert kept() == ("b-again", "a", ["a", "b", "b-again"])
+    install("c", "3")
+    assert kept() == ("c", "b-again", ["b-again", "c"])
+
+
 def test_the_manual_page_tells_every_command(tmp_path: Path) -> None:
     """It is made of --help, so it cannot be older than the program."""
     if shutil.which("help2man") is None:

@@ -239,16 +239,20 @@ class App:
         return f"{TOLD[answer]}. {OWNERS_WAIT}" if is_asked else TOLD[answer]
 
     async def plan(self) -> dict[str, Any]:
-        """Return what the next runs would do (see `reports.plan`); each account's list is asked for, which is free."""
-        views = await asyncio.gather(*map(self._view, self.office.desks.values()))
-        tracing = await asyncio.to_thread(outlook, self.settings, self.around.now())
-        return await asyncio.to_thread(plan_of, self.settings, {view.name: view for view in views}, tracing)
+        """Return what the next runs would do (see `reports.plan`); each account's list is asked for, which is free.
 
-    async def _view(self, desk: Desk) -> View:
+        It goes by the configuration of the moment in which it was wanted, also where a reload takes accounts away.
+        """
+        settings = self.settings
+        views = await asyncio.gather(*(self._view(settings, desk) for desk in self.office.desks.values()))
+        tracing = await asyncio.to_thread(outlook, settings, self.around.now())
+        return await asyncio.to_thread(plan_of, settings, {view.name: view for view in views}, tracing)
+
+    async def _view(self, settings: Settings, desk: Desk) -> View:
         async with listing(desk, self.around) as listed:
             now = self.around.now()
-            view = await asyncio.to_thread(read_view, self.settings, desk.name, as_totals(listed), now)
-            house = await self.household.seen(desk.name, listed)
+            view = await asyncio.to_thread(read_view, settings, desk.name, as_totals(listed), now)
+            house = await self.household.seen(desk, listed)
             return replace(view, house=house)
 
     async def _run(self, brief: Brief, desk: Desk, trigger: str) -> End:
@@ -287,8 +291,8 @@ async def open_app(settings: Settings, keys: Keys, outside: Outside, role: str =
     file = sqlite_file(settings.store.url)
     executor = outside.executor()
     async with AsyncExitStack() as stack:
-        stack.callback(executor.shutdown)
         stack.enter_context(InstanceLock(file, role))
+        stack.callback(executor.shutdown)  # what has begun is finished before the lock is let go
         place = Place(file, outside.creator(file), executor, outside.installation_name, outside.hook_secret)
         writer, opened = await open_store(place, outside.now())
         _tell(opened)

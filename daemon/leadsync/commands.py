@@ -8,7 +8,7 @@ from typing import Any, Final, TypeVar
 
 from leadsync.app import App, open_app
 from leadsync.config import Job, Settings
-from leadsync.config.fingerprint import fingerprint
+from leadsync.config.fingerprint import fingerprint, trace_fingerprint
 from leadsync.control.client import ask
 from leadsync.core.model import End, Outcome, Reason
 from leadsync.core.resume import Choice
@@ -83,7 +83,7 @@ def trace(settings: Settings, what: str, arguments: Mapping[str, Any], outside: 
     """Do something about the skip trace, by the daemon where one has the store; return what the operator is told."""
     if settings.skip_trace is None:
         raise UsageMistake(f"there is no [skip_trace] in {settings.path}; nothing was done")
-    reply = _ask_daemon(settings, f"traces_{what}", (), arguments, None)
+    reply = _ask_daemon(settings, f"traces_{what}", (), {"traced": trace_fingerprint(settings), **arguments}, None)
     if reply is None:
         return asyncio.run(_here(settings, outside, lambda app: app.tracing.word.do(what, arguments)))
     return str(reply["message"])

@@ -1,5 +1,6 @@
 """The daemon from its first line to its last: everything built, listening, ready, at work, and ended in order."""
 
+import asyncio
 import os
 import signal
 from contextlib import closing
@@ -27,21 +28,24 @@ from leadsync.watching import watching
 
 async def run_daemon(settings: Settings, outside: Outside) -> None:
     """Run the jobs at their times and carry out commands, until a signal comes. Raises Busy beside another leadsync."""
-    board = Board()
-    keys = start_log(settings, outside, board.post, read_telling(settings, outside.environ))
-    async with open_app(settings, keys, outside, DAEMON) as app:
-        service = Service(app.office, app.ledger, app.around, app.dispatch, hands=app.hands)
-        heartbeat = Heartbeat(Manager(outside.environ), app.office, app.ledger, app.around)
-        relog = partial(set_up_log, outside=outside, listener=board.post)
-        reload = Reload(app, service, outside, heartbeat=heartbeat, relog=relog)
-        with stopping_on_signals(app.around), on_signal(signal.SIGHUP, reload.ask):
-            async with (
-                listening(sqlite_file(settings.store.url), service.commands, board, app.ledger.feel_pulse),
-                receiving(settings, app.ledger, app.around, app.unpack.ring, outside.environ),
-            ):
-                with closing(outside.alarms()) as alarms:
-                    async with watching(app.watched, alarms, outside):
-                        await service.run(alarms, beside=app.beside(heartbeat.keep, reload.keep))
+    hung_up = asyncio.Event()
+    # From the first moment to the last: without us SIGHUP ends a process, and systemd takes that for a clean end.
+    with on_signal(signal.SIGHUP, lambda _: hung_up.set()):
+        board = Board()
+        keys = start_log(settings, outside, board.post, read_telling(settings, outside.environ))
+        async with open_app(settings, keys, outside, DAEMON) as app:
+            service = Service(app.office, app.ledger, app.around, app.dispatch, hands=app.hands)
+            heartbeat = Heartbeat(Manager(outside.environ), app.office, app.ledger, app.around)
+            relog = partial(set_up_log, outside=outside, listener=board.post)
+            reload = Reload(app, service, outside, heartbeat=heartbeat, relog=relog, asked=hung_up)
+            with stopping_on_signals(app.around):
+                async with (
+                    listening(sqlite_file(settings.store.url), service.commands, board, app.ledger.feel_pulse),
+                    receiving(settings, app.ledger, app.around, app.unpack.ring, outside.environ),
+                ):
+                    with closing(outside.alarms()) as alarms:
+                        async with watching(app.watched, alarms, outside):
+                            await service.run(alarms, beside=app.beside(heartbeat.keep, reload.keep))
     _log.info(events.DAEMON_STOPPED, version=__version__, process=os.getpid())
 
 

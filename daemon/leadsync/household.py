@@ -85,7 +85,8 @@ class Household:
 
     async def sessions(self) -> Report:
         """Return every session of every account (see `reports.sessions`); the lists are asked for, which is free."""
-        return sessions_report([await self._account(name) for name in self._office.desks])
+        desks = self._office.desks.values()  # a reload meanwhile makes others: these are those that were asked about
+        return sessions_report([await self._account(desk) for desk in desks])
 
     async def prune(self, named: Named) -> Report:
         """Delete those of the named sessions that the policy lets go; return what became of each."""
@@ -103,13 +104,13 @@ class Household:
 
         Raises UsageMistake where there is none, DeletionRefused where it must not be deleted, VendorSilent.
         """
-        name, fate = await self._find(session, account)
-        jobs = self._office.desks[name].terms.jobs
+        desk, fate = await self._find(session, account)
+        jobs = desk.terms.jobs
         why_not = refusal(fate, jobs, force=force)
         if why_not is not None:
             raise DeletionRefused(f"{why_not}; nothing was deleted")
-        price = self._office.settings.accounts[name].price_per_record
-        return {"account": name, "seen": msgspec.to_builtins(fate.row), "message": consequence(fate, jobs, price)}
+        message = consequence(fate, jobs, desk.terms.limits.price)
+        return {"account": desk.name, "seen": msgspec.to_builtins(fate.row), "message": message}
 
     async def delete(self, account: str, seen: Mapping[str, Any], *, force: bool) -> Report:
         """Delete a session that a person has looked at; return what became of it. Raises DeletionRefused."""
@@ -119,38 +120,38 @@ class Household:
             raise DeletionRefused(f"session {deed.session} was not deleted: {deed.message}")
         return {"message": f"session {deed.session}: {deed.message}"}
 
-    async def _find(self, session: str, account: str | None) -> tuple[str, Fate]:
+    async def _find(self, session: str, account: str | None) -> tuple[Desk, Fate]:
         """Find a session in the vendor's list, of one account or of all."""
         desks = self._office.desks
         if account is not None and account not in desks:
             raise UsageMistake(f"there is no account {account}{did_you_mean(account, desks)}")
-        looks = {name: await self._look(name) for name in desks if account in (None, name)}
+        looks = {name: await self._look(desk) for name, desk in desks.items() if account in (None, name)}
         found = [(name, fate) for name, one in looks.items() for fate in one.fates if fate.session == session]
         if len(found) == 1:
-            return found[0]
+            ((name, fate),) = found
+            return desks[name], fate
         if found:
             both = " and ".join(name for name, _ in found)
             raise UsageMistake(f"accounts {both} both have a session {session}; say which with --account")
         hint = did_you_mean(session, [fate.session for one in looks.values() for fate in one.fates])
         raise UsageMistake(f"the vendor has no session {session}{hint}; `leadsync sessions list` shows all")
 
-    async def _look(self, name: str) -> SlotPlan:
-        seen = await self._account(name)
+    async def _look(self, desk: Desk) -> SlotPlan:
+        seen = await self._account(desk)
         if seen.unknown is not None:
             raise VendorSilent(f"{seen.unknown}; nothing was deleted")
         return seen.planned
 
-    async def _account(self, name: str) -> Account:
+    async def _account(self, desk: Desk) -> Account:
         """Look at one account: by the vendor's list, or by the last one where that cannot be had within 15 s."""
-        desk = self._office.desks[name]
         async with listing(desk, self._around) as fresh:
             if isinstance(fresh, dict):
-                await self._note(self._office.desks[name], fresh)
-            return await self.seen(name, fresh)
+                await self._note(desk, fresh)
+            return await self.seen(desk, fresh)
 
-    async def seen(self, name: str, fresh: Listed) -> Account:
+    async def seen(self, desk: Desk, fresh: Listed) -> Account:
         """Look at one account by a list that somebody has just had, or had not; nothing is written."""
-        desk, unknown, listed = self._office.desks[name], None, fresh
+        name, unknown, listed = desk.name, None, fresh
         if not isinstance(listed, dict):
             unknown, listed = str(as_totals(listed)), await self._ledger.last_listing(name)
         tenants = await self._ledger.tenants(name)

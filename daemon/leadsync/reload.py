@@ -16,7 +16,7 @@ import structlog
 from leadsync import events
 from leadsync.accounts import Ways
 from leadsync.app import App
-from leadsync.config import Settings, load, sources_of_telling
+from leadsync.config import JOBS_FOLDER, Settings, load, sources_of_telling
 from leadsync.core.audit import Standing
 from leadsync.core.forecast import NoSessions
 from leadsync.core.team import is_same_team, used
@@ -46,6 +46,11 @@ FIXED: Final[Mapping[str, Callable[[Settings], object]]] = {
 
 RESTART: Final = "cannot be changed while leadsync runs; nothing was: systemctl restart leadsync"
 
+NO_FOLDER: Final = (
+    "is gone, and every job with it: put it back, or make it empty where there shall be none. Without their files the"
+    " jobs' sessions are orphans, which housekeeping may delete"
+)
+
 ANOTHER_TEAM: Final = (
     "the token that it names belongs to another team: none of our sessions is there with the total that the ledger has,"
     " and what we ask would be billed to somebody else. Put back the right one; or, if all sessions were deleted or"
@@ -64,19 +69,28 @@ def _told(settings: Settings) -> list[object]:
 
 
 class Reload:
-    """One per daemon. `ask` may come at any time, and several wishes are one."""
+    """One per daemon. `ask` may come at any time, and several wishes are one; `asked` is one of before."""
 
-    def __init__(self, app: App, service: Service, outside: Outside, *, heartbeat: Heartbeat, relog: Relog) -> None:
+    def __init__(
+        self,
+        app: App,
+        service: Service,
+        outside: Outside,
+        *,
+        heartbeat: Heartbeat,
+        relog: Relog,
+        asked: asyncio.Event | None = None,
+    ) -> None:
         self._app = app
         self._service = service
         self._outside = outside
         self._heartbeat = heartbeat
         self._relog = relog
-        self._asked = asyncio.Event()
+        self._asked = asked or asyncio.Event()
         self._telling = read_telling(app.settings, outside.environ)
         self._secrets = {*app.accounts.tokens.values(), *app.tracing.desk.secrets, *self._telling}
 
-    def ask(self, _signal: int = 0) -> None:
+    def ask(self) -> None:
         """Wish for a reload."""
         self._asked.set()
 
@@ -169,13 +183,21 @@ def _in_one_line(error: OperatorMistake | BadWeather) -> str:
     """Say all that is wrong; a key with a colon behind it would look like a secret to the log, and be masked."""
     if not isinstance(error, ConfigInvalid):
         return str(error)
-    return "; ".join(f"{one.file}:{one.line} ({one.key}) {one.message}" for one in error.problems)
+    return "; ".join(map(_placed, error.problems))
+
+
+def _placed(problem: Problem) -> str:
+    place = f"{problem.file}:{problem.line}" if problem.line else problem.file
+    return f"{place} ({problem.key}) {problem.message}" if problem.key else f"{place} {problem.message}"
 
 
 def _refuse_fixed(before: Settings, after: Settings) -> None:
     moved = [key for key, value in FIXED.items() if value(before) != value(after)]
     if moved:
         raise _fixed(after, *moved)
+    folder = after.path.parent / JOBS_FOLDER
+    if before.jobs and not folder.is_dir():
+        raise ConfigInvalid((Problem(str(folder), 0, "", NO_FOLDER),))
 
 
 def _fixed(after: Settings, *keys: str) -> ConfigInvalid:

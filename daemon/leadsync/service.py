@@ -16,7 +16,7 @@ import structlog
 
 from leadsync import __version__, events
 from leadsync.config import Settings
-from leadsync.config.fingerprint import fingerprint
+from leadsync.config.fingerprint import fingerprint, trace_fingerprint
 from leadsync.control.server import Command, Errand, Result
 from leadsync.core.model import CALLED, End
 from leadsync.core.resume import Choice
@@ -225,7 +225,15 @@ class Service:
         return self._begin(arguments, lambda _: _message(self._hands.shelf.discard(arguments["messages"])))
 
     def _trace(self, what: str, arguments: Mapping[str, Any]) -> Errand:
-        """Do something about the skip trace."""
+        """Do something about the skip trace, if both have read the same of it: what is asked for is billed.
+
+        Raises Busy as `_begin`, and DaemonDiffers.
+        """
+        if arguments["traced"] != trace_fingerprint(self._office.settings):
+            raise DaemonDiffers(
+                "the daemon has read its files before [skip_trace], or whose owners are found, was last changed, so it"
+                " would ask by what they said; nothing was done. Reload it (systemctl reload leadsync), then try again"
+            )
         return self._begin(arguments, lambda _: _message(self._hands.trace(what, arguments)))
 
     def _begin(self, arguments: Mapping[str, Any], work: Callable[[list[str]], Awaitable[Result]]) -> Errand:

@@ -16,9 +16,13 @@ def commands_of_the_readme() -> list[str]:
 
 
 def test_the_demo_shows_books_that_agree(tmp_path: Path) -> None:
-    """Two rounds of three jobs, one replay, the vendor's bill beside the local total, and a house to look around in."""
-    folder = tmp_path / "demo"
-    answer = run("demo", "--folder", folder)
+    """Two rounds of three jobs, one replay, the vendor's bill beside the local total, and a house to look around in.
+
+    It has a store of its own, also where the shell knows of the real one.
+    """
+    folder, real = tmp_path / "demo", tmp_path / "real"
+    answer = run("demo", "--folder", folder, STATE_DIRECTORY=str(real))
+    assert not real.exists()
     table = re.findall(r"(?m)^([a-z-]+) +(\d+) +(\d+) +(\d+) +(\d+) +(\d+)$", answer.out)
     assert answer.code == 0
     assert len(table) == 3

@@ -1,11 +1,15 @@
 """What a script or a unit file reads: the exit codes of design section 8, and where the configuration is found."""
 
+import subprocess
 from pathlib import Path
+from unittest import mock
 
 import pytest
+import typer
 
+from leadsync.cli.answers import answering, ask_first
 from tests.system.house import House
-from tests.system.process import run
+from tests.system.process import command, environment, run
 
 
 @pytest.mark.parametrize(
@@ -16,6 +20,10 @@ from tests.system.process import run
         (("status", "--yaml"), "No such option: --yaml"),
         (("export", "--since", "-1"), "--since"),
         (("export", "--format", "xml"), "--format"),
+        (("export", "--since", "9223372036854775808"), "--since"),
+        (("runs", "--limit", "9223372036854775808"), "--limit"),
+        (("inbox", "show", "9223372036854775808"), "less than or equal to"),
+        (("inbox", "release", "1", "9223372036854775808"), "less than or equal to"),
         (("events", "page.stord"), "did you mean page.stored?"),
         (("schema", "jobs"), "'jobs' is not one of 'config', 'job'"),
     ],
@@ -75,3 +83,33 @@ def test_the_configuration_is_named_by_option_or_environment(stocked: House, tmp
     assert f"{stocked.config}: good" in by_option.out
     assert missing.code == 78
     assert f"{tmp_path}/none.toml: does not exist" in missing.err
+
+
+@pytest.mark.parametrize("end", [KeyboardInterrupt, EOFError])
+def test_who_walks_away_from_a_question_has_said_no(
+    end: type[BaseException], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Ctrl-C or Ctrl-D where a deletion is asked about: nothing is done, and nothing has crashed."""
+    with mock.patch("sys.stdin.readline", side_effect=end), pytest.raises(typer.Exit) as ended, answering():
+        ask_first("Delete 3 sessions?", yes=False)
+    assert ended.value.exit_code == 1
+    assert capsys.readouterr().err.split() == ["nothing", "was", "done"]
+
+
+def test_an_answer_that_finds_no_room_is_no_crash() -> None:
+    """A report that is led to a full disk: one sentence and exit 1."""
+    with Path("/dev/full").open("wb") as full:
+        ended = subprocess.run(
+            command("events"), stdout=full, stderr=subprocess.PIPE, check=False, encoding="utf-8", env=environment()
+        )
+    assert (ended.returncode, ended.stderr) == (
+        1,
+        "leadsync: the answer cannot be written (No space left on device); what was done is done\n",
+    )
+
+
+def test_a_closed_stderr_keeps_nothing_from_being_done(stocked: House) -> None:
+    """Who starts it from a script may close what nobody reads: the job is begun all the same."""
+    line = ["sh", "-c", 'exec "$@" <&- 2>&-', "sh", *command("once", "tampa", "--config", stocked.config)]
+    ended = subprocess.run(line, stdout=subprocess.PIPE, check=False, encoding="utf-8", env=environment())
+    assert ended.stdout.startswith("tampa: parked: ")

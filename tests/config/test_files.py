@@ -1,5 +1,6 @@
 """The files themselves: missing, unreadable, broken or misnamed, each is one line that says what to do."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -125,10 +126,36 @@ def test_a_job_file_has_a_job_name(tmp_path: Path, stem: str) -> None:
     assert "rename the file" in problem.message
 
 
+def test_a_job_file_that_nobody_would_read_is_told(tmp_path: Path) -> None:
+    """One from another system may end in capitals: it would never run, and nobody would say so."""
+    path = write(tmp_path)
+    (tmp_path / "jobs.d" / "A.TOML").write_text(job())
+    (problem,) = refused(path)
+    assert problem.message == "is no job file as long as it ends in .TOML: rename it, so that it ends in .toml"
+
+
+def test_a_file_name_that_is_no_text_can_be_told(tmp_path: Path) -> None:
+    """What is said of it goes into a log, a store and a status line, which take UTF-8 alone."""
+    path = write(tmp_path)
+    Path(os.fsdecode(bytes(tmp_path / "jobs.d") + b"/m\xfcnchen.toml")).write_text(job())
+    (problem,) = refused(path)
+    assert "rename the file" in problem.message
+    assert str(problem).encode().endswith(b"so rename the file")
+    assert "m\\xfcnchen.toml: " in str(problem)
+
+
+def test_a_byte_order_mark_is_none_of_the_text(tmp_path: Path) -> None:
+    """Some editors put one before the first key, where nobody sees it; it shifts no line."""
+    path = write(tmp_path, a=job("page_sise = 3"))
+    for file in (path, tmp_path / "jobs.d" / "a.toml"):
+        file.write_bytes(b"\xef\xbb\xbf" + file.read_bytes())
+    assert told(refused(path)) == [("a.toml", 2, "page_sise")]
+
+
 def test_hidden_and_other_files_are_no_jobs(tmp_path: Path) -> None:
     """An editor's files beside a job are not read."""
     path = write(tmp_path, a=job())
-    for name in (".a.toml", "a.toml~", "README"):
+    for name in (".a.toml", ".#b.toml", "a.toml~", "#a.toml#", "a.toml.bak", "README"):
         (tmp_path / "jobs.d" / name).write_text("not = toml = at all")
     assert list(load(path, {}).jobs) == ["a"]
 

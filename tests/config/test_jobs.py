@@ -108,6 +108,31 @@ def test_what_the_vendor_would_ignore_in_the_criteria_is_refused(tmp_path: Path,
 
 
 @pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("quicklists", "quickLists"),
+        ("quick_lists", "quickLists"),
+        ("quickList", "quickLists"),
+        ("orQuicklists", "orQuickLists"),
+        ("Query", "query"),
+    ],
+)
+def test_misspelt_criteria_buy_no_longer_list(tmp_path: Path, name: str, meant: str) -> None:
+    """The vendor ignores what it does not know: without the quick lists a job would buy the whole town."""
+    (problem,) = refused(write(tmp_path, a=job(search=f'city = "Mesa"\n{name} = ["vacant"]')))
+    assert (problem.line, problem.key) == (4, f"search.{name}")
+    assert problem.message == f"would be ignored by the vendor, without a word: write {meant}"
+
+
+@pytest.mark.parametrize("name", ["query", "quickLists", "orQuickLists", "quicklists"])
+def test_criteria_among_the_options_are_refused(tmp_path: Path, name: str) -> None:
+    """There the vendor ignores them as well."""
+    (problem,) = refused(write(tmp_path, a=job(rest=f'[options]\n{name} = ["vacant"]')))
+    assert (problem.line, problem.key) == (5, f"options.{name}")
+    assert "it belongs into [search]" in problem.message
+
+
+@pytest.mark.parametrize(
     "name",
     [
         "take",
@@ -202,6 +227,12 @@ def test_keys_of_one_shot_are_for_one_shot(tmp_path: Path, line: str) -> None:
 def one_shot(*lines: str) -> str:
     """Return the text of a one-shot's file."""
     return job(*lines).replace("incremental", "one_shot")
+
+
+def test_more_records_than_there_are_properties_are_refused(tmp_path: Path) -> None:
+    """Beyond 64 bits nothing could be written down of them, and the daemon would end over it again and again."""
+    (problem,) = refused(write(tmp_path, a=one_shot("records = 99_999_999_999_999_999_999")))
+    assert problem.message == "must be at most 1000000000, not 99999999999999999999"
 
 
 def test_a_one_shot_says_how_many_records_are_wanted(tmp_path: Path) -> None:

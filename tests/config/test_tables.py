@@ -136,6 +136,13 @@ def test_wrong_account_keys(tmp_path: Path, line: str) -> None:
     )
 
 
+def test_the_reserve_leaves_a_slot_also_where_it_is_the_default(tmp_path: Path) -> None:
+    """A team of five slots, all of them left to people: each job would wait for one for ever."""
+    (problem,) = refused(write(tmp_path, account("session_cap = 5")))
+    assert problem.message == "must be less than session_cap, or no slot is left for a job"
+    assert loaded(tmp_path, account("session_cap = 5", "session_reserve = 1")).accounts["main"].session_reserve == 1
+
+
 def test_a_price_of_nothing_goes_with_a_budget_of_records(tmp_path: Path) -> None:
     """Where no limit is in dollars, a flat contract may say that a record costs nothing."""
     config = one_account("{ records_per_day = 5 }") + "price_per_record = 0"
@@ -160,6 +167,8 @@ def test_an_account_name_is_plain(tmp_path: Path) -> None:
         ('[store]\nurl = "sqlite://leadsync.db"', "store.url"),
         ('[store]\nurl = "sqlite:///:memory:"', "store.url"),
         ('[store]\nurl = "sqlite:///"', "store.url"),
+        ('[store]\nurl = "sqlite:////"', "store.url"),
+        ('[store]\nurl = "sqlite:///~/leadsync.db"', "store.url"),
         ('[store]\nurl = "sqlite:///a.db?mode=ro"', "store.url"),
         ('[store]\nurl = "mysql://u:p@h/d"', "store.url"),
         ('[log]\nlevel = "inof"', "log.level"),

@@ -26,6 +26,8 @@ def test_each_line_of_the_suppression_list_is_understood_or_a_problem(tmp_path: 
     (tmp_path / "never.txt").write_bytes(b"caf\xe9")
     (problem,) = refused(write(tmp_path, config))
     assert "not UTF-8" in problem.message
+    (problem,) = refused(write(tmp_path, config.replace("never", "n" * 300)))
+    assert problem.message == "cannot be read (File name too long): nobody is traced without the list"
     (tmp_path / "never.txt").unlink()
     (problem,) = refused(write(tmp_path, config))
     assert (problem.key, "does not exist" in problem.message) == ("skip_trace.suppression", True)

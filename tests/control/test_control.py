@@ -153,6 +153,22 @@ def test_who_speaks_another_language_is_turned_away(store: Path) -> None:
     assert asyncio.run(act()) == (400, {"done": True})
 
 
+def test_a_command_that_is_cut_in_half_is_none(store: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Who dies while asking has asked for nothing, and the log knows of no error."""
+
+    async def act() -> dict[str, Any] | None:
+        async with carrying_out(store, Board(), nothing):
+            _, writer = await asyncio.open_unix_connection(socket_of(store))
+            writer.write(b"POST /do HTTP/1.1\r\nHost: leadsync\r\nContent-Length: 50\r\n\r\n{")
+            await writer.drain()
+            writer.close()
+            await writer.wait_closed()
+            return await Heard().ask(store, jobs=[])
+
+    assert asyncio.run(act()) == {"done": True}
+    assert not caplog.records
+
+
 def test_who_goes_away_does_not_stop_the_work(store: Path) -> None:
     """A client that hangs up after the first line: the work is done to its end, and later clients are served."""
     done: list[str] = []

@@ -1,6 +1,7 @@
 """`once` as the daemon carries it out: only while it is at work, and only what it has read itself."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
@@ -8,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from leadsync.config.fingerprint import fingerprint
+from leadsync.config import load
+from leadsync.config.fingerprint import fingerprint, trace_fingerprint
 from leadsync.control.board import Board
 from leadsync.errors import DaemonRefused
 from leadsync.scheduler import Scheduler
@@ -138,3 +140,31 @@ def test_what_does_not_change_the_run_does_not_matter(tmp_path: Path) -> None:
     file.write_text("\n".join(["# who wrote this?", "", *reversed(lines), "[search]", search]))
     (stage.folder / "token").write_text("another-token-of-the-same-team")
     assert fingerprint(stage.settings(), "phoenix") == before
+
+
+def test_owners_are_asked_for_by_no_other_reading(tmp_path: Path) -> None:
+    """A budget that was lowered in the file and not yet read by the daemon is no budget: 78, and the way out."""
+    stage = Stage(tmp_path / "stage")
+    section = '\n[skip_trace]\nsuppression = "never.txt"\napi_key = {{ file = "token" }}\nbudget = {}'
+    (stage.folder / "never.txt").touch()
+    relative = Path(os.path.relpath(stage.folder / "config.toml"))
+    stage.configure(section.format('"unlimited"'))
+    stage.job("phoenix")
+
+    async def say(store: Path) -> tuple[int, str]:
+        read = load(relative, {})
+        with pytest.raises(DaemonRefused) as refused:
+            await Heard().ask(store, "traces_resume", jobs={}, traced=trace_fingerprint(read))
+        return refused.value.exit_code, str(refused.value)
+
+    async def act() -> list[tuple[int, str]]:
+        async with open_service(stage) as (service, store, stopping), at_work(stage, service):
+            same = await say(store)
+            stage.configure(section.format("{ dollars_per_month = 5 }"))
+            other = await say(store)
+            stopping.set()
+            return [same, other]
+
+    (code, words), (refused, why) = asyncio.run(act())
+    assert (code, words) == (2, "the skip trace is not paused; nothing was changed")
+    assert (refused, "Reload it (systemctl reload leadsync)" in why) == (78, True)

@@ -144,11 +144,17 @@ def open_health_port(stage: Stage) -> None:
     stage.configure('\n[health]\nlisten = "127.0.0.1:8481"\n')
 
 
+def lose_folder(stage: Stage) -> None:
+    """Somebody puts other files in its place, and has only taken the old ones away so far."""
+    (stage.folder / "jobs.d").rename(stage.folder / "jobs.old")
+
+
 BAD: dict[Callable[[Stage], None], str] = {
     break_syntax: "tampa.toml:1",
     break_key: "pagesize",
     lose_token: "(accounts.main.token) the file that it names does not exist",
     move_store: "(store) cannot be changed while leadsync runs",
+    lose_folder: "jobs.d is gone, and every job with it",
     open_health_port: "(health) cannot be changed while leadsync runs; nothing was: systemctl restart leadsync",
 }
 

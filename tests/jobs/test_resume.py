@@ -1,8 +1,10 @@
 """The ways out of a park: each leads to agreeing books, and a wrong answer changes nothing."""
 
+import asyncio
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from typing import Any
 from unittest import mock
 
 import pytest
@@ -13,6 +15,8 @@ from leadsync.errors import AnswerRefused, StoreFailed, UsageMistake, VendorSile
 from leadsync.simulator import Fault
 from leadsync.store import resuming
 from tests.jobs.books import assert_books_agree, assert_keys_in_turn, assert_nothing_lost, assert_totals_agree
+from tests.jobs.one_shots import one_shot
+from tests.jobs.test_plan_beside import AtOnce
 from tests.simulator.caller import page
 from tests.stage import Stage
 
@@ -288,3 +292,27 @@ def test_there_is_nothing_to_answer(build: Build) -> None:
     for choice in (None, *Choice):
         with pytest.raises(UsageMistake, match="nothing was changed"):
             stage.resume(choice=choice)
+
+
+@pytest.mark.parametrize("ability", [True, False], ids=["throwaway", "plain"])
+def test_a_one_shot_whose_account_has_another_name_is_not_bought_again(build: Build, ability: bool) -> None:
+    """The ledger keeps it under the old name: it parks, as the plan says, until somebody wants the list twice."""
+    stage = build(size=80, session_ability=ability)
+    one_shot(stage, records=50)
+    assert stage.end("bulk").outcome is Outcome.COMPLETE
+    config = stage.folder / "config.toml"
+    config.write_text(config.read_text().replace("[accounts.main]", "[accounts.team]"))
+
+    async def plan() -> dict[str, Any]:
+        async with stage.app() as app:
+            asyncio.get_running_loop().set_default_executor(AtOnce())
+            return await app.plan()
+
+    assert stage.play(plan())["jobs"][0]["audit"]["reason"] == "criteria_known"
+    end = stage.end("bulk")
+    assert (end.outcome, end.reason) == (Outcome.PARKED, Reason.CRITERIA_KNOWN)
+    assert "of account main has delivered these criteria" in end.message
+    assert stage.sim.bill.records == 50
+    stage.resume("bulk", Choice.ACCEPT)
+    assert stage.end("bulk").outcome is Outcome.COMPLETE
+    assert stage.sim.bill.records == 100

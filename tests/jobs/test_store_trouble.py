@@ -15,8 +15,9 @@ import pytest
 from leadsync.core.model import Outcome, Reason
 from leadsync.errors import Fenced
 from leadsync.store.engine import Creator, file_creator
+from leadsync.store.lock import Holder, holder
 from tests.jobs.books import assert_books_agree
-from tests.stage import Stage
+from tests.stage import InlineExecutor, Stage
 
 Build = Callable[..., Stage]
 
@@ -103,6 +104,23 @@ def test_one_that_lost_the_store_stores_nothing(build: Build) -> None:
     assert stage.one("SELECT count(*) FROM delivery") == 100
     assert stage.end().outcome is Outcome.COMPLETE
     assert_books_agree(stage)
+
+
+def test_the_lock_is_held_until_the_last_step_has_ended(build: Build) -> None:
+    """Ctrl-C in the middle of an upgrade ends nothing that has begun: whoever starts next finds the store taken."""
+    holders: list[Holder | None] = []
+
+    class Steps(InlineExecutor):
+        def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+            holders.append(holder(stage.folder / "leadsync.db"))
+            super().shutdown(wait, cancel_futures=cancel_futures)
+
+    stage = build(size=10)
+    stage.job()
+    stage.change(executor=Steps)
+    stage.once("phoenix")
+    assert holders
+    assert None not in holders
 
 
 def test_a_key_that_finds_no_room_is_not_sent(build: Build) -> None:

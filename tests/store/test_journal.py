@@ -17,6 +17,7 @@ from leadsync.core.budget import Limits, Spent
 from leadsync.core.model import OpenPage, Reason
 from leadsync.core.protocol import BudgetReserved, BudgetSpent, Close
 from leadsync.errors import Bug, StoreFailed
+from leadsync.store.sessions import SessionState
 from leadsync.store.spending import OLDER_KEYS, used
 from tests.store.hand import NOW, PRICE, Hand, leads
 
@@ -114,21 +115,23 @@ def test_criteria_stay_those_that_the_epoch_began_with(hand: Hand) -> None:
 
 
 def test_known_criteria_are_those_that_were_asked_for(hand: Hand) -> None:
-    """Another session of the account makes criteria known that has delivered something, or has a key open: P2."""
+    """Another session, the account's or the job's, makes criteria known that has delivered, or has a key open: P2."""
     run_id = hand.run("old")
     page = hand.key(hand.order(hand.session("old"), run_id))
-    hand.session("old", account="second", job="third")
-    new = hand.session("new").session_id
+    moved = hand.session("old", account="second", job="old")
+    others = hand.session("strange", account="second", job="third")
+    new = hand.session("new")
 
-    def known(account: str = "main", but: int = new) -> str | None:
-        return hand.do(hand.ledger.known_criteria(account, "criteria of old", but=but))
+    def known(session: SessionState) -> str | None:
+        return hand.do(hand.ledger.known_criteria(session, "criteria of old"))
 
-    assert known() == "old"
+    assert known(new) == "old"
     hand.store(page, run_id, (), 0, new=True)
-    assert known() is None
+    assert known(new) is None
     page = hand.key(hand.order(hand.session("old"), run_id))
     hand.store(page, run_id, leads(1), 1)
-    assert (known(), known("second"), known(but=hand.session("old").session_id)) == ("old", None, None)
+    assert [known(one) for one in (new, hand.session("old"), others)] == ["old", None, None]
+    assert known(moved) == "old of account main"
 
 
 DAY = Limits(UTC, PRICE, records_day=100)

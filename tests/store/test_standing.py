@@ -13,7 +13,7 @@ from leadsync.core.protocol import BudgetSpent
 from leadsync.core.recovery import PAGES_A_GENERATION
 from leadsync.core.resume import Remedy
 from leadsync.core.witness import StoreAnswer
-from leadsync.errors import StoreFailed
+from leadsync.errors import StoreFailed, StoreRefused
 from leadsync.store import standing
 from leadsync.store.ledger import Again, Order
 from leadsync.store.standing import Said
@@ -54,6 +54,19 @@ def restored(hand: Hand) -> Hand:
 def test_a_store_that_stays_is_not_doubted(hand: Hand) -> None:
     """Stopped or killed, it goes on."""
     hand.writer.close()
+    assert Hand(hand.file).ledger.doubt is None
+
+
+def test_a_witness_that_cannot_be_read_is_no_doubt(hand: Hand) -> None:
+    """A copy that root has put there, or a disk that fails: told as that, and forgotten once it is mended."""
+    hand.close()
+    path = hand.file.with_name(f"{hand.file.name}.witness")
+    away = path.rename(path.with_suffix(".away"))
+    path.mkdir()
+    with pytest.raises(StoreRefused, match=r"leadsync\.db\.witness cannot be opened \(Is a directory\)"):
+        Hand(hand.file)
+    path.rmdir()
+    away.rename(path)
     assert Hand(hand.file).ledger.doubt is None
 
 

@@ -1,7 +1,9 @@
 """Signals to the daemon: it finishes the page under way and goes with 0, and whoever cannot wait loses nothing."""
 
 import signal
+import sqlite3
 import time
+from contextlib import closing
 
 import pytest
 
@@ -56,6 +58,20 @@ def test_a_signal_finishes_the_page(house: House, vendor: Vendor, stop: signal.S
     assert vendor.bill()["records"] == 50
     assert not house.open_keys()
     assert_the_next_one_ends_it(house, vendor)
+
+
+def test_a_reload_during_the_start_is_done_after_it(house: House) -> None:
+    """A start may take minutes: whoever wants the files read again then gets that, and no end that nobody notices."""
+    house.job("phoenix", page_size=50, datasets=["deeds"])  # said before the store is opened
+    with closing(sqlite3.connect(house.store, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with house.daemon() as daemon:
+            assert daemon.saw("config.doubted")
+            daemon.send(signal.SIGHUP)
+            assert not daemon.ends_within(0.3)
+            other.execute("ROLLBACK")
+            assert daemon.saw("daemon.started")
+            assert daemon.saw("config.reloaded")
 
 
 def test_a_second_signal_ends_at_once(house: House, vendor: Vendor) -> None:

@@ -180,6 +180,22 @@ def test_a_stop_finishes_the_page(lab: Lab, vendor: Vendor) -> None:
     assert (ended["OUTCOME"], ended["RECORDS"]) == ("interrupted", "50")
 
 
+def test_the_way_back_is_as_it_is_written(lab: Lab, vendor: Vendor) -> None:
+    """The lines of the README put a copy back in which the service can work, and its pages come unbilled."""
+    (way_back,) = re.findall(r"(?ms)^```sh\n([^`]*--store restored)\n```", (ROOT / "deploy" / "README.md").read_text())
+    lab.configure(vendor.url, records_per_run=50)
+    lab.do("systemctl", "start", "leadsync")
+    assert lab.saw("EVENT=run.ended", "OUTCOME=limited")
+    lab.do("systemctl", "stop", "leadsync")
+    lab.do("install", "-D", "-m", "600", "/var/lib/leadsync/leadsync.db", "/var/backups/leadsync/leadsync-DATE.db")
+    lab.do("systemctl", "start", "leadsync")
+    assert lab.saw("EVENT=run.ended", "OUTCOME=complete")
+    assert "go on with higher change numbers" in lab.do("sh", "-c", f'sudo() {{ "$@"; }}\n{way_back}')
+    assert lab.saw("EVENT=run.ended", "OUTCOME=complete", times=2)
+    assert (lab.show("ActiveState"), vendor.bill()["records"]) == ("active", 120)
+    assert len(lab.do("leadsync", "export").splitlines()) == 120
+
+
 def test_the_units_are_well_formed(lab: Lab) -> None:
     """Systemd has nothing to say about them."""
     units = "/etc/systemd/system/leadsync.service /etc/systemd/system/leadsync.socket"

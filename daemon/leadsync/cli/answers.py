@@ -1,9 +1,10 @@
 """How the command line answers: one place that turns an error into a sentence and an exit code."""
 
+import errno
 import json
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,6 +17,12 @@ if TYPE_CHECKING:
 
 INTERRUPTED = 130
 """What a shell says of a program that Ctrl-C ended: 128 and the number of the signal."""
+
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
+"""What a full disk says, or a failing one, to who writes to it."""
+
+NUMBER_MAX = 2**63 - 1
+"""The largest number that a row of the store can have."""
 
 DEFAULT_CONFIG = Path("/etc/leadsync/config.toml")
 
@@ -46,6 +53,8 @@ def answering() -> Iterator[None]:
     except BaseExceptionGroup as group:
         raise typer.Exit(max(map(_answer, _leaves(group)))) from None
     except Exception as error:  # noqa: BLE001 - the last place that can turn a bug into a log line without secrets
+        if isinstance(error, OSError) and error.errno in NO_ROOM and error.filename is None:
+            raise _not_said(error) from None
         raise typer.Exit(_answer(error)) from None
 
 
@@ -81,7 +90,12 @@ def require_word(*, yes: bool, instead: str) -> None:
 
 def ask_first(question: str, *, yes: bool) -> None:
     """Let the command end here, unless a person says yes."""
-    if not yes and not typer.confirm(question):
+    try:
+        agreed = yes or typer.confirm(question)
+    except typer.Abort:  # Ctrl-C, or the end of the input, is an answer
+        typer.echo(err=True)
+        agreed = False
+    if not agreed:
         typer.echo("nothing was done", err=True)
         raise typer.Exit(1)
 
@@ -89,6 +103,14 @@ def ask_first(question: str, *, yes: bool) -> None:
 def print_json(report: Mapping[str, Any]) -> None:
     """Print a report for a program."""
     typer.echo(json.dumps(report, indent=2, ensure_ascii=False))
+
+
+def _not_said(error: OSError) -> typer.Exit:
+    """The answer has found no room where stdout leads; what was done is done."""
+    sys.stdout = None  # Python would complain once more when it flushes at the end
+    with suppress(OSError):  # stderr may lead to the same place
+        typer.echo(f"leadsync: the answer cannot be written ({error.strerror}); what was done is done", err=True)
+    return typer.Exit(1)
 
 
 def _answer(error: BaseException) -> int:

@@ -7,6 +7,7 @@ import typer
 
 from leadsync.cli.answers import (
     DEFAULT_CONFIG,
+    NUMBER_MAX,
     ConfigOption,
     JsonOption,
     YesOption,
@@ -20,9 +21,11 @@ from leadsync.cli.answers import (
 
 app = typer.Typer(help="Look at webhooks that wait; let them out of quarantine, or discard them.", no_args_is_help=True)
 
-MessageId = Annotated[int, typer.Argument(help="Its number in `inbox list`.", metavar="ID")]
+MessageId = Annotated[int, typer.Argument(help="Its number in `inbox list`.", metavar="ID", min=1, max=NUMBER_MAX)]
 
-MessageIds = Annotated[list[int], typer.Argument(help="Their numbers in `inbox list`.", metavar="ID...")]
+MessageIds = Annotated[
+    list[int], typer.Argument(help="Their numbers in `inbox list`.", metavar="ID...", min=1, max=NUMBER_MAX)
+]
 
 
 @app.command("list")

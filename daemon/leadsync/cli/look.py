@@ -5,7 +5,15 @@ from typing import Annotated
 
 import typer
 
-from leadsync.cli.answers import DEFAULT_CONFIG, ConfigOption, JsonOption, answering, load_to_look, print_json
+from leadsync.cli.answers import (
+    DEFAULT_CONFIG,
+    NUMBER_MAX,
+    ConfigOption,
+    JsonOption,
+    answering,
+    load_to_look,
+    print_json,
+)
 from leadsync.reports.export import ExportFormat
 
 JobOption = Annotated[str | None, typer.Option("--job", help="Only this job.", metavar="JOB")]
@@ -37,7 +45,7 @@ def status(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -
 
 def runs(
     job: JobOption = None,
-    limit: Annotated[int, typer.Option("--limit", min=1, help="How many, newest first.")] = 20,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=NUMBER_MAX, help="How many, newest first.")] = 20,
     config: ConfigOption = DEFAULT_CONFIG,
     as_json: JsonOption = False,
 ) -> None:
@@ -53,7 +61,9 @@ def runs(
 
 def export(
     job: JobOption = None,
-    since: Annotated[int, typer.Option("--since", min=0, help="Only what changed after this number.")] = 0,
+    since: Annotated[
+        int, typer.Option("--since", min=0, max=NUMBER_MAX, help="Only what changed after this number.")
+    ] = 0,
     form: Annotated[
         ExportFormat, typer.Option("--format", help="One JSON object a line; a table; typed columns.")
     ] = ExportFormat.JSONL,

@@ -36,6 +36,14 @@ NOT_CRITERIA = OWNED_OPTIONS | {
 }
 
 
+def _folded(name: str) -> str:
+    return name.lower().replace("_", "").replace("-", "").removesuffix("s")
+
+
+FOLDED = {_folded(name): name for name in ("query", *QUICK_LIST_KEYS)}
+"""What narrows most lists, however its name is written: misspelt it narrows nothing, and all the rest is bought."""
+
+
 def misplaced(job: Mapping[str, Any]) -> Iterator[Fault]:
     """Find keys that mean nothing where they stand: the vendor would ignore them, or leadsync sets them."""
     if "name" in job:
@@ -45,11 +53,15 @@ def misplaced(job: Mapping[str, Any]) -> Iterator[Fault]:
             yield Fault(("search", name), f"is ignored by the vendor here, without a word: {NOT_CRITERIA[name]}")
         elif name in Job.file_keys():
             yield Fault(("search", name), "is leadsync's own key: it must stand above the first [table]")
+        elif (meant := FOLDED.get(_folded(name), name)) != name:
+            yield Fault(("search", name), f"would be ignored by the vendor, without a word: write {meant}")
     for name in _table(job, "options"):
         if name in OWNED_OPTIONS:
             yield Fault(("options", name), f"is set by leadsync: {OWNED_OPTIONS[name]}")
         elif name in Job.file_keys():
             yield Fault(("options", name), "is leadsync's own key: it must stand above the first [table]")
+        elif _folded(name) in FOLDED:
+            yield Fault(("options", name), "is ignored by the vendor here, without a word: it belongs into [search]")
 
 
 def of_another_kind(job: Mapping[str, Any]) -> Iterator[Fault]:

@@ -3,6 +3,8 @@
 A file that cannot be read or parsed is one problem, which says what to do.
 """
 
+import codecs
+import os
 import re
 import tomllib
 from collections.abc import Mapping
@@ -16,6 +18,7 @@ from leadsync.config.tables import NAME
 from leadsync.config.wording import shown
 from leadsync.errors import ConfigInvalid, Problem
 
+SUFFIX = ".toml"
 FILE_MAX_BYTES = 1024 * 1024
 TOML_PLACE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
 
@@ -51,6 +54,7 @@ def read_document(path: Path) -> Document:
         raise ConfigInvalid((Problem(str(path), 0, "", _unreadable(error)),)) from error
     if len(raw) > FILE_MAX_BYTES:
         raise ConfigInvalid((Problem(str(path), 0, "", f"is larger than {FILE_MAX_BYTES} bytes: name a TOML file"),))
+    raw = raw.removeprefix(codecs.BOM_UTF8)  # some editors put it there, and nobody sees it
     return Document(path, _parse(path, raw), key_lines(raw))
 
 
@@ -58,6 +62,9 @@ def read_job(path: Path) -> Document:
     """Read a job file; ConfigInvalid also where its stem cannot be a job's name."""
     if not NAME.fullmatch(path.stem):
         message = f"a job's name is its file's: {shown(path.stem)} does not fit {NAME.pattern}, so rename the file"
+        raise ConfigInvalid((Problem(_sayable(path), 0, "", message),))
+    if path.suffix != SUFFIX:
+        message = f"is no job file as long as it ends in {path.suffix}: rename it, so that it ends in {SUFFIX}"
         raise ConfigInvalid((Problem(str(path), 0, "", message),))
     return read_document(path)
 
@@ -70,7 +77,12 @@ def job_paths(folder: Path) -> tuple[Path, ...]:
         return ()
     except OSError as error:
         raise ConfigInvalid((Problem(str(folder), 0, "", _unreadable(error)),)) from error
-    return tuple(path for path in paths if path.suffix == ".toml" and not path.name.startswith("."))
+    return tuple(path for path in paths if path.suffix.lower() == SUFFIX and not path.name.startswith("."))
+
+
+def _sayable(path: Path) -> str:
+    """Return a path as text that can be stored and sent: a file's name may be of bytes that are no UTF-8."""
+    return os.fsencode(path).decode(errors="backslashreplace")
 
 
 def _unreadable(error: OSError) -> str:

@@ -14,6 +14,9 @@ from leadsync.core.schedule import At
 DATASETS_MAX = 5
 PAGE_SIZE_MAX = 500
 ASYNC_ABOVE = 500
+RECORDS_MAX = 1_000_000_000
+"""More than there are properties; what is beyond 64 bits could not even be written down."""
+
 ONE_SHOT_KEYS = ("records", "async_above", "windows_in_flight", "deadline", "on_expiry", "retry_unknown")
 INCREMENTAL_KEYS = ("session", "adopt")
 """What a one-shot has no use for: its session is of its own making, and thrown away."""
@@ -78,7 +81,7 @@ class Job(Section):
     enabled: bool = True
     """A disabled job keeps its session and its books, and does not run."""
 
-    records: Annotated[int, Field(ge=1)] | None = None
+    records: Annotated[int, Field(ge=1, le=RECORDS_MAX)] | None = None
     """one_shot only, and needed there: how many records are wanted."""
 
     async_above: Annotated[int, Field(ge=0)] = ASYNC_ABOVE

@@ -36,6 +36,9 @@ from leadsync.config.unbuilt import unbuilt_in_config
 from leadsync.errors import ConfigInvalid, Problem
 
 SQLITE = "sqlite:///"
+JOBS_FOLDER = "jobs.d"
+"""Where the job files lie, beside config.toml."""
+
 WithUrl = TypeVar("WithUrl", NotifierTable, Ping)
 
 
@@ -86,7 +89,7 @@ def load_whole_files(path: Path, environ: Mapping[str, str]) -> tuple[Settings, 
     """
     findings = Findings()
     config = findings.attempt(lambda: read_document(path))
-    documents = _job_documents(path.parent / "jobs.d", findings)
+    documents = _job_documents(path.parent / JOBS_FOLDER, findings)
     accounts = _account_names(config)
     tables = _tables(config, findings) if config else None
     jobs = [_job(document, accounts, config.table if config else {}, findings) for document in documents]
@@ -193,11 +196,19 @@ def _look_at_suppression(config: Document, section: SkipTrace, findings: Finding
     if section.suppression is None:
         return
     path = config.path.parent / section.suppression
-    if path.is_file():
+    if _may_be_there(path):
         findings.attempt(partial(read_suppression, path))
     else:
         message = "names a file that does not exist: create it, an empty one will do"
         findings.add([config.problem(Fault(("skip_trace", "suppression"), message))])
+
+
+def _may_be_there(path: Path) -> bool:
+    """Whether a file can be read there, or at least tried: what may not be looked at says so itself."""
+    try:
+        return path.is_file()
+    except OSError:
+        return True
 
 
 def _notify(config: Document, section: Notify) -> Notify:
@@ -232,7 +243,7 @@ def _warnings(config: Document, jobs: Sequence[Document], tables: ConfigFile) ->
     findings.add(same_criteria(jobs, tuple(tables.accounts)))
     if not jobs:
         message = "holds no job: put a file such as phoenix.toml into it"
-        findings.add([Problem(str(config.path.parent / "jobs.d"), 0, "", message)])
+        findings.add([Problem(str(config.path.parent / JOBS_FOLDER), 0, "", message)])
     return findings.in_reading_order()
 
 

@@ -47,8 +47,11 @@ class Store(Section):
     def _known(cls, url: str) -> str:
         if not url.startswith(SCHEMES):
             raise ValueError('must be such as "sqlite:///leadsync.db": three slashes, then the path')
-        if url.startswith("sqlite") and url.removeprefix("sqlite:///") in {"", ":memory:"}:
+        path = url.removeprefix("sqlite:///")
+        if url.startswith("sqlite") and Path(path).name in {"", "..", ":memory:"}:
             raise ValueError("must name a file: a ledger in memory forgets what was paid for")
+        if url.startswith("sqlite") and path.startswith("~"):
+            raise ValueError("must not begin with ~, which would be a folder of that name: write the path out")
         if url.startswith("sqlite") and ("?" in url or not url.isprintable()):
             raise ValueError("must be a plain path, without ? and options")
         return url
@@ -129,7 +132,7 @@ class Account(Section):
     session_cap: Annotated[int, Field(ge=1, le=100)] = 100
     """Session slots that the team has; the vendor gives 100."""
 
-    session_reserve: Annotated[int, Field(ge=0, le=100)] = 5
+    session_reserve: Annotated[int, Field(ge=0, le=100, validate_default=True)] = 5
     """Slots that leadsync leaves free for the people who use the vendor's other tools."""
 
     price_per_record: Price = Decimal("0.01")

@@ -15,7 +15,7 @@ from typing import Any, Final, TypeAlias
 import msgspec
 import structlog
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
@@ -93,7 +93,7 @@ def _endpoint(commands: Mapping[str, Command], board: Board) -> Callable[[Reques
             errand = commands[name](arguments)
         except LeadsyncError as error:
             return Response(_last_line(error))
-        except (TimeoutError, msgspec.DecodeError):
+        except (TimeoutError, ClientDisconnect, msgspec.DecodeError):
             return Response(status_code=HTTPStatus.BAD_REQUEST)
         _log.info(events.COMMAND_RECEIVED, command=name, jobs=errand.jobs)
         # In this same round of the loop: the work has not logged anything yet.

@@ -218,7 +218,7 @@ def judge_criteria(*, kept: str | None, now: str, known_from: str | None, leave:
     """Say whether the list is still the one that this epoch began with, and not one that was bought before.
 
     `kept` is the hash that the epoch began with, None where nothing was asked yet; `known_from` names another session
-    of the account that has delivered the same criteria, or has asked for them.
+    that has delivered the same criteria, or has asked for them: one of the account, or of the job under another.
     """
     if kept is not None and kept != now and not leave.criteria_change:
         return ParkJob(

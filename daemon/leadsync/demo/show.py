@@ -55,7 +55,7 @@ async def _show(place: Path) -> bool:
     simulator = Simulator(World(seed=2026, size=PROPERTIES), now=outside.now)
     async with serve(simulator, ("127.0.0.1", 0)) as url:
         _write_files(place, url)
-        settings = load(place / "config.toml", outside.environ)
+        settings = load(place / "config.toml", {})  # not in $STATE_DIRECTORY, where the real store may be
         keys = start_log(settings, outside)
         async with open_app(settings, keys, outside) as app:
             ended_well = await _two_rounds(app, simulator)

@@ -269,7 +269,7 @@ class Runner:
         session, now = ticket.session, ticket.brief.criteria
         known_from = None
         if session.criteria is None:
-            known_from = await self._ledger.known_criteria(session.account, now, but=session.session_id)
+            known_from = await self._ledger.known_criteria(session, now)
         doubt = judge_criteria(kept=session.criteria, now=now, known_from=known_from, leave=ticket.brief.leave)
         if doubt is None and session.criteria not in (None, now):
             await self._ledger.begin_criteria(session.session_id, now)

@@ -20,7 +20,7 @@ def out_of_reach(file: Path, cause: object) -> StoreRefused:
 def damaged(file: Path, cause: object) -> StoreRefused:
     """SQLite says that this is no database, or not a whole one."""
     return StoreRefused(
-        f"the store {file} is damaged ({cause}); nothing was sent. Restore a backup, or try"
+        f"the store {file} is damaged ({cause}); nothing was sent. Restore a backup, {_alone(file)}; or try"
         f" `sqlite3 {file.name} .recover` on a copy"
     )
 
@@ -41,8 +41,13 @@ def newer(file: Path, found: str, known: str) -> StoreRefused:
     """A later leadsync has been here."""
     return StoreRefused(
         f"the store {file} was written by a newer leadsync (schema {found}, this version knows up to {known});"
-        " install that version, or restore the backup that was made before its upgrade"
+        f" install that version, or restore the backup that was made before its upgrade, {_alone(file)}"
     )
+
+
+def _alone(file: Path) -> str:
+    """A log that a killed process has left would be played into the backup, and damage it."""
+    return f"after removing {file.name}-wal and {file.name}-shm, which belong to the store of now"
 
 
 def because_of(file: Path, error: DatabaseError | sqlite3.Error) -> LeadsyncError:

@@ -32,6 +32,7 @@ _STATES: Final[Select[*tuple[Any, ...]]] = select(
 ).outerjoin_from(SearchSession, Page, and_(col(Page.session_id) == col(SearchSession.id), *_OPEN_KEY))
 _ONE: Final = _STATES.where(*_THIS)
 _ALL: Final = _STATES.where(_OF_ACCOUNT).order_by(col(SearchSession.name))
+_ELSEWHERE: Final = _STATES.where(~_OF_ACCOUNT).order_by(col(SearchSession.account), col(SearchSession.name))
 _OPEN: Final = _STATES.where(col(Page.id).is_not(None)).order_by(col(SearchSession.account), col(SearchSession.name))
 _ACCOUNT: Final = select(col(Account.name)).where(col(Account.name) == bindparam("of_account"))
 
@@ -97,26 +98,42 @@ def with_open_keys(connection: Connection) -> list[SessionState]:
     return [_state_of(row) for row in connection.execute(_OPEN).mappings()]
 
 
-def known_criteria(connection: Connection, account: str, criteria: str, but: int) -> str | None:
-    """Return a session of the account, other than row `but`, that has delivered these criteria, or asked for them.
+def of_other_accounts(connection: Connection, account: str) -> list[SessionState]:
+    """Return the sessions of all other accounts, those that the configuration does not have any more included."""
+    return [_state_of(row) for row in connection.execute(_ELSEWHERE, {"of_account": account}).mappings()]
 
-    What was asked for and has no answer may be billed.
+
+def named(session: str, account: str, ours: str) -> str:
+    """Name a session as somebody of account `ours` understands it."""
+    return session if account == ours else f"{session} of account {account}"
+
+
+def known_criteria(connection: Connection, session: SessionState, criteria: str) -> str | None:
+    """Name another session of the account that has delivered these criteria, or asked for them; or one of the job.
+
+    What was asked for and has no answer may be billed. A job that names another account, or whose account has another
+    name by now, would buy its list anew.
     """
     asked = exists().where(
         col(Page.session_id) == col(SearchSession.id),
         col(Page.epoch) == col(SearchSession.epoch),
         col(Page.state).in_(("asked", "awaited")),
     )
-    return connection.execute(
-        select(col(SearchSession.name))
+    found = connection.execute(
+        select(col(SearchSession.name), col(SearchSession.account))
         .where(
-            col(SearchSession.account) == account,
+            or_(col(SearchSession.account) == session.account, col(SearchSession.job) == session.job),
             col(SearchSession.criteria) == criteria,
             or_(col(SearchSession.delivered) > 0, asked),
-            col(SearchSession.id) != but,
+            col(SearchSession.id) != session.session_id,
         )
+        .order_by(col(SearchSession.account) != session.account)
         .limit(1)
-    ).scalar_one_or_none()
+    ).one_or_none()
+    if found is None:
+        return None
+    name, account = found
+    return named(name, account, session.account)
 
 
 def change(connection: Connection, session_id: int, values: Mapping[str, Any]) -> None:

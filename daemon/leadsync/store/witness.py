@@ -7,6 +7,7 @@ from pathlib import Path
 
 from leadsync.core.witness import Witness
 from leadsync.errors import StoreFailed
+from leadsync.store.refusals import out_of_reach
 
 SIZE_BYTES = 4_096
 """It is written whole, in place and within one block, so that it is never half of one and half of another."""
@@ -21,10 +22,17 @@ class WitnessFile:
         self._now: Witness | None = None
 
     def read(self) -> Witness | None:
-        """Return what was written last, None where nothing was, or nothing that can be read."""
+        """Return what was written last, None where nothing was, or nothing that has a meaning.
+
+        Raises StoreRefused where it is there and cannot be read: what it says is no doubt that a person could answer.
+        """
         try:
             return Witness(**json.loads(self._path.read_bytes()))
-        except (OSError, ValueError, TypeError):
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise out_of_reach(self._path, error.strerror) from error
+        except (ValueError, TypeError):
             return None
 
     def write(self, witness: Witness) -> None:

@@ -195,7 +195,7 @@ def _overlap(view: View, errand: Errand, job: Job) -> dict[str, list[str]]:
     jobs = [errand.job for errand in view.errands if errand.job is not None and errand.job is not job]
     return {
         "jobs": sorted(other.name for other in jobs if criteria_of(other) == criteria),
-        "delivered_by": [state.name for state in delivered_by(view, errand.session, criteria)],
+        "delivered_by": [*delivered_by(view, errand, criteria)],
     }
 
 

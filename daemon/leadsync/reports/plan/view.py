@@ -1,6 +1,6 @@
 """What a plan is made from: one account as the configuration, the store and the vendor's list have it."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -27,7 +27,7 @@ from leadsync.store import tables
 from leadsync.store.auditing import standing_of
 from leadsync.store.engine import sqlite_file
 from leadsync.store.reading import reading
-from leadsync.store.sessions import SessionState, all_of
+from leadsync.store.sessions import SessionState, all_of, named, of_other_accounts
 from leadsync.store.spending import used
 from leadsync.vendors.wire import Trouble
 
@@ -93,6 +93,7 @@ class Errand:
 class View:
     """One account. `errands` are in the order in which they would run: what was left open, the times, the rest.
 
+    `sessions` are its own, `elsewhere` those of all other accounts.
     `doubt` parks them all, until a person has said what became of the store. `house` is who holds the slots, and what
     is done about that.
     """
@@ -106,6 +107,7 @@ class View:
     sessions: Mapping[str, SessionState]
     errands: tuple[Errand, ...]
     totals: Totals
+    elsewhere: Sequence[SessionState] = ()
     house: House | None = None
 
     @property
@@ -162,6 +164,7 @@ def view_of(settings: Settings, connection: Connection | None, name: str, totals
         sessions=known,
         errands=(*left, *sorted(theirs, key=_turn)),
         totals=totals,
+        elsewhere=of_other_accounts(connection, name) if connection else (),
     )
 
 
@@ -197,7 +200,7 @@ def case_of(view: View, errand: Errand) -> Case:
         asks=errand.asks,
         parked=view.doubt or parked,
         kept=state.criteria if state else None,
-        known_from=next((known.name for known in asked_by(view, errand.session, criteria)), None),
+        known_from=next((named(one.name, one.account, view.name) for one in asked_by(view, errand, criteria)), None),
         plain=errand.route == Route.PLAIN or errand.by_windows,
         undecided=errand.progress is not None and errand.route is None,
     )
@@ -209,16 +212,19 @@ def _leave(view: View, errand: Errand) -> Leave:
     return leave.in_life(errand.progress["life"]) if errand.progress is not None else leave
 
 
-def delivered_by(view: View, session: str, criteria: str) -> Iterator[SessionState]:
-    """Find the other sessions that have delivered these criteria."""
-    return (state for state in asked_by(view, session, criteria) if state.books.delivered)
+def delivered_by(view: View, errand: Errand, criteria: str) -> Iterator[str]:
+    """Name the other sessions that have delivered these criteria."""
+    found = (state for state in asked_by(view, errand, criteria) if state.books.delivered)
+    return (named(state.name, state.account, view.name) for state in found)
 
 
-def asked_by(view: View, session: str, criteria: str) -> Iterator[SessionState]:
-    """Find the other sessions that have delivered these criteria, or have a key open for them."""
-    for state in view.sessions.values():
+def asked_by(view: View, errand: Errand, criteria: str) -> Iterator[SessionState]:
+    """Find other sessions, the account's or the job's elsewhere, that have delivered or asked for these criteria."""
+    ours = [state for state in view.sessions.values() if state.name != errand.session]
+    theirs = [state for state in view.elsewhere if errand.job is not None and state.job == errand.job.name]
+    for state in (*ours, *theirs):
         is_asked = state.books.delivered or state.open_page is not None
-        if state.name != session and state.criteria == criteria and is_asked:
+        if state.criteria == criteria and is_asked:
             yield state
 
 
