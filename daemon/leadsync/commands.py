@@ -4,7 +4,8 @@ import asyncio
 import os
 import sys
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import Any, Final, TypeVar
+from functools import partial
+from typing import Any, Final, TypeAlias, TypeVar
 
 from leadsync.app import App, open_app
 from leadsync.config import Job, Settings
@@ -14,6 +15,7 @@ from leadsync.core.model import End, Outcome, Reason
 from leadsync.core.resume import Choice
 from leadsync.core.witness import StoreAnswer
 from leadsync.errors import UsageMistake, did_you_mean
+from leadsync.household import Household
 from leadsync.keys import start_log
 from leadsync.logs import Listener, LogStyle, printer
 from leadsync.outside import Outside
@@ -23,6 +25,8 @@ from leadsync.store.engine import sqlite_file
 from leadsync.watching import notifiers_of
 
 T = TypeVar("T")
+Here: TypeAlias = Callable[[App], Awaitable[T]]
+"""How a command is carried out in a process of our own."""
 
 TEST_NOTICE: Final = "Somebody has asked for this message with `leadsync notify --test`. Nothing is wrong."
 
@@ -44,55 +48,37 @@ def once(
 
 
 def resume(settings: Settings, name: str, choice: Choice | None, outside: Outside) -> str:
-    """Answer a parked job, by the daemon where one has the store; return what the operator is told.
-
-    A disabled one, too: its open key is settled once somebody has answered.
-    """
+    """Answer a parked job, also a disabled one: its open key is settled then; return what the operator is told."""
     _job(settings, name)
-    reply = _ask_daemon(settings, "resume", [name], {"choice": choice}, None)
-    if reply is None:
-        return asyncio.run(_here(settings, outside, lambda app: app.resume(name, choice)))
-    return str(reply["message"])
+    return _told(settings, outside, "resume", {"choice": choice}, lambda app: app.resume(name, choice), jobs=[name])
 
 
 def answer_store(settings: Settings, answer: StoreAnswer, outside: Outside) -> str:
-    """Say what has happened to the store, to the daemon where one has it; return what the operator is told."""
-    reply = _ask_daemon(settings, "answer_store", (), {"answer": answer}, None)
-    if reply is None:
-        return asyncio.run(_here(settings, outside, lambda app: app.answer_store(answer)))
-    return str(reply["message"])
+    """Say what has happened to the store; return what the operator is told."""
+    return _told(settings, outside, "answer_store", {"answer": answer}, lambda app: app.answer_store(answer))
 
 
 def release(settings: Settings, messages: list[int], outside: Outside) -> str:
-    """Let webhooks out of quarantine, by the daemon where one has the store; return what the operator is told."""
-    reply = _ask_daemon(settings, "release", (), {"messages": messages}, None)
-    if reply is None:
-        return asyncio.run(_here(settings, outside, lambda app: app.shelf.release(messages)))
-    return str(reply["message"])
+    """Let webhooks out of quarantine; return what the operator is told."""
+    return _told(settings, outside, "release", {"messages": messages}, lambda app: app.shelf.release(messages))
 
 
 def discard(settings: Settings, messages: list[int], outside: Outside) -> str:
-    """Give webhooks up that wait in quarantine, by the daemon where one has the store; return what is told of it."""
-    reply = _ask_daemon(settings, "discard", (), {"messages": messages}, None)
-    if reply is None:
-        return asyncio.run(_here(settings, outside, lambda app: app.shelf.discard(messages)))
-    return str(reply["message"])
+    """Give webhooks up that wait in quarantine; return what the operator is told."""
+    return _told(settings, outside, "discard", {"messages": messages}, lambda app: app.shelf.discard(messages))
 
 
 def trace(settings: Settings, what: str, arguments: Mapping[str, Any], outside: Outside) -> str:
-    """Do something about the skip trace, by the daemon where one has the store; return what the operator is told."""
+    """Do something about the skip trace; return what the operator is told."""
     if settings.skip_trace is None:
         raise UsageMistake(f"there is no [skip_trace] in {settings.path}; nothing was done")
-    reply = _ask_daemon(settings, f"traces_{what}", (), {"traced": trace_fingerprint(settings), **arguments}, None)
-    if reply is None:
-        return asyncio.run(_here(settings, outside, lambda app: app.tracing.word.do(what, arguments)))
-    return str(reply["message"])
+    more = {"traced": trace_fingerprint(settings), **arguments}
+    return _told(settings, outside, f"traces_{what}", more, lambda app: app.tracing.word.do(what, arguments))
 
 
 def plan(settings: Settings, outside: Outside) -> dict[str, Any]:
     """Return what the next runs would do, as the daemon sees it where one has the store."""
-    reply = _ask_daemon(settings, "plan", settings.jobs, {}, None)
-    return asyncio.run(_here(settings, outside, App.plan)) if reply is None else reply
+    return _reported(settings, outside, "plan", {}, App.plan, jobs=settings.jobs)
 
 
 async def try_notifiers(settings: Settings, names: list[str], outside: Outside) -> dict[str, str]:
@@ -110,42 +96,65 @@ async def try_notifiers(settings: Settings, names: list[str], outside: Outside) 
 
 def sessions(settings: Settings, outside: Outside) -> dict[str, Any]:
     """Return every session of the teams and what is done about it, as the daemon sees it where one has the store."""
-    reply = _ask_house(settings, "sessions", {})
-    if reply is None:
-        return asyncio.run(_here(settings, outside, lambda app: app.household.sessions()))
-    return reply
+    return _of_house(settings, outside, "sessions", {}, lambda app: app.household.sessions())
 
 
 def prune(settings: Settings, named: Mapping[str, list[str]], outside: Outside) -> dict[str, Any]:
     """Delete those of the named sessions that the policy lets go; return what became of each."""
-    reply = _ask_house(settings, "prune", {"named": named})
-    if reply is None:
-        return asyncio.run(_here(settings, outside, lambda app: app.household.prune(named)))
-    return reply
+    return _of_house(settings, outside, "prune", {"named": named}, lambda app: app.household.prune(named))
 
 
 def look_at_session(
     settings: Settings, session: str, account: str | None, *, force: bool, outside: Outside
 ) -> dict[str, Any]:
     """Return what the deletion of a session would mean, and what was seen of it."""
-    reply = _ask_house(settings, "look_at_session", {"session": session, "account": account, "force": force})
-    if reply is None:
-        return asyncio.run(_here(settings, outside, lambda app: app.household.look_at(session, account, force=force)))
-    return reply
+    more = {"session": session, "account": account, "force": force}
+    here = partial(Household.look_at, session=session, account=account, force=force)
+    return _of_house(settings, outside, "look_at_session", more, lambda app: here(app.household))
 
 
 def delete_session(settings: Settings, found: Mapping[str, Any], *, force: bool, outside: Outside) -> str:
     """Delete the session that was looked at, if it has not moved since; return what the operator is told."""
     account, seen = found["account"], found["seen"]
-    reply = _ask_house(settings, "delete_session", {"account": account, "seen": seen, "force": force})
-    if reply is None:
-        reply = asyncio.run(_here(settings, outside, lambda app: app.household.delete(account, seen, force=force)))
-    return str(reply["message"])
+    more = {"account": account, "seen": seen, "force": force}
+    here = partial(Household.delete, account=account, seen=seen, force=force)
+    return str(_of_house(settings, outside, "delete_session", more, lambda app: here(app.household))["message"])
 
 
-def _ask_house(settings: Settings, command: str, more: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Have a daemon carry out a command about all slots, if it has read the same jobs and policy as we."""
-    return _ask_daemon(settings, command, settings.jobs, {"policy": repr(settings.housekeeping), **more}, None)
+def _of_house(
+    settings: Settings, outside: Outside, command: str, more: Mapping[str, Any], here: Here[dict[str, Any]]
+) -> dict[str, Any]:
+    """Carry out a command about all slots: a daemon must have read the same jobs and policy as we."""
+    policy = {"policy": repr(settings.housekeeping)}
+    return _reported(settings, outside, command, {**policy, **more}, here, jobs=settings.jobs)
+
+
+def _told(
+    settings: Settings,
+    outside: Outside,
+    command: str,
+    more: Mapping[str, Any],
+    here: Here[str],
+    *,
+    jobs: Iterable[str] = (),
+) -> str:
+    """Have the daemon carry a command out where one has the store, else do it `here`; return what is told of it."""
+    reply = _ask_daemon(settings, command, jobs, more, None)
+    return asyncio.run(_here(settings, outside, here)) if reply is None else str(reply["message"])
+
+
+def _reported(
+    settings: Settings,
+    outside: Outside,
+    command: str,
+    more: Mapping[str, Any],
+    here: Here[dict[str, Any]],
+    *,
+    jobs: Iterable[str],
+) -> dict[str, Any]:
+    """Do the same with a command that is answered by a report."""
+    reply = _ask_daemon(settings, command, jobs, more, None)
+    return asyncio.run(_here(settings, outside, here)) if reply is None else reply
 
 
 def _ask_daemon(
@@ -181,9 +190,7 @@ async def run_once(
     return await _here(settings, outside, run, listener)
 
 
-async def _here(
-    settings: Settings, outside: Outside, do: Callable[[App], Awaitable[T]], listener: Listener | None = None
-) -> T:
+async def _here(settings: Settings, outside: Outside, do: Here[T], listener: Listener | None = None) -> T:
     """Build everything in this process, and do one thing with it. Raises Busy beside another leadsync."""
     async with open_app(settings, start_log(settings, outside, listener), outside) as app:
         with stopping_on_signals(app.around):

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from unittest import mock
 from urllib.parse import urlsplit
 
+from leadsync.config.fingerprint import trace_fingerprint
 from leadsync.core.packing import Limits, Packing, pack
 from leadsync.jobs import trace_owners
 from leadsync.simulator import API_KEY, Sending, trace_requests
@@ -147,11 +148,12 @@ async def answer(world: "World") -> None:
     hunt, rows = world.hunt, world.watch.rows
     if hunt is None:
         return
+    read = {"traced": trace_fingerprint(world.machine.settings())}
     if rows("SELECT 1 FROM trace_desk WHERE paused_reason IS NOT NULL"):
-        await hands.command(world, "traces_resume", world.jobs[0], {})
+        await hands.command(world, "traces_resume", world.jobs[0], read)
     if rows("SELECT 1 FROM trace_subject WHERE state = 'missing'") and world.draws("patience").random() < 0.1:
         hunt.again = True
-        await hands.command(world, "traces_again", world.jobs[0], {"batches": []})
+        await hands.command(world, "traces_again", world.jobs[0], {**read, "batches": []})
 
 
 def put_right(world: "World") -> None:

@@ -3,7 +3,7 @@
 A *session* is a forward-only search at the vendor. Each new *key* brings and bills its next *page* of *leads*; the same
 key again is a *replay*. An *epoch* is one life of a session: deleted at the vendor and used again, it starts anew.
 The *ledger* is our record of all that; the *books* are its sums. A key is *open* from the moment it is journaled until
-its answer is stored or it was refused.
+its answer is stored, or nobody asks for it any more.
 """
 
 from collections.abc import Mapping
@@ -39,7 +39,7 @@ CALLED: Final = "slot"
 
 
 class Reason(StrEnum):
-    """Why a job is parked or an account paused. Each is a question that only a person can answer."""
+    """Why a job is parked, which only a person can answer, or an account paused, which a later answer may end."""
 
     SESSION_VANISHED = "session_vanished"
     SESSION_FOREIGN = "session_foreign"

@@ -82,9 +82,9 @@ class Rules:
 class Life:
     """What the ledger knows of a session's present life, by our clock.
 
-    `created_at`: a page of ours began it, None where nobody knows that. `orphaned_since`: since when no job file names
-    it; `dormant_since`: since when its job is disabled. `reserved_at`: it holds a slot that the list may not show yet.
-    A throw-away session is made for one one-shot; `drained_at`: it has nothing more to give.
+    `created_at`: a page of ours began it, for job `created_by`; None where nobody knows that. `orphaned_since`: since
+    when no job file names it; `dormant_since`: since when its job is disabled. `reserved_at`: it holds a slot that the
+    list may not show yet. A throw-away session is made for one one-shot; `drained_at`: it has nothing more to give.
     """
 
     created_at: datetime | None = None

@@ -69,16 +69,20 @@ class Gate:
 
     def admit(self, known: "Guarded") -> None:
         """A connection has shown a right address."""
-        self._strangers.pop(known, None)
-        theirs = self._from.get(known.origin, {})
-        theirs.pop(known, None)
-        if not theirs:
-            self._from.pop(known.origin, None)
+        self._forget(known)
 
     def leave(self, gone: "Guarded") -> None:
         """A connection has ended."""
         self._open -= 1
-        self.admit(gone)
+        self._forget(gone)
+
+    def _forget(self, stranger: "Guarded") -> None:
+        """It is none any more."""
+        self._strangers.pop(stranger, None)
+        theirs = self._from.get(stranger.origin, {})
+        theirs.pop(stranger, None)
+        if not theirs:
+            self._from.pop(stranger.origin, None)
 
     def count(self, why: str) -> None:
         """Somebody was turned away; the log hears of it in a while, however many there are."""

@@ -4,7 +4,7 @@ Who waits is in the store: a job whose last run ended so, or was called and then
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable
 from math import inf
 from typing import Final, TypeAlias
 
@@ -63,7 +63,7 @@ class Line:
     async def _call(self, call: Call) -> float:
         desk, now_s = self._desk, asyncio.get_running_loop().time()
         waiting = [place for place in await self._ledger.waiting(desk.name) if self._is_wanted(place)]
-        coming = self._coming(waiting, now_s)
+        self._called = {place: self._called.get(place, now_s if place.cut_short else -inf) for place in waiting}
         if not waiting:
             return 0.0
         holders = await self._ledger.held(desk.name, desk.terms.room)
@@ -73,6 +73,8 @@ class Line:
         room = holders.free + sum(place.has_slot for place in waiting)
         if desk.vacancy.doubted:
             room = min(room, 1)
+        # Who was called and has not begun yet, or rests, will take a slot that still looks free.
+        coming = {place for place, at_s in self._called.items() if now_s - at_s < CALL_AGAIN_S}
         there = sorted((place for place in waiting if place not in coming), key=lambda place: not place.has_slot)
         now = there[: max(room - len(coming), 0)]
         for place in now:
@@ -84,12 +86,6 @@ class Line:
     def _is_wanted(self, place: Place) -> bool:
         """Whether its job still wants that session: for another one nobody has asked for a run now."""
         return (place.job, place.session) in self._desk.terms.jobs.enabled.items()
-
-    def _coming(self, waiting: Collection[Place], now_s: float) -> set[Place]:
-        """Who was called and has not begun yet, or rests: each will take a slot that still looks free."""
-        called = self._called
-        self._called = {place: called.get(place, now_s if place.cut_short else -inf) for place in waiting}
-        return {place for place, at_s in self._called.items() if now_s - at_s < CALL_AGAIN_S}
 
 
 _log = structlog.get_logger()

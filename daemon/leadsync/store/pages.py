@@ -1,7 +1,7 @@
 """The journal of pages: functions of one connection, each the whole of one transaction of the ledger.
 
-A page's row goes from `asked` to `stored` or `refused` and nowhere else; the update names the state that it leaves, so
-a second attempt finds no row and is a bug, not a second page.
+Which states a row goes through stands at `tables.Page`. Whoever settles an open page reads it first, in the same
+transaction: a second attempt finds none and is a bug, not a second page.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -171,7 +171,7 @@ def reword(connection: Connection, page_id: int, order: Order, again: Again) -> 
     if at == len(bodies):
         return None
     request, take = bodies[at], wordings[bodies[at]]
-    _leave_asked(connection, page_id, {"request": request, "take": take})
+    _change_open(connection, page_id, {"request": request, "take": take})
     return OpenPage(page_id, page["key"], take, request)
 
 
@@ -237,7 +237,7 @@ def store(connection: Connection, arrival: Arrival, now: datetime) -> Receipt:
         "asked_at": max(page["asked_at"], now),
         "request_id": arrival.reply.request_id,
     }
-    _leave_asked(connection, arrival.page_id, values)
+    _change_open(connection, arrival.page_id, values)
     if epoch != page["epoch"] and not arrival.fresh:
         _lose(connection, page, arrival.run_id, now)
     born = _enter_books(connection, session, arrival, judgement, now)
@@ -281,7 +281,7 @@ def close(connection: Connection, page_id: int, run_id: int, effect: Close, now:
     billed = page["take"] if effect.fate is Fate.UNKNOWN else 0
     values = _settled(effect.fate.value, run_id, now) | {"billed": billed}
     values |= {"status": effect.status or None, "message": effect.message}
-    _leave_asked(connection, page_id, values)
+    _change_open(connection, page_id, values)
     if effect.reason is not None:
         sessions.park(connection, session["id"], effect.reason, effect.message, now)
 
@@ -298,7 +298,7 @@ def _open_page(connection: Connection, page_id: int) -> tuple[RowMapping, RowMap
     return page, connection.execute(_SESSION, {"session": page["session_id"]}).mappings().one()
 
 
-def _leave_asked(connection: Connection, page_id: int, values: Mapping[str, Any]) -> None:
+def _change_open(connection: Connection, page_id: int, values: Mapping[str, Any]) -> None:
     """For a page that this very transaction has found open."""
     connection.execute(_SETTLE, {"page": page_id, **values})
 

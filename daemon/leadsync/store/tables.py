@@ -201,8 +201,8 @@ class Run(SQLModel, table=True):
 class Slot(SQLModel, table=True):
     """A time of a job, once: `due_at` by its schedule, `fire_at` with its jitter.
 
-    `cause` is schedule, or retry where a run that weather ended is made up for. `state` goes from planned over taken
-    (its run has begun) to done; skipped where nobody wanted it any more. `is_only`: it was the only time of its job.
+    `cause` is schedule, or retry: what weather ended, or what waited. `state` goes from planned over taken (its run has
+    begun) to done; skipped where nobody wanted it any more. `is_only`: it was the only time of its job.
     """
 
     __tablename__: ClassVar[Any] = "slot"
@@ -222,13 +222,13 @@ class Slot(SQLModel, table=True):
 
 
 class Page(SQLModel, table=True):
-    """The journal: one row a request that may be billed. `state` is asked (open), stored, refused, void or unknown.
+    """The journal: one row a request that may be billed. `state` goes from asked (open) to one of four others.
 
-    A window's is awaited from the first: its answer comes by webhook, whatever becomes of its run (see `AsyncRequest`).
-    `take` is the reservation in records while the row is open, `billed` what the vendor billed; both count in the day
-    of `asked_at`, which is moved to the answer. `epoch` and `number` say where the page stands; the key keeps the place
-    where it was asked. A keyless request is known by the key here alone. Where its answer was lost, or a session was
-    deleted with a key open, it is unknown, and `billed` is all that it may have cost.
+    Stored; refused or void, not billed; unknown, perhaps billed. A window's is awaited from the first: its answer comes
+    by webhook (see `AsyncRequest`). `take` is the reservation in records while the row is open, `billed` what the
+    vendor billed; both count in the day of `asked_at`, which is moved to the answer. `epoch` and `number` say where the
+    page stands; the key keeps the place where it was asked. A keyless request is known by the key here alone. Where its
+    answer was lost, or a session was deleted with a key open, it is unknown, and `billed` is all that it may have cost.
     """
 
     __tablename__: ClassVar[Any] = "page"
