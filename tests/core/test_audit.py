@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from leadsync.core.audit import GoOn, Leave, NoSlot, ParkJob, Standing, Verdict, audit, judge_criteria
+from leadsync.core.audit import GoOn, Leave, ParkJob, Standing, Verdict, audit, judge_criteria
 from leadsync.core.model import Books, Reason
 
 NEW = Books()
@@ -25,7 +25,7 @@ FOREIGN = Reason.SESSION_FOREIGN
 
 
 def _audit(books: Books, open_take: int | None, vendor_total: int | None, leave: Leave | None = None) -> Verdict:
-    return audit(Standing("phoenix", books, open_take), vendor_total, slot_free=True, leave=leave or Leave())
+    return audit(Standing("phoenix", books, open_take), vendor_total, leave or Leave())
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_what_the_job_file_may_allow(
 def test_what_we_have_deleted_is_no_drift_where_it_is_there_again(vendor_total: int, leave: Leave) -> None:
     """Whoever made it anew: its next page would bring and bill what we had before, so no leave to drift goes on."""
     standing = Standing("phoenix", USED, deleted=True)
-    verdict = audit(standing, vendor_total, slot_free=True, leave=leave)
+    verdict = audit(standing, vendor_total, leave)
     assert isinstance(verdict, ParkJob)
     assert verdict.reason is VANISHED
     assert "was deleted by leadsync, and made anew" in verdict.message
@@ -118,20 +118,20 @@ def test_an_open_key_in_a_foreign_session_is_not_adopted() -> None:
 @pytest.mark.parametrize("books", [NEW, ASKED])
 @pytest.mark.parametrize("open_take", [None, 10])
 def test_a_new_session_needs_a_slot(books: Books, open_take: int | None) -> None:
-    """Without a free slot a session that is not there waits, with a key open too: it is no reason to park."""
-    assert audit(Standing("phoenix", books, open_take), None, slot_free=False, leave=Leave()) == NoSlot()
+    """One that is not there is made by the next page, with a key open too: it is no reason to park."""
+    assert audit(Standing("phoenix", books, open_take), None, Leave()) == GoOn(needs_slot=True)
 
 
 def test_a_present_session_needs_no_slot() -> None:
     """A session at the vendor has its slot."""
-    assert audit(Standing("phoenix", USED), 30, slot_free=False, leave=Leave()) == GO_ON
+    assert audit(Standing("phoenix", USED), 30, Leave()) == GO_ON
 
 
 @pytest.mark.parametrize(("deleted", "who"), [(True, "was deleted by leadsync"), (False, "is gone at the vendor")])
 def test_a_vanished_session_names_its_cost(deleted: bool, who: str) -> None:
     """The operator reads who did it, how many would come again and what that costs."""
     standing = Standing("phoenix", Books(next_page=30, delivered=12_500), deleted=deleted)
-    verdict = audit(standing, None, slot_free=True, leave=Leave(price=Decimal("0.64")))
+    verdict = audit(standing, None, Leave(price=Decimal("0.64")))
     assert isinstance(verdict, ParkJob)
     for words in (who, "phoenix", "12500", "$8,000.00", "$0.64"):
         assert words in verdict.message
@@ -164,13 +164,11 @@ def test_a_new_base_line_makes_the_books_agree(
         assert verdict.base_line + books.delivered == vendor_total
 
 
-@given(BOOKS, TAKES, LEAVES, st.booleans())
-def test_no_leave_lets_a_vanished_list_be_bought_again(
-    books: Books, open_take: int | None, leave: Leave, slot_free: bool
-) -> None:
+@given(BOOKS, TAKES, LEAVES)
+def test_no_leave_lets_a_vanished_list_be_bought_again(books: Books, open_take: int | None, leave: Leave) -> None:
     """A session that had anything in it and is gone parks the job, whatever the file says: `--new-epoch` is by hand."""
     assume(books.total)
-    verdict = audit(Standing("phoenix", books, open_take), None, slot_free=slot_free, leave=leave)
+    verdict = audit(Standing("phoenix", books, open_take), None, leave)
     assert isinstance(verdict, ParkJob)
     assert verdict.reason is VANISHED
 
@@ -231,7 +229,7 @@ def test_a_key_that_a_person_accepted_is_asked_again() -> None:
 @pytest.mark.parametrize(("vendor_total", "verdict"), [(50, GoOn(recover_until=50)), (30, GO_ON), (29, VANISHED)])
 def test_a_restored_store_asks_its_old_keys_up_to_the_vendors_total(vendor_total: int, verdict: GoOn | Reason) -> None:
     """What the vendor has beyond the backup is billed already; with less, or the same, there is nothing to recover."""
-    found = audit(Standing("phoenix", USED, recovering=True), vendor_total, slot_free=True, leave=Leave())
+    found = audit(Standing("phoenix", USED, recovering=True), vendor_total, Leave())
     assert (found.reason if isinstance(found, ParkJob) else found) == verdict
 
 

@@ -12,12 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from leadsync.core.audit import GoOn, Leave, NoSlot, ParkJob, Standing
+from leadsync.core.audit import GoOn, Leave, ParkJob, Standing
 from leadsync.core.budget import Limits, Spent, allowed_take, window_starts
 from leadsync.core.forecast import (
     AtMost,
     Case,
     NoSessions,
+    NoSlot,
     Outlook,
     Purchase,
     Unknown,

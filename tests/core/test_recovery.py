@@ -57,13 +57,13 @@ ASKING = replace(USED, recover_until=500)
 )
 def test_the_audit_of_a_restored_store(ledger: Standing, vendor_total: int | None, verdict: GoOn | Reason) -> None:
     """What is missing is asked for up to the total of the first audit; a total that moves then is a question."""
-    found = audit(ledger, vendor_total, slot_free=True, leave=Leave(price=Decimal("0.01")))
+    found = audit(ledger, vendor_total, Leave(price=Decimal("0.01")))
     assert (found.reason if isinstance(found, ParkJob) else found) == verdict
 
 
 def test_who_accepts_lets_go_what_is_lost() -> None:
     """The base line moves to the vendor's total, and no old key is asked any more."""
-    assert audit(ASKING, 600, slot_free=True, leave=Leave(drift=True)) == GoOn(base_line=400)
+    assert audit(ASKING, 600, Leave(drift=True)) == GoOn(base_line=400)
 
 
 def test_a_key_that_is_known_with_other_bytes_goes_out_again() -> None:

@@ -222,7 +222,7 @@ class Physics:
             return
         open_take = facts.open_key.take if facts.open_key else None
         standing = Standing("phoenix", facts.books, open_take)
-        match audit(standing, world.vendor.listed_total, slot_free=True, leave=Leave()):
+        match audit(standing, world.vendor.listed_total, Leave()):
             case GoOn(None):
                 yield "run", self._begin(world, None)
                 if facts.open_key is not None:

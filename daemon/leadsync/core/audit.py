@@ -11,7 +11,7 @@ is absent, it had been adopted with properties in it:
     used        any       another total                         park session_drifted, or go on from there if allowed
     used        any       less than we had, drift allowed       park session_vanished: it was made anew
     deleted     any       another total                         park session_vanished: somebody has made it anew
-    not used    any       absent                                go on if a slot is free, else wait
+    not used    any       absent                                go on where a slot can be had
     not used    no        present                               park session_foreign, unless adopted
     not used    yes       another total, accepted               replay; the base line is set when its page is known
     not used    no        present, asked before, the same total go on: our own session that found nothing yet
@@ -106,11 +106,6 @@ class GoOn:
 
 
 @dataclass(frozen=True, slots=True)
-class NoSlot:
-    """A new session is needed and no slot is free."""
-
-
-@dataclass(frozen=True, slots=True)
 class ParkJob:
     """Only a person can answer this."""
 
@@ -120,13 +115,13 @@ class ParkJob:
 
 NO_SLOT: Final = "no session slot is free, and this job needs a new session"
 
-Verdict: TypeAlias = GoOn | NoSlot | ParkJob
+Verdict: TypeAlias = GoOn | ParkJob
 
 
-def audit(ledger: Standing, vendor_total: int | None, *, slot_free: bool, leave: Leave) -> Verdict:
+def audit(ledger: Standing, vendor_total: int | None, leave: Leave) -> Verdict:
     """Judge one session; `vendor_total` is None where the vendor's list does not have it."""
     if vendor_total is None:
-        return _absent(ledger, slot_free=slot_free, price=leave.price)
+        return _absent(ledger, leave.price)
     restored = _restored(ledger, vendor_total, leave) if ledger.recovering else None
     if restored is not None:
         return restored
@@ -135,10 +130,10 @@ def audit(ledger: Standing, vendor_total: int | None, *, slot_free: bool, leave:
     return _present_unused(ledger, vendor_total, leave)
 
 
-def _absent(ledger: Standing, *, slot_free: bool, price: Decimal) -> Verdict:
+def _absent(ledger: Standing, price: Decimal) -> Verdict:
     known = ledger.books.total
     if not known:
-        return GoOn(needs_slot=True) if slot_free else NoSlot()
+        return GoOn(needs_slot=True)
     cost = f"about ${known * price:,.2f} at ${price} a record"
     who = "was deleted by leadsync" if ledger.deleted else "is gone at the vendor (or the token is another team's)"
     return ParkJob(

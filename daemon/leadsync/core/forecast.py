@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final, TypeAlias
 
-from leadsync.core.audit import GoOn, Leave, NoSlot, ParkJob, Standing, audit, judge_criteria
+from leadsync.core.audit import GoOn, Leave, ParkJob, Standing, audit, judge_criteria
 from leadsync.core.budget import Limits, Spent, allowed_take, window_starts
 from leadsync.core.schedule import Slot, Times, next_due
 from leadsync.core.schedule import plan as next_slot
@@ -34,6 +34,11 @@ class Unknown:
     """The vendor's list is wanted, and was not to be had."""
 
     why: str
+
+
+@dataclass(frozen=True, slots=True)
+class NoSlot:
+    """A new session is needed and no slot is free."""
 
 
 Prospect: TypeAlias = GoOn | NoSlot | ParkJob | Unknown
@@ -128,12 +133,12 @@ def _foresee(case: Case, totals: Totals, *, slot_free: bool) -> Outlook:
 def _by_session(case: Case, totals: Mapping[str, int], *, slot_free: bool) -> Outlook:
     settles = case.standing.open_take or 0
     vendor_total = totals.get(case.standing.session)
-    verdict = audit(case.standing, vendor_total, slot_free=slot_free, leave=case.leave)
-    if isinstance(verdict, NoSlot) and case.undecided:
-        return _plainly(case)
-    slots = int(vendor_total is None and not isinstance(verdict, ParkJob))
-    if not isinstance(verdict, GoOn):
-        return Outlook(verdict, slots=slots)
+    verdict = audit(case.standing, vendor_total, case.leave)
+    if isinstance(verdict, ParkJob):
+        return Outlook(verdict)
+    slots = int(verdict.needs_slot)
+    if slots and not slot_free:
+        return _plainly(case) if case.undecided else Outlook(NoSlot(), slots=slots)
     doubt = _doubt(case)
     if doubt is not None:  # an open key is settled all the same: its page may be billed already
         return Outlook(doubt, settles, slots=slots if settles else 0)

@@ -98,9 +98,7 @@ class Auditor:
         return asyncio.get_running_loop().time() - self._taken_s < kept_s
 
     def _judge(self, ticket: Ticket) -> Verdict:
-        """Judge by the facts; whether a slot is free for a new session is found out when it is to be made."""
-        standing, vendor_total = self._facts[ticket.session.name]
-        return audit(standing, vendor_total, slot_free=True, leave=ticket.brief.leave)
+        return audit(*self._facts[ticket.session.name], ticket.brief.leave)
 
     async def _enter(self, listed: Listing) -> None:
         states = await self._ledger.sessions(self._desk.name)

@@ -63,7 +63,7 @@ class Resume:
             if question.open_take is None:
                 return False
             raise VendorSilent(f"{total.message}; the open key of job {question.job} stays open")
-        verdict = audit(standing_of(state), total, slot_free=True, leave=Leave())
+        verdict = audit(standing_of(state), total, Leave())
         return total is not None and isinstance(verdict, GoOn)
 
     async def _void(self, state: SessionState, question: Question) -> Remedy:

@@ -14,7 +14,7 @@ from typing import Any, Final, Protocol, TypeAlias, assert_never
 import structlog
 
 from leadsync import events
-from leadsync.core.audit import NO_SLOT, GoOn, NoSlot, ParkJob, Verdict, judge_criteria
+from leadsync.core.audit import GoOn, ParkJob, Verdict, judge_criteria
 from leadsync.core.model import End, Outcome, Route, Tally
 from leadsync.core.one_shot import Life, Wanted, another_list, told_again
 from leadsync.core.protocol import Ended, Plan
@@ -195,8 +195,6 @@ class Runner:
         match verdict:
             case End():
                 return _nothing(verdict)
-            case NoSlot():
-                return _nothing(End(Outcome.WAITING, NO_SLOT))
             case ParkJob():
                 return _nothing(await self._park(ticket, verdict))
             case GoOn(base_line, recover_until):

@@ -6,8 +6,8 @@ from typing import Any, TypeAlias, assert_never
 
 from leadsync.config import Job, Settings
 from leadsync.config.intent import criteria_of, leave_of, wish_of
-from leadsync.core.audit import NO_SLOT, GoOn, NoSlot, ParkJob
-from leadsync.core.forecast import AtMost, Outlook, Prospect, Purchase, Unknown, at_most, foresee, together
+from leadsync.core.audit import NO_SLOT, GoOn, ParkJob
+from leadsync.core.forecast import AtMost, NoSlot, Outlook, Prospect, Purchase, Unknown, at_most, foresee, together
 from leadsync.core.model import Route
 from leadsync.core.routes import Circumstances, choose_route
 from leadsync.core.slots import Action, Room, turned_away
