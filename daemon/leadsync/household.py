@@ -9,14 +9,14 @@ import msgspec
 
 from leadsync.config import Settings
 from leadsync.core.eviction import consequence, refusal
-from leadsync.core.model import End, Listing, SessionListing
+from leadsync.core.model import End, SessionListing
 from leadsync.core.slots import Fate, SlotPlan, plan
 from leadsync.errors import DeletionRefused, UsageMistake, VendorSilent, did_you_mean
 from leadsync.jobs.desk import Brief, Desk, Office, Surroundings, Ticket, jobs_of
 from leadsync.jobs.housekeep import PRUNE, Housekeeper, IfIdle
 from leadsync.jobs.line import Call, Line
 from leadsync.jobs.lister import Lister
-from leadsync.jobs.listing import Listed, listing
+from leadsync.jobs.listing import Listed, listing, note
 from leadsync.jobs.tenancy import Tenancy
 from leadsync.reports.plan import as_totals
 from leadsync.reports.sessions import Account, sessions_report
@@ -146,7 +146,7 @@ class Household:
         """Look at one account: by the vendor's list, or by the last one where that cannot be had within 15 s."""
         async with listing(desk, self._around) as fresh:
             if isinstance(fresh, dict):
-                await self._note(desk, fresh)
+                await note(desk, self._ledger, fresh, self._around.now())
             return await self.seen(desk, fresh)
 
     async def seen(self, desk: Desk, fresh: Listed) -> Account:
@@ -166,8 +166,3 @@ class Household:
             unknown=unknown,
             ever=unknown is None or await self._ledger.listed_at(name) is not None,
         )
-
-    async def _note(self, desk: Desk, listed: Listing) -> None:
-        holders = await self._ledger.note_listing(desk.name, listed, desk.terms.room, self._around.now())
-        if holders.free:
-            desk.vacancy.tell()

@@ -15,7 +15,7 @@ import structlog
 from leadsync import events
 from leadsync.core.model import End, Outcome
 from leadsync.core.replies import Denied, Lost, Refused, SlotsFull, Throttled
-from leadsync.core.retry import GIVE_UP_S, replay_wait_s, throttle_wait_s
+from leadsync.core.retry import is_in_time, wait_after
 from leadsync.core.slots import MADE_ANEW, Fate, SlotPlan
 from leadsync.jobs.desk import Desk, Surroundings, Terms
 from leadsync.store.ledger import Ledger, SlotAsked, State, Wish
@@ -107,16 +107,13 @@ class InHand:
 
     async def rest(self, trouble: Lost | Throttled, attempt: int, began_s: float) -> bool:
         """Wait before the session is looked at again; False where it has taken too long, or leadsync is to stop."""
-        draw, now_s = self._around.draw(), asyncio.get_running_loop().time()
-        if isinstance(trouble, Throttled):
-            wait_s, why = throttle_wait_s(attempt, trouble.retry_after_s, draw), "the vendor's rate limit"
-            self._desk.client.hold(wait_s)
-        else:
-            wait_s, why = replay_wait_s(attempt, 0.0, draw), trouble.why
-        if now_s + wait_s - began_s > GIVE_UP_S:
+        wait = wait_after(trouble, attempt, self._around.draw())
+        if wait.account_wide:
+            self._desk.client.hold(wait.wait_s)
+        if not is_in_time(wait, began_s, asyncio.get_running_loop().time()):
             return False
-        self._log.warning(events.DELETION_DELAYED, why=why, wait_s=round(wait_s, 1))
-        await sleep_unless(self._around.stopping, wait_s)
+        self._log.warning(events.DELETION_DELAYED, why=wait.why, wait_s=round(wait.wait_s, 1))
+        await sleep_unless(self._around.stopping, wait.wait_s)
         return not self._around.stopping.is_set()
 
     async def end(self, state: State, message: str) -> Deed:
@@ -135,10 +132,6 @@ class InHand:
         elif not state.freed:
             self._log.warning(events.SESSION_SPARED, why=message)
         return Deed(wish.row.session, asked.job if asked else None, state, message)
-
-    async def spare(self, why: str) -> Deed:
-        """Leave it."""
-        return await self.end(State.KEPT, why)
 
     def unknown(self, why: str) -> Deed:
         """Nothing more can be found out now: what was asked for is looked at by the next round."""

@@ -198,7 +198,7 @@ class Housekeeper:
         deletion = InHand(self._desk, self._ledger, self._around, wish, asked)
         async with self._if_idle(wish.account, wish.row.session) as is_idle:
             if not is_idle:
-                return await deletion.spare("a run of it is under way"), None
+                return await deletion.end(State.KEPT, "a run of it is under way"), None
             return await self._pursue(deletion, may)
 
     async def _pursue(self, deletion: InHand, may: May) -> Done:

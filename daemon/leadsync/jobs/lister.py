@@ -11,9 +11,11 @@ import structlog
 
 from leadsync import events
 from leadsync.core.model import End, Listing, Outcome
+from leadsync.core.protocol import Wait
 from leadsync.core.replies import Denied, Lost, Refused, SlotsFull, Throttled
-from leadsync.core.retry import GIVE_UP_S, replay_wait_s, throttle_wait_s
+from leadsync.core.retry import GIVE_UP_S, is_in_time, wait_after
 from leadsync.jobs.desk import Desk, Surroundings
+from leadsync.jobs.listing import note
 from leadsync.store.ledger import Ledger
 from leadsync.vendors.breaker import THE_LIST
 from leadsync.vendors.pace import sleep_unless
@@ -44,19 +46,13 @@ class Lister:
                 listed = await self._desk.client.list_sessions(self._around.stopping)
                 self._desk.hear(THE_LIST, listed, self._around)
                 if isinstance(listed, dict):
-                    await self._note(listed)
+                    await note(self._desk, self._ledger, listed, self._around.now())
                     await look(listed)
                     return None
             attempt += 1
             end = await self._after(listed, attempt, began_s)
             if end is not None:
                 return end
-
-    async def _note(self, listed: Listing) -> None:
-        desk = self._desk
-        holders = await self._ledger.note_listing(desk.name, listed, desk.terms.room, self._around.now())
-        if holders.free:
-            desk.vacancy.tell()
 
     async def _turn(self, until_s: float) -> End | None:
         """Wait until the list may be asked for, or say how the run ends."""
@@ -74,18 +70,16 @@ class Lister:
                 return End(Outcome.FAILED, f"the session list was denied with HTTP {status}: {message}", reason)
             case Refused(status, message):
                 return End(Outcome.FAILED, f"the session list was refused with HTTP {status}: {message}")
-            case Throttled(retry_after_s):
-                wait_s = throttle_wait_s(attempt, retry_after_s, self._around.draw())
-                self._desk.client.hold(wait_s)
-                return await self._delay(wait_s, "the vendor's rate limit", began_s)
-            case Lost(why):
-                return await self._delay(replay_wait_s(attempt, 0.0, self._around.draw()), why, began_s)
+            case Throttled() | Lost():
+                return await self._delay(wait_after(plain, attempt, self._around.draw()), began_s)
 
-    async def _delay(self, wait_s: float, why: str, began_s: float) -> End | None:
-        if asyncio.get_running_loop().time() + wait_s - began_s > GIVE_UP_S:
-            return _not_had(why)
-        _log.warning(events.AUDIT_DELAYED, account=self._desk.name, why=why, wait_s=round(wait_s, 1))
-        await sleep_unless(self._around.stopping, wait_s)
+    async def _delay(self, wait: Wait, began_s: float) -> End | None:
+        if wait.account_wide:
+            self._desk.client.hold(wait.wait_s)
+        if not is_in_time(wait, began_s, asyncio.get_running_loop().time()):
+            return _not_had(wait.why)
+        _log.warning(events.AUDIT_DELAYED, account=self._desk.name, why=wait.why, wait_s=round(wait.wait_s, 1))
+        await sleep_unless(self._around.stopping, wait.wait_s)
         return STOPPED if self._around.stopping.is_set() else None
 
 

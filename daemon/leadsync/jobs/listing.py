@@ -7,12 +7,14 @@ else the two would differ by right.
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import datetime
 from typing import Final, TypeAlias
 
-from leadsync.core.model import SessionListing
+from leadsync.core.model import Listing, SessionListing
 from leadsync.core.replies import Lost, Throttled
 from leadsync.core.retry import throttle_wait_s
 from leadsync.jobs.desk import Desk, Surroundings
+from leadsync.store.ledger import Ledger
 from leadsync.vendors.breaker import THE_LIST
 from leadsync.vendors.pace import result_unless
 from leadsync.vendors.wire import Trouble
@@ -37,6 +39,13 @@ async def listing(desk: Desk, around: Surroundings) -> AsyncIterator[Listed]:
         except TimeoutError:
             listed = TOO_LATE
         yield STOPPED if listed is None else listed
+
+
+async def note(desk: Desk, ledger: Ledger, listed: Listing, now: datetime) -> None:
+    """Remember what a list has shown, and let whoever waits for a slot know of a free one."""
+    holders = await ledger.note_listing(desk.name, listed, desk.terms.room, now)
+    if holders.free:
+        desk.vacancy.tell()
 
 
 async def _list(desk: Desk, around: Surroundings, quiet: AsyncExitStack) -> Listed:
