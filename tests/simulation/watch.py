@@ -9,7 +9,7 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from typing import Any, Final, TypeAlias
 
 import apsw
@@ -96,8 +96,8 @@ class Watch:
     reason, and not answered; `answering`: a person is at it; `filed`: its file was written since, or undid its criteria
     then; `retired`: its job stays out for good; `listed`: its total by the last list that we have had, which `looked`
     rings with, `reserved`: it had a slot reserved before that. `budgets` has what was allowed when a key was sent
-    first, and `first_days` when that was. `app` is the daemon that runs. `promises` are asked at each start and at the
-    end, beside those of all worlds.
+    first, and `first_days` when that was, or when it was journaled. `app` is the daemon that runs. `promises` are asked
+    at each start and at the end, beside those of all worlds.
     """
 
     machine: Machine
@@ -239,11 +239,11 @@ class Watch:
         """How many records a day are allowed to be asked for with a key, at the most."""
         now = _records_per_day(self.settings)
         self._in_force.add(now)
-        journaled, ours = self.rows("SELECT page.fence, installation.fence FROM page, installation WHERE key = ?", key)[
-            0
-        ]
+        fences = "SELECT page.fence, installation.fence, asked_at FROM page, installation WHERE key = ?"
+        ((journaled, ours, asked_at),) = self.rows(fences, key)
         first = self.budgets.setdefault(key, now if journaled == ours else max(self._in_force))
-        self.first_days.setdefault(key, self.machine.wall().date())
+        # The clock may have been put back since it was journaled.
+        self.first_days.setdefault(key, max(self.machine.wall().date(), datetime.fromisoformat(asked_at).date()))
         return max(first, now)
 
     def billed_today(self) -> list[tuple[Charge, bool]]:

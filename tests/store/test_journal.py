@@ -122,8 +122,8 @@ def test_known_criteria_are_those_that_were_asked_for(hand: Hand) -> None:
     others = hand.session("strange", account="second", job="third")
     new = hand.session("new")
 
-    def known(session: SessionState) -> str | None:
-        return hand.do(hand.ledger.known_criteria(session, "criteria of old"))
+    def known(session: SessionState, *, is_new: bool = True) -> str | None:
+        return hand.do(hand.ledger.known_criteria(session, "criteria of old", is_new=is_new))
 
     assert known(new) == "old"
     hand.store(page, run_id, (), 0, new=True)
@@ -132,6 +132,7 @@ def test_known_criteria_are_those_that_were_asked_for(hand: Hand) -> None:
     hand.store(page, run_id, leads(1), 1)
     assert [known(one) for one in (new, hand.session("old"), others)] == ["old", None, None]
     assert known(moved) == "old of account main"
+    assert known(moved, is_new=False) is None  # the same session, which the job goes on with
 
 
 DAY = Limits(UTC, PRICE, records_day=100)

@@ -242,7 +242,7 @@ class Runner:
             and session.criteria not in (None, brief.criteria)
         ):
             return _nothing(another_list(brief.job))  # a window of it would begin where the old list stood
-        doubt = await self._doubt_criteria(ticket)
+        doubt = await self._doubt_criteria(ticket, is_new=verdict.needs_slot or ticket.is_plain)
         if doubt is not None and session.open_page is None:
             return _nothing(await self._park(ticket, doubt))
         full = await self._slots.reserve(ticket) if verdict.needs_slot else None
@@ -263,11 +263,11 @@ class Runner:
             return replace(ended, end=await self._slots.turned_away(ticket, ended.end))
         return ended
 
-    async def _doubt_criteria(self, ticket: Ticket) -> ParkJob | None:
+    async def _doubt_criteria(self, ticket: Ticket, *, is_new: bool) -> ParkJob | None:
         session, now = ticket.session, ticket.brief.criteria
         known_from = None
         if session.criteria is None:
-            known_from = await self._ledger.known_criteria(session, now)
+            known_from = await self._ledger.known_criteria(session, now, is_new=is_new)
         doubt = judge_criteria(kept=session.criteria, now=now, known_from=known_from, leave=ticket.brief.leave)
         if doubt is None and session.criteria not in (None, now):
             await self._ledger.begin_criteria(session.session_id, now)

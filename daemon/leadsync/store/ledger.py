@@ -75,9 +75,9 @@ class Ledger:
         """Return the sessions whose last key has no answer yet."""
         return await self._writer.write(sessions.with_open_keys)
 
-    async def known_criteria(self, session: SessionState, criteria: str) -> str | None:
+    async def known_criteria(self, session: SessionState, criteria: str, *, is_new: bool) -> str | None:
         """Name another session, the account's or the job's elsewhere, that has delivered or asked for that list."""
-        return await self._writer.write(sessions.known_criteria, session, criteria)
+        return await self._writer.write(sessions.known_criteria, session, criteria, is_new=is_new)
 
     async def note_listing(self, account: str, listing: Listing, room: Room, now: datetime) -> Occupancy:
         """Remember what the vendor's session list said; return who holds the slots by it."""

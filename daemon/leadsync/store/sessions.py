@@ -108,12 +108,15 @@ def named(session: str, account: str, ours: str) -> str:
     return session if account == ours else f"{session} of account {account}"
 
 
-def known_criteria(connection: Connection, session: SessionState, criteria: str) -> str | None:
+def known_criteria(connection: Connection, session: SessionState, criteria: str, *, is_new: bool) -> str | None:
     """Name another session of the account that has delivered these criteria, or asked for them; or one of the job.
 
     What was asked for and has no answer may be billed. A job that names another account, or whose account has another
-    name by now, would buy its list anew.
+    name by now, would buy its list anew; but not where it goes on with its session: one that is not new is the same.
     """
+    theirs = [col(SearchSession.job) == session.job]
+    if not is_new:
+        theirs.append(col(SearchSession.name) != session.name)
     asked = exists().where(
         col(Page.session_id) == col(SearchSession.id),
         col(Page.epoch) == col(SearchSession.epoch),
@@ -122,7 +125,7 @@ def known_criteria(connection: Connection, session: SessionState, criteria: str)
     found = connection.execute(
         select(col(SearchSession.name), col(SearchSession.account))
         .where(
-            or_(col(SearchSession.account) == session.account, col(SearchSession.job) == session.job),
+            or_(col(SearchSession.account) == session.account, and_(*theirs)),
             col(SearchSession.criteria) == criteria,
             or_(col(SearchSession.delivered) > 0, asked),
             col(SearchSession.id) != session.session_id,
