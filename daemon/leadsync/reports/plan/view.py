@@ -222,9 +222,8 @@ def asked_by(view: View, errand: Errand, criteria: str) -> Iterator[SessionState
     """Find other sessions, the account's or the job's elsewhere, that have delivered or asked for these criteria."""
     ours = [state for state in view.sessions.values() if state.name != errand.session]
     theirs = [state for state in view.elsewhere if errand.job is not None and state.job == errand.job.name]
-    if (
-        not isinstance(view.totals, str) and errand.session in view.totals
-    ):  # the job goes on with it, under another account
+    if not isinstance(view.totals, str) and errand.session in view.totals:
+        # Under another account the job goes on with it.
         theirs = [state for state in theirs if state.name != errand.session]
     for state in (*ours, *theirs):
         is_asked = state.books.delivered or state.open_page is not None
