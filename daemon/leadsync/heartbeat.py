@@ -13,7 +13,7 @@ from leadsync.errors import BadWeather
 from leadsync.jobs.desk import Office, Surroundings
 from leadsync.store.ledger import Ledger, Pulse
 from leadsync.systemd import Manager
-from leadsync.vendors.pace import sleep_unless
+from leadsync.waiting import sleep_unless
 
 
 class Heartbeat:

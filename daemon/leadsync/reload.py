@@ -29,7 +29,7 @@ from leadsync.reports.plan import as_totals
 from leadsync.service import Service
 from leadsync.store.auditing import standing_of
 from leadsync.vendors.batchdata import BatchData
-from leadsync.vendors.pace import result_unless
+from leadsync.waiting import result_unless
 
 Relog: TypeAlias = Callable[[Settings, Collection[str]], None]
 """Sets the log up anew, with these secrets masked."""

@@ -29,7 +29,7 @@ from leadsync.jobs.shelf import Shelf
 from leadsync.jobs.timetable import Timetable
 from leadsync.scheduler import Alarms
 from leadsync.store.ledger import Ledger, Timing
-from leadsync.vendors.pace import sleep_unless
+from leadsync.waiting import sleep_unless
 
 SETTLE_AGAIN_S: Final = 900.0
 """After the ten minutes of each attempt: how long a key rests that nobody but us asks for."""

@@ -14,7 +14,7 @@ from leadsync.errors import StoreFailed
 from leadsync.service import Service
 from leadsync.simulator import Fault
 from leadsync.store.ledger import SessionState
-from leadsync.vendors.pace import sleep_unless
+from leadsync.waiting import sleep_unless
 from tests.jobs.books import assert_books_agree, run_rows
 from tests.stage import Stage
 

@@ -18,7 +18,7 @@ import pytest
 
 from leadsync.app import App
 from leadsync.core.schedule import Cron, Every, Times, next_due
-from leadsync.vendors.pace import sleep_unless
+from leadsync.waiting import sleep_unless
 from tests.jobs.test_clock_changes import CHANGES, midnight
 from tests.simulation.machine import Wall
 from tests.stage import Stage, VirtualAlarms

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from leadsync.vendors.pace import Pace, sleep_unless
+from leadsync.vendors.pace import Pace
+from leadsync.waiting import sleep_unless
 from tests.virtual_time import run_virtually
 
 MINUTE_S = 60.0

@@ -19,8 +19,8 @@ from leadsync.core.retry import is_in_time, wait_after
 from leadsync.core.slots import MADE_ANEW, Fate, SlotPlan
 from leadsync.jobs.desk import Desk, Surroundings, Terms
 from leadsync.store.ledger import Ledger, SlotAsked, State, Wish
-from leadsync.vendors.pace import sleep_unless
 from leadsync.vendors.wire import Deletion, Trouble
+from leadsync.waiting import sleep_unless
 
 May: TypeAlias = Callable[[SlotPlan, Fate], str | None]
 """Says, of a fresh look, why a session must not be deleted after all."""

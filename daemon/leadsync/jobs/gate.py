@@ -15,7 +15,7 @@ from leadsync.core.retry import GIVE_UP_S, STORE_AGAIN_S
 from leadsync.errors import Bug, StoreFailed, VendorSilent
 from leadsync.jobs.desk import Surroundings, Ticket
 from leadsync.store.ledger import Arrival, Asked, Ledger, Receipt
-from leadsync.vendors.pace import result_unless, sleep_unless
+from leadsync.waiting import result_unless, sleep_unless
 
 T = TypeVar("T")
 

@@ -25,7 +25,7 @@ from leadsync.jobs.deletion import Deed, Done, InHand, May
 from leadsync.jobs.desk import Desk, Surroundings
 from leadsync.jobs.lister import STOPPED, Lister
 from leadsync.store.ledger import Ledger, SlotAsked, State, Wish
-from leadsync.vendors.pace import result_unless, sleep_unless
+from leadsync.waiting import result_unless, sleep_unless
 
 HOUSEKEEPING: Final = "housekeeping"
 PRUNE: Final = "prune"

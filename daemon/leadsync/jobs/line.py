@@ -14,7 +14,7 @@ from leadsync import events
 from leadsync.errors import BadWeather
 from leadsync.jobs.desk import Desk, Surroundings
 from leadsync.store.ledger import Ledger, Place
-from leadsync.vendors.pace import result_unless, sleep_unless
+from leadsync.waiting import result_unless, sleep_unless
 
 LOOK_AGAIN_S: Final = 60.0
 """How long one rests where the store cannot be read or written."""

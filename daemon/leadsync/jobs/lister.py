@@ -18,8 +18,8 @@ from leadsync.jobs.desk import Desk, Surroundings
 from leadsync.jobs.listing import note
 from leadsync.store.ledger import Ledger
 from leadsync.vendors.breaker import THE_LIST
-from leadsync.vendors.pace import sleep_unless
 from leadsync.vendors.wire import Trouble
+from leadsync.waiting import sleep_unless
 
 Look: TypeAlias = Callable[[Listing], Awaitable[None]]
 """Reads the ledger beside the list, before anything else of the account is sent."""

@@ -16,8 +16,8 @@ from leadsync.core.retry import throttle_wait_s
 from leadsync.jobs.desk import Desk, Surroundings
 from leadsync.store.ledger import Ledger
 from leadsync.vendors.breaker import THE_LIST
-from leadsync.vendors.pace import result_unless
 from leadsync.vendors.wire import Trouble
+from leadsync.waiting import result_unless
 
 LIST_WAIT_S: Final = 15.0
 """A person waits for it."""

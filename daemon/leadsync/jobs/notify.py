@@ -16,7 +16,7 @@ from leadsync import events
 from leadsync.core.notices import Line, Terms, due, message, told_by, try_again_s
 from leadsync.jobs.desk import Surroundings
 from leadsync.jobs.logbook import Logbook
-from leadsync.vendors.pace import result_unless, sleep_unless
+from leadsync.waiting import result_unless, sleep_unless
 
 Send: TypeAlias = Callable[[str, str], Awaitable[str]]
 """Sends title and body; returns why that failed, "" where it did not. It never takes for ever."""

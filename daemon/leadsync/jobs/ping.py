@@ -14,8 +14,8 @@ from leadsync import events
 from leadsync.core.model import End, Outcome
 from leadsync.core.notices import try_again_s
 from leadsync.jobs.desk import Surroundings
-from leadsync.vendors.pace import result_unless, sleep_unless
 from leadsync.vendors.switch import Switch
+from leadsync.waiting import result_unless, sleep_unless
 
 START: Final = "/start"
 WELL: Final = ""

@@ -25,7 +25,7 @@ from leadsync.errors import BadWeather
 from leadsync.jobs.desk import Aim, Brief, Desk, Surroundings, Ticket
 from leadsync.jobs.recovery import Audit, Drive, Recovery
 from leadsync.store.ledger import Figures, Ledger, NewRun
-from leadsync.vendors.pace import result_unless
+from leadsync.waiting import result_unless
 
 Weigh: TypeAlias = Callable[[Ticket], Awaitable[Circumstances | End]]
 """Finds out what chooses the route of a one-shot; an End where the vendor could not be asked."""

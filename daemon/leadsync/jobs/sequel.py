@@ -29,7 +29,7 @@ from leadsync.store.ledger import Ledger
 from leadsync.store.pulls import OpenPull
 from leadsync.store.windows import Arrived, Expired, Failed
 from leadsync.vendors.async_wire import Failure, Result
-from leadsync.vendors.pace import result_unless, sleep_unless
+from leadsync.waiting import result_unless, sleep_unless
 
 LOOK_AGAIN_S: Final = 60.0
 """How long one rests where the store cannot be read or written, and how long who was called has to begin."""

@@ -16,7 +16,7 @@ from leadsync.core.letters import KEPT_DAYS
 from leadsync.errors import BadWeather, UsageMistake
 from leadsync.jobs.desk import Surroundings
 from leadsync.store.ledger import Ledger
-from leadsync.vendors.pace import sleep_unless
+from leadsync.waiting import sleep_unless
 
 TIDY_EVERY_S: Final = timedelta(hours=6).total_seconds()
 

@@ -31,7 +31,7 @@ from leadsync.jobs.trace_owners import await_bytes, batch_bytes, covered, look, 
 from leadsync.store.ledger import Ledger
 from leadsync.store.trace_batches import BatchOrder, NoBudget
 from leadsync.store.trace_subjects import Wanted
-from leadsync.vendors.pace import result_unless, sleep_unless
+from leadsync.waiting import result_unless, sleep_unless
 
 TROUBLE_AGAIN: Final = timedelta(minutes=1)
 """How long one rests where the store, the disk or the suppression list stands in the way."""

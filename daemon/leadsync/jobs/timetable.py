@@ -18,7 +18,7 @@ from leadsync.core.schedule import At
 from leadsync.errors import BadWeather
 from leadsync.jobs.desk import Surroundings
 from leadsync.store.ledger import Ledger, Missed, Planned, Timing
-from leadsync.vendors.pace import result_unless, sleep_unless
+from leadsync.waiting import result_unless, sleep_unless
 
 Run: TypeAlias = Callable[[str, str], Awaitable[End]]
 """Runs a job, by name and trigger."""

@@ -17,8 +17,8 @@ from leadsync.jobs.desk import Surroundings
 from leadsync.store.trace_answers import Answer
 from leadsync.store.trace_batches import OpenBatch
 from leadsync.store.trace_ledger import TraceLedger
-from leadsync.vendors.pace import result_unless, sleep_unless
 from leadsync.vendors.realestateapi import RealEstateApi
+from leadsync.waiting import result_unless, sleep_unless
 
 BACK_OFF_MAX_S: Final = 900.0
 """A vendor that is down for a night gets some dozens of batches to refuse, not thousands."""

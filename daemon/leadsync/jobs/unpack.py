@@ -21,7 +21,7 @@ from leadsync.errors import BadWeather, LeadsyncError
 from leadsync.jobs.desk import Surroundings
 from leadsync.store.inbox import Hold, Settled, Take, Taken, Verdict, Waiting
 from leadsync.store.ledger import Ledger
-from leadsync.vendors.pace import result_unless, sleep_unless
+from leadsync.waiting import result_unless, sleep_unless
 
 STORE_RETRY_S: Final = 60.0
 

@@ -40,7 +40,7 @@ from leadsync.jobs.desk import Desk, Office, Surroundings
 from leadsync.jobs.logbook import Logbook
 from leadsync.store.ledger import Ledger, Look, Watched
 from leadsync.store.watching import AccountLook, JobLook
-from leadsync.vendors.pace import sleep_unless
+from leadsync.waiting import sleep_unless
 
 SetAlarm: TypeAlias = Callable[[str, datetime, Callable[[], None]], None]
 

@@ -7,7 +7,7 @@ import asyncio
 from typing import Final
 
 from leadsync.core.retry import doubling_s
-from leadsync.vendors.pace import result_unless, sleep_unless
+from leadsync.waiting import result_unless, sleep_unless
 
 IN_VAIN_MIN: Final = 8
 """So many unknown outcomes in a row open it, over the whole account."""
