@@ -42,16 +42,14 @@ def answer(connection: Connection, state: SessionState, remedy: Remedy, now: dat
         _close(connection, state, remedy.closes, now)
     values: dict[str, Any] = {}
     if remedy.new_epoch:
-        values |= {"epoch": state.books.epoch + 1, "next_page": 1, "delivered": 0, "base_line": 0}
-        values |= {"criteria": None, "vendor_total": None, "created_at": None, "deleted_at": None}
-        values |= {"created_by": None, "adopted_at": None, "reserved_at": None}
-        values |= {"recover_until": None}  # the pages of that epoch may have been billed before a restore, too
+        # The pages of that epoch may have been billed before a restore, too.
+        values |= {**sessions.UNASKED, "epoch": state.books.epoch + 1}
     elif not state.books.delivered and (state.open_page is None or remedy.closes is not None):
         values |= {"criteria": None}  # what was refused, or never asked, binds nobody
     if remedy.accepts in _LETS_GO and state.recover_until is not None:
         sessions.recovered(connection, state.session_id)
     if remedy.unpark:
-        values |= {"park_reason": None, "park_message": None, "parked_at": None, "accepted": remedy.accepts}
+        values |= {**sessions.NOT_PARKED, "accepted": remedy.accepts}
     if values:
         sessions.change(connection, state.session_id, values)
 

@@ -36,6 +36,17 @@ _ELSEWHERE: Final = _STATES.where(~_OF_ACCOUNT).order_by(col(SearchSession.accou
 _OPEN: Final = _STATES.where(col(Page.id).is_not(None)).order_by(col(SearchSession.account), col(SearchSession.name))
 _ACCOUNT: Final = select(col(Account.name)).where(col(Account.name) == bindparam("of_account"))
 
+UNASKED: Final[Mapping[str, int | None]] = {
+    "next_page": 1,
+    "delivered": 0,
+    "base_line": 0,
+    **dict.fromkeys(("criteria", "vendor_total", "created_at", "created_by", "adopted_at", "reserved_at")),
+    **dict.fromkeys(("deleted_at", "recover_until")),
+}
+"""An epoch for which nothing was asked yet."""
+
+NOT_PARKED: Final[Mapping[str, None]] = dict.fromkeys(("park_reason", "park_message", "parked_at"))
+
 
 @dataclass(frozen=True, slots=True)
 class Parked:
@@ -74,7 +85,7 @@ def enter(connection: Connection, account: str, name: str, job: str) -> SessionS
     """Return a session, entering it and its account where they are new; `job` is the one that uses it now."""
     this = {"of_account": account, "named": name}
     if connection.execute(_USED_BY, {**this, "user": job}).rowcount == 0:
-        connection.execute(insert(SearchSession).values(account=account, name=name, job=job, **_FIRST_EPOCH))
+        connection.execute(insert(SearchSession).values(account=account, name=name, job=job, epoch=1, **UNASKED))
     enter_account(connection, account)
     return _state_of(connection.execute(_ONE, this).mappings().one())
 
@@ -83,9 +94,6 @@ def enter_account(connection: Connection, account: str) -> None:
     """Enter an account where it is new."""
     if connection.execute(_ACCOUNT, {"of_account": account}).first() is None:
         connection.execute(insert(Account).values(name=account))
-
-
-_FIRST_EPOCH = {"epoch": 1, "next_page": 1, "delivered": 0, "base_line": 0}
 
 
 def all_of(connection: Connection, account: str) -> list[SessionState]:
@@ -159,7 +167,7 @@ def move_base_line(connection: Connection, session_id: int, base_line: int, now:
 
 def unpark(connection: Connection, session_id: int) -> None:
     """Let the job go on: the job file, or a person, has answered."""
-    change(connection, session_id, {"park_reason": None, "park_message": None, "parked_at": None})
+    change(connection, session_id, NOT_PARKED)
 
 
 def recovered(connection: Connection, session_id: int) -> None:

@@ -115,11 +115,8 @@ def _leave_sessions(connection: Connection, now: datetime) -> None:
     """What the copied store knew of its sessions is the original's: begin with none of them, and none of its keys."""
     void = update(Page).where(col(Page.state).in_(("asked", "awaited"))).values(state="void", settled_at=now)
     connection.execute(void)
-    fresh = {"next_page": 1, "delivered": 0, "base_line": 0, "criteria": None, "vendor_total": None, "created_at": None}
-    open_again = {"deleted_at": None, "park_reason": None, "park_message": None, "parked_at": None, "accepted": None}
-    fresh |= {"recovering": False, "recover_until": None}
-    unknown = dict.fromkeys(("created_by", "adopted_at", "reserved_at", "drained_at"))
-    anew = {**fresh, **open_again, **unknown, "throwaway": False}
+    nothing_said = {"accepted": None, "recovering": False, "throwaway": False, "drained_at": None}
+    anew = {**sessions.UNASKED, **sessions.NOT_PARKED, **nothing_said}
     connection.execute(update(SearchSession).values(epoch=col(SearchSession.epoch) + 1, **anew))
 
 
