@@ -255,14 +255,16 @@ def p1_contacts_are_the_vendors(watch: "Watch", _: object) -> Iterator[str]:
 def l1_nobody_is_forgotten(watch: "Watch", _: object) -> Iterator[str]:
     """At the end nobody is waited for, and whoever is wanted still has a reason that the operator is told.
 
-    A batch that went out as the daemon was asked to stop has its time before it.
+    A batch that went out as the daemon was asked to stop has its time before it, as has whoever a page brought then.
     """
     if watch.hunt is None:
         return
-    now = f"{watch.machine.wall():%Y-%m-%d %H:%M:%S}"
+    now, a_minute_ago = (
+        f"{watch.machine.wall() - ago:%Y-%m-%d %H:%M:%S}" for ago in (timedelta(), timedelta(minutes=1))
+    )
     for (name,) in watch.rows("SELECT name FROM trace_batch WHERE settled_at IS NULL AND deadline_at < ?", now):
         yield f"batch {name} is never settled"
-    wanted = watch.value("SELECT count(*) FROM trace_subject WHERE state = 'wanted'")
+    wanted = watch.value("SELECT count(*) FROM trace_subject WHERE state = 'wanted' AND wanted_at < ?", a_minute_ago)
     hindered = watch.hunt.owners_per_day is not None or watch.rows("SELECT 1 FROM trace_desk WHERE parked_until > ''")
     if wanted >= ITEMS_MIN and not hindered:
         yield f"{wanted} owners are wanted, and nobody asks for them"
