@@ -12,6 +12,7 @@ from leadsync.core.resume import (
     Choice,
     Question,
     Remedy,
+    after_all,
     ask_again_command,
     asking_again,
     needed,
@@ -25,6 +26,14 @@ QUESTION = Question("phoenix", Reason.SESSION_VANISHED, 12_500, None, epoch_begu
 ACCEPTED = (Reason.SESSION_FOREIGN, Reason.SESSION_DRIFTED, Reason.CRITERIA_CHANGED, Reason.CRITERIA_KNOWN)
 ANSWERS = dict.fromkeys(ACCEPTED, Choice.ACCEPT) | {Reason.SESSION_VANISHED: Choice.NEW_EPOCH}
 """What each reason needs; all others need nothing."""
+
+
+@pytest.mark.parametrize("open_take", [None, 250])
+def test_a_session_that_is_there_after_all_goes_on(open_take: int | None) -> None:
+    """Nothing is begun anew and no key is closed; that the open one is asked again is said where there is one."""
+    answer = after_all(replace(QUESTION, open_take=open_take))
+    assert (answer.unpark, answer.new_epoch, answer.closes) == (True, False, None)
+    assert ("its open key is asked again" in answer.message) is (open_take is not None)
 
 
 @pytest.mark.parametrize(("reason", "choice"), list(product(Reason, (None, *Choice))))

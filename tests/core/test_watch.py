@@ -66,6 +66,7 @@ FLOOD = Unusual(Condition.JOB_MUCH, 10.0, "3,000 records")
         pytest.param(WELL, set(), id="all is well"),
         pytest.param(job(due_at=NOW - 14 * MINUTE), set(), id="fourteen minutes late: open keys are settled first"),
         pytest.param(job(due_at=NOW - 16 * MINUTE), {Condition.JOB_OVERDUE}, id="late"),
+        pytest.param(job(due_at=None), set(), id="no time"),
         pytest.param(job(due_at=NOW - 99 * MINUTE, running_since=NOW - 90 * MINUTE), set(), id="late, and at it"),
         pytest.param(job(running_since=NOW - 149 * MINUTE), set(), id="a run that ends late by its time-out"),
         pytest.param(job(running_since=NOW - 151 * MINUTE), {Condition.JOB_STUCK}, id="a run that hangs"),

@@ -17,6 +17,7 @@ from leadsync.core.budget import Limits, Spent
 from leadsync.core.model import OpenPage, Reason
 from leadsync.core.protocol import BudgetReserved, BudgetSpent, Close
 from leadsync.errors import Bug, StoreFailed
+from leadsync.store import sessions
 from leadsync.store.sessions import SessionState
 from leadsync.store.spending import OLDER_KEYS, used
 from tests.store.hand import NOW, PRICE, Hand, leads
@@ -133,6 +134,8 @@ def test_known_criteria_are_those_that_were_asked_for(hand: Hand) -> None:
     assert [known(one) for one in (new, hand.session("old"), others)] == ["old", None, None]
     assert known(moved) == "old of account main"
     assert known(moved, is_new=False) is None  # the same session, which the job goes on with
+    elsewhere = hand.do(hand.writer.write(sessions.of_other_accounts, "main"))
+    assert [(one.account, one.name) for one in elsewhere] == [("second", "old"), ("second", "strange")]
 
 
 DAY = Limits(UTC, PRICE, records_day=100)

@@ -22,7 +22,6 @@ from leadsync.core.slots import Occupancy, Owner, Room, Tenant
 from leadsync.core.witness import StoreAnswer
 from leadsync.errors import Bug
 from leadsync.store.ledger import NewRun, Place, SlotAsked, State, Wish
-from leadsync.store.slots import listed_at
 from leadsync.store.standing import Said
 from tests.store.hand import NOW, Hand, leads
 
@@ -154,9 +153,9 @@ def test_the_list_takes_a_reservations_place(hand: Hand) -> None:
 def test_a_list_that_was_never_had_has_no_time(hand: Hand) -> None:
     """So an empty list is told from none: nothing is claimed of slots that nobody has counted."""
     hand.session()
-    assert hand.do(hand.writer.write(listed_at, "main")) is None
+    assert hand.do(hand.ledger.listed_at("main")) is None
     note(hand)
-    assert hand.do(hand.writer.write(listed_at, "main")) == LATER
+    assert hand.do(hand.ledger.listed_at("main")) == LATER
 
 
 def test_a_tenant_is_all_that_the_planner_asks_for(hand: Hand) -> None:

@@ -85,6 +85,13 @@ def test_what_a_job_shows(hand: Hand) -> None:
     assert (job.running_since, job.parked, job.last, job.last_run) == (NOW, Reason.REFUSED, (DONE, FAILED, DONE), 4)
 
 
+def test_a_one_shot_is_not_parked_by_a_session_of_its_name(hand: Hand) -> None:
+    """That is another job's: its own lives have sessions of their own."""
+    hand.do(hand.ledger.park(hand.session().session_id, Reason.REFUSED, "no", NOW))
+    one_shot = replace(WATCHED, jobs={"phoenix": ("main", None)})
+    assert hand.do(hand.ledger.look(one_shot, NOW)).jobs["phoenix"].parked is None
+
+
 def test_a_time_is_due_until_its_run_has_ended(hand: Hand) -> None:
     """One that is taken is not planned any more, and not done yet."""
     timing = Timing("phoenix", At(NOW), timedelta(0), makes_up=True)

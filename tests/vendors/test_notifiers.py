@@ -75,6 +75,14 @@ def test_what_is_too_long_for_a_service_is_cut(host: str) -> None:
     assert 3_000 < len(got["text"]) <= 4_000
 
 
+def test_who_says_what_is_done_with_too_much_is_heeded(host: str) -> None:
+    """`overflow=split` in the address brings all of it, in parts."""
+    url = f"mmost://{host}/3ccdd113474722377935511fc85d3dd4?overflow=split"
+    assert sent(url, "leadsync: 20 new", "new job_parked\n\n" * 400) == ""
+    assert len(Webhook.got) == 2
+    assert sum(got["text"].count("job_parked") for got in Webhook.got) >= 399
+
+
 def test_a_refusal_says_what_and_shows_no_part_of_the_address(host: str) -> None:
     """The operator reads the status, and neither password nor path."""
     why = sent(f"json://someone:canary-password@{host}/refuse/canary-path")
