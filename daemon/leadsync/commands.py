@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, Final, TypeAlias, TypeVar
 
 from leadsync.app import App, open_app
-from leadsync.config import Job, Settings
+from leadsync.config import JOBS_FOLDER, Job, Settings
 from leadsync.config.fingerprint import fingerprint, trace_fingerprint
 from leadsync.control.client import ask
 from leadsync.core.model import End, Outcome, Reason
@@ -215,5 +215,5 @@ def _job(settings: Settings, name: str) -> Job:
     job = settings.jobs.get(name)
     if job is None:
         hint = did_you_mean(name, settings.jobs)
-        raise UsageMistake(f"there is no job {name}{hint}; jobs are the files of {settings.path.parent / 'jobs.d'}")
+        raise UsageMistake(f"there is no job {name}{hint}; jobs are the files of {settings.path.parent / JOBS_FOLDER}")
     return job

@@ -82,9 +82,13 @@ class Problem:
     key: str
     message: str
 
+    @property
+    def place(self) -> str:
+        """The file, with the line where one is meant."""
+        return f"{self.file}:{self.line}" if self.line else self.file
+
     def __str__(self) -> str:
-        place = f"{self.file}:{self.line}" if self.line else self.file
-        return f"{place}: {self.key}: {self.message}" if self.key else f"{place}: {self.message}"
+        return f"{self.place}: {self.key}: {self.message}" if self.key else f"{self.place}: {self.message}"
 
 
 class ConfigInvalid(OperatorMistake):
@@ -95,6 +99,12 @@ class ConfigInvalid(OperatorMistake):
     def __init__(self, problems: tuple[Problem, ...]) -> None:
         super().__init__("\n".join(map(str, problems)))
         self.problems = problems
+
+    @property
+    def in_one_line(self) -> str:
+        """All of them, for the log: a key with a colon behind it would look like a secret there, and be masked."""
+        placed = ((f"{one.place} ({one.key})" if one.key else one.place, one.message) for one in self.problems)
+        return "; ".join(f"{place} {message}" for place, message in placed)
 
 
 class UsageMistake(OperatorMistake):

@@ -125,15 +125,14 @@ class Household:
         desks = self._office.desks
         if account is not None and account not in desks:
             raise UsageMistake(f"there is no account {account}{did_you_mean(account, desks)}")
-        looks = {name: await self._look(desk) for name, desk in desks.items() if account in (None, name)}
-        found = [(name, fate) for name, one in looks.items() for fate in one.fates if fate.session == session]
+        looks = [(desk, await self._look(desk)) for name, desk in desks.items() if account in (None, name)]
+        found = [(desk, fate) for desk, one in looks for fate in one.fates if fate.session == session]
         if len(found) == 1:
-            ((name, fate),) = found
-            return desks[name], fate
+            return found[0]
         if found:
-            both = " and ".join(name for name, _ in found)
+            both = " and ".join(desk.name for desk, _ in found)
             raise UsageMistake(f"accounts {both} both have a session {session}; say which with --account")
-        hint = did_you_mean(session, [fate.session for one in looks.values() for fate in one.fates])
+        hint = did_you_mean(session, [fate.session for _, one in looks for fate in one.fates])
         raise UsageMistake(f"the vendor has no session {session}{hint}; `leadsync sessions list` shows all")
 
     async def _look(self, desk: Desk) -> SlotPlan:

@@ -109,7 +109,7 @@ class Reload:
         try:
             difference = await self._attempt()
         except (OperatorMistake, BadWeather) as error:
-            refused = _in_one_line(error)
+            refused = error.in_one_line if isinstance(error, ConfigInvalid) else str(error)
             _log.error(events.RELOAD_REFUSED, message=refused)
         else:
             _log.info(events.CONFIG_RELOADED, **difference)
@@ -177,18 +177,6 @@ class Reload:
         """
         states, seats = await self._app.ledger.sessions(name), await self._app.ledger.without_session(name)
         return used([standing_of(state) for state in states if state.name not in seats])
-
-
-def _in_one_line(error: OperatorMistake | BadWeather) -> str:
-    """Say all that is wrong; a key with a colon behind it would look like a secret to the log, and be masked."""
-    if not isinstance(error, ConfigInvalid):
-        return str(error)
-    return "; ".join(map(_placed, error.problems))
-
-
-def _placed(problem: Problem) -> str:
-    place = f"{problem.file}:{problem.line}" if problem.line else problem.file
-    return f"{place} ({problem.key}) {problem.message}" if problem.key else f"{place} {problem.message}"
 
 
 def _refuse_fixed(before: Settings, after: Settings) -> None:

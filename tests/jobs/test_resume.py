@@ -201,13 +201,19 @@ def test_a_key_is_not_given_up_unseen(build: Build) -> None:
     assert stage.one("SELECT count(*) FROM page WHERE state = 'asked'") == 1
 
 
-def test_an_acceptance_that_the_store_could_not_forget_is_none(build: Build) -> None:
-    """The run that it was for has ended: that and the acceptance are written together, or neither is."""
+def drifted_and_accepted(build: Build) -> Stage:
+    """A job that parked since its session had moved, which a person has accepted."""
     stage = build(size=250)
     stage.job()
     drifted(stage)
     assert stage.end().reason is Reason.SESSION_DRIFTED
     stage.resume(choice=Choice.ACCEPT)
+    return stage
+
+
+def test_an_acceptance_that_the_store_could_not_forget_is_none(build: Build) -> None:
+    """The run that it was for has ended: that and the acceptance are written together, or neither is."""
+    stage = drifted_and_accepted(build)
     lost = mock.patch.object(resuming, "forget_acceptance", side_effect=StoreFailed("disk I/O error"))
     stage.job(records_per_run=10)
     with lost:
@@ -219,11 +225,7 @@ def test_an_acceptance_that_the_store_could_not_forget_is_none(build: Build) -> 
 
 def test_an_acceptance_is_for_one_run(build: Build) -> None:
     """Who accepted one drift has not accepted the next."""
-    stage = build(size=250)
-    stage.job()
-    drifted(stage)
-    assert stage.end().reason is Reason.SESSION_DRIFTED
-    stage.resume(choice=Choice.ACCEPT)
+    stage = drifted_and_accepted(build)
     stage.job(records_per_run=10)
     assert stage.end().outcome is Outcome.LIMITED
     page(stage.sim, "again", session="phoenix", take=10)

@@ -7,6 +7,7 @@ from leadsync.config.load import (
     load,
     load_whole_files,
     missing_secrets,
+    sources_of_all,
     sources_of_telling,
 )
 from leadsync.config.schedule import Schedule, refuse_bad_cron
@@ -53,5 +54,6 @@ __all__ = [
     "read_secret",
     "refusal",
     "refuse_bad_cron",
+    "sources_of_all",
     "sources_of_telling",
 ]

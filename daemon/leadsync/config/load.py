@@ -122,9 +122,15 @@ def load_whole_files(path: Path, environ: Mapping[str, str]) -> tuple[Settings, 
 def missing_secrets(settings: Settings, environ: Mapping[str, str]) -> tuple[Problem, ...]:
     """Try to read every secret, and return a problem for each that cannot be read now."""
     findings = Findings()
-    for source in chain(_sources(settings.accounts, settings.skip_trace), sources_of_telling(settings)):
+    for source in sources_of_all(settings):
         findings.attempt(partial(read_secret, source, environ, settings.path.parent))
     return findings.in_reading_order()
+
+
+def sources_of_all(settings: Settings) -> Iterator[SecretSource]:
+    """Where every secret lies: the tokens, the skip trace's key, and the addresses of those who are told."""
+    yield from _sources(settings.accounts, settings.skip_trace)
+    yield from sources_of_telling(settings)
 
 
 def sources_of_telling(settings: Settings) -> Iterator[SecretSource]:

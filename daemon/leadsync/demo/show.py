@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from leadsync.app import App, open_app
-from leadsync.config import Settings, load
+from leadsync.config import JOBS_FOLDER, Settings, load
 from leadsync.errors import UsageMistake
 from leadsync.keys import start_log
 from leadsync.outside import Outside
@@ -63,7 +63,7 @@ async def _show(place: Path) -> bool:
 
 
 def _write_files(place: Path, url: str) -> None:
-    jobs = place / "jobs.d"
+    jobs = place / JOBS_FOLDER
     jobs.mkdir(parents=True)
     token = place / "token"
     token.touch(mode=0o600)

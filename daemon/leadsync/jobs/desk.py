@@ -152,9 +152,9 @@ def jobs_of(settings: Settings, account: str) -> Jobs:
     """
     theirs = [job for job in settings.jobs.values() if job.account == account]
     team = {name for name, other in settings.accounts.items() if _team(other) == _team(settings.accounts[account])}
-    named = [job for job in settings.jobs.values() if job.account in team and job.kind == "incremental"]
+    named = [job for job in settings.jobs.values() if job.account in team and job.named_session is not None]
     sessions = {job.session: job.enabled for job in sorted(named, key=lambda job: job.enabled)}
-    enabled = {job.name: job.session if job.kind == "incremental" else None for job in theirs if job.enabled}
+    enabled = {job.name: job.named_session for job in theirs if job.enabled}
     return Jobs(sessions, enabled, frozenset(job.name for job in theirs if not job.enabled))
 
 

@@ -122,7 +122,8 @@ class SkipTrace:
             return await self._round()
         except (BadWeather, ConfigInvalid) as error:
             wait_s = TROUBLE_AGAIN.total_seconds()
-            _log.warning(events.TRACE_DELAYED, message=_in_one_line(error), wait_s=round(wait_s))
+            message = error.in_one_line if isinstance(error, ConfigInvalid) else str(error)
+            _log.warning(events.TRACE_DELAYED, message=message, wait_s=round(wait_s))
             return self._around.now() + TROUBLE_AGAIN
 
     async def _round(self) -> datetime | None:
@@ -327,12 +328,6 @@ def next_window(limit: str, now: datetime) -> datetime:
     """Return when a limit of the budget begins anew; its days and months are UTC's."""
     day, month = window_starts(now, UTC)
     return day + timedelta(days=1) if limit.endswith("day") else (month + timedelta(days=32)).replace(day=1)
-
-
-def _in_one_line(error: BadWeather | ConfigInvalid) -> str:
-    if not isinstance(error, ConfigInvalid):
-        return str(error)
-    return "; ".join(f"{one.file}:{one.line} {one.message}" for one in error.problems)
 
 
 _INFO: Final = 20

@@ -10,7 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Final
 
-from leadsync.config import SecretSource, Settings, read_secret
+from leadsync.config import JOBS_FOLDER, SecretSource, Settings, read_secret
 from leadsync.errors import ConfigInvalid
 from leadsync.reports.doctor.configuration import SecretFacts
 from leadsync.reports.doctor.machine import Disk, Process, TimeZones
@@ -40,7 +40,7 @@ class Hands:
 
 def config_modes(path: Path) -> list[tuple[Path, int]]:
     """Return the modes of the configuration's files and folders, of those that can be seen."""
-    jobs = path.parent / "jobs.d"
+    jobs = path.parent / JOBS_FOLDER
     files = [path.parent, path, jobs]
     with suppress(OSError):
         files += sorted(jobs.glob("*.toml"))

@@ -8,7 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
-from leadsync.config import SecretSource, Settings, load, sources_of_telling
+from leadsync.config import Settings, load, sources_of_all, sources_of_telling
 from leadsync.errors import ConfigInvalid, StoreFailed, StoreRefused
 from leadsync.reports import SCHEMA_VERSION
 from leadsync.reports.doctor import look
@@ -107,14 +107,9 @@ def _run_costs(settings: Settings, heard: Mapping[str, Heard], hands: Hands) -> 
 
 def _further_secrets(settings: Settings, hands: Hands) -> Iterator[Check]:
     """Without one of them the daemon does not start, as little as without a token."""
-    for source in _further_sources(settings):
+    key = [settings.skip_trace.api_key] if settings.skip_trace else []
+    for source in (*key, *sources_of_telling(settings)):
         yield judge_secret(look.secret(source, hands, settings.path.parent)[0])
-
-
-def _further_sources(settings: Settings) -> Iterator[SecretSource]:
-    if settings.skip_trace:
-        yield settings.skip_trace.api_key
-    yield from sources_of_telling(settings)
 
 
 def _state(settings: Settings, hands: Hands) -> Iterator[Check]:
@@ -126,8 +121,7 @@ def _state(settings: Settings, hands: Hands) -> Iterator[Check]:
 
 
 def _service(settings: Settings, hands: Hands) -> Iterator[Check]:
-    secrets = [*(account.token for account in settings.accounts.values()), *_further_sources(settings)]
-    credentials = {secret.name for secret in secrets if secret.kind == "credential"}
+    credentials = {secret.name for secret in sources_of_all(settings) if secret.kind == "credential"}
     wanted = Wanted(credentials, sqlite_file(settings.store.url), settings.webhooks is not None)
     return judge_unit(look.unit(hands), wanted)
 
